@@ -1,0 +1,177 @@
+// The validated configuration: plain data without references, defaults filled in, names checked, ready to be
+// posted to every thread and compiled there. The raw file has types of its own (document.ts).
+import type { AdmitConfig } from '../guards/admit/contract.ts';
+import type { AuthenticationMethod, ConsumerConfig, IssuerConfig } from '../guards/authenticate/contract.ts';
+import type { HardenConfig } from '../guards/harden/contract.ts';
+import type { LimitConfig } from '../guards/limit/contract.ts';
+import type { ContractOperation } from '../openapi/index.ts';
+
+export interface GateConfig {
+  /** The file this came from; relative paths inside were resolved against its folder. */
+  readonly file: string;
+  readonly listeners: readonly ListenerConfig[];
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly issuers: readonly IssuerConfig[];
+  readonly consumers: readonly ConsumerConfig[];
+  readonly apis: readonly ApiConfig[];
+  readonly http: HttpConfig;
+  readonly telemetry: TelemetryConfig;
+  /** Number of data-plane threads. */
+  readonly workers: number;
+  /** How long SIGTERM waits for requests in flight, ms. */
+  readonly drainMs: number;
+  /** Files whose change triggers a reload: the file itself, contracts, key sets, certificates. */
+  readonly watchedFiles: readonly string[];
+}
+
+export interface ListenerConfig {
+  readonly name: string;
+  readonly host: string;
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  /** PEM texts; null speaks plain HTTP. */
+  readonly tls: {
+    readonly certificate: string;
+    readonly key: string;
+    readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  } | null;
+  /** CIDR blocks of peers that must send a PROXY protocol header (v1 or v2); empty: nobody may. */
+  readonly proxyProtocolFrom: readonly string[];
+  /** CIDR blocks of proxies whose X-Forwarded-For or Forwarded is believed. */
+  readonly trustedProxies: readonly string[];
+}
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly targets: readonly TargetConfig[];
+  readonly balance: 'least-request' | 'round-robin' | 'hash';
+  /** What consistent hashing hashes; only for `hash`. `header:x-name` takes a request field. */
+  readonly hashOn: 'address' | 'consumer' | 'path' | `header:${string}`;
+  readonly health: HealthConfig | null;
+  /** Passive checks: consecutive failures after which an endpoint is left out for a while. */
+  readonly ejection: {
+    readonly consecutiveFailures: number;
+    readonly baseMs: number;
+    readonly maxMs: number;
+  };
+  readonly breaker: {
+    /** Open when this share (0..1) of at least `minimumRequests` in `windowMs` failed; stays open `openMs`. */
+    readonly failureRatio: number;
+    readonly minimumRequests: number;
+    readonly windowMs: number;
+    readonly openMs: number;
+    /** Most requests in flight to the upstream from one thread; more are refused with 503. */
+    readonly maxInFlight: number;
+  };
+  readonly retries: {
+    /** Attempts beyond the first; 0 switches retries off. */
+    readonly attempts: number;
+    /** Share (0..1) of requests that may be retries, over a sliding window. */
+    readonly budget: number;
+    /** Upstream statuses that are retried when the request is safe to repeat. */
+    readonly statuses: readonly number[];
+  };
+  readonly timeouts: {
+    readonly connectMs: number;
+    readonly firstByteMs: number;
+    readonly totalMs: number;
+    readonly idleMs: number;
+  };
+  readonly slowStartMs: number;
+  /** How often host names are resolved again, ms. */
+  readonly resolveMs: number;
+  /** Host sent upstream: the client's, or the target's own. */
+  readonly host: 'client' | 'target';
+  /** Idle connections kept for each endpoint and thread. */
+  readonly maxIdle: number;
+}
+
+export interface TargetConfig {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly weight: number;
+}
+
+export interface HealthConfig {
+  readonly path: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly healthyAfter: number;
+  readonly unhealthyAfter: number;
+  /** Expected statuses, inclusive bounds. */
+  readonly statusFrom: number;
+  readonly statusTo: number;
+}
+
+export interface ApiConfig {
+  readonly name: string;
+  /** Lower-case host names; `*.example.com` matches one label; empty: any host. */
+  readonly hosts: readonly string[];
+  /** Path prefix in front of the contract's templates, `` or `/x/y`. */
+  readonly base: string;
+  /** Listener names the API is served on; never empty. */
+  readonly listeners: readonly string[];
+  readonly upstream: string;
+  /** True: the base is not part of the path that the upstream gets. */
+  readonly stripBase: boolean;
+  readonly admit: AdmitConfig;
+  readonly harden: HardenConfig;
+  readonly operations: readonly OperationConfig[];
+  /** The contract as parsed JSON, for `$ref` in schemas of its operations. */
+  readonly contractDocument: unknown;
+  readonly contractVersion: '3.0' | '3.1';
+}
+
+export interface OperationConfig {
+  readonly id: string;
+  readonly method: string;
+  /** Template with the API's base. */
+  readonly template: string;
+  /** Reason when the operation is public, else null. */
+  readonly publicReason: string | null;
+  /** Empty only when public. */
+  readonly authenticate: readonly AuthenticationMethod[];
+  /** Alternatives, each a list of scopes that are all needed; empty: no scope needed. */
+  readonly scopes: readonly (readonly string[])[];
+  readonly limits: readonly LimitConfig[];
+  /** Largest request body, bytes. */
+  readonly maxBodyBytes: number;
+  /** Whether requests are validated against `contract`. */
+  readonly validate: boolean;
+  readonly contract: ContractOperation;
+  /** WebSocket upgrades may pass. */
+  readonly websocket: boolean;
+}
+
+export interface HttpConfig {
+  readonly maxHeadBytes: number;
+  readonly maxFields: number;
+  readonly maxTargetBytes: number;
+  /** Time for a whole request head from its first byte, ms. */
+  readonly headTimeoutMs: number;
+  /** Longest pause between two reads of a body, ms. */
+  readonly bodyTimeoutMs: number;
+  /** Keep-alive: how long a connection may wait for the next request, ms. */
+  readonly idleTimeoutMs: number;
+  /** Time for a whole exchange, ms; 0 for none (streams). */
+  readonly totalTimeoutMs: number;
+  /** Least average rate of a body being received or an answer being read, bytes a second; 0 for none. */
+  readonly minBytesPerSecond: number;
+  readonly maxRequestsPerConnection: number;
+  /** Connections of one thread; more are closed at once. */
+  readonly maxConnections: number;
+}
+
+export interface TelemetryConfig {
+  /** Metrics and health; null switches the port off. */
+  readonly listen: { readonly host: string; readonly port: number } | null;
+  readonly accessLog: {
+    readonly to: 'stdout' | 'none' | { readonly file: string };
+    /** What a data-plane thread does when the log can not be written as fast as it is made. */
+    readonly whenFull: 'wait' | 'drop';
+    /** `mask` writes the names of query parameters only. */
+    readonly queryValues: 'mask' | 'keep';
+  };
+}

@@ -1,0 +1,70 @@
+// The one table of everything that can go wrong on a request. Problem answers (RFC 9457), access-log entries
+// and metrics are built from a code in this table and from nothing else, so that no cause can leak to a client.
+
+/** Who has to act: the caller, the gate's operator, or the owner of the upstream. */
+export type Fault = 'client' | 'gate' | 'upstream';
+
+export interface ErrorEntry {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** Title of the problem document; the same for every occurrence (RFC 9457 section 3.1.4). */
+  readonly title: string;
+  /** Whether the same request may succeed later without a change. */
+  readonly retryable: boolean;
+  readonly fault: Fault;
+}
+
+const row = (status: number, fault: Fault, title: string, retryable = false): ErrorEntry => ({
+  status,
+  title,
+  retryable,
+  fault,
+});
+
+export const errorTable = {
+  // framing and routing
+  'request-malformed': row(400, 'client', 'The request is not valid HTTP.'),
+  'request-path-ambiguous': row(400, 'client', 'The request path can be read in more than one way.'),
+  'request-host-invalid': row(400, 'client', 'The request needs exactly one valid Host.'),
+  'request-head-too-large': row(431, 'client', 'The request head is too large.'),
+  'request-target-too-long': row(414, 'client', 'The request target is too long.'),
+  'request-body-too-large': row(413, 'client', 'The request body is too large.'),
+  'request-timeout': row(408, 'client', 'The request did not arrive in time.', true),
+  'request-aborted': row(499, 'client', 'The client closed the connection.', true),
+  'request-method-unsupported': row(501, 'client', 'The request method is not supported.'),
+  'http-version-unsupported': row(505, 'client', 'The HTTP version is not supported.'),
+  'expectation-unsupported': row(417, 'client', 'The expectation can not be met.'),
+  'operation-unknown': row(404, 'client', 'There is no such operation.'),
+  'method-not-allowed': row(405, 'client', 'The operation does not allow this method.'),
+  'upgrade-refused': row(400, 'client', 'The protocol upgrade is not allowed here.'),
+  // guards
+  'address-denied': row(403, 'client', 'Requests from this address are not accepted.'),
+  'origin-denied': row(403, 'client', 'Requests from this origin are not accepted.'),
+  'credentials-missing': row(401, 'client', 'The operation needs credentials.'),
+  'credentials-invalid': row(401, 'client', 'The credentials are not valid.'),
+  'credentials-expired': row(401, 'client', 'The credentials have expired.'),
+  'credentials-ambiguous': row(400, 'client', 'The request carries more than one credential of a kind.'),
+  'scope-insufficient': row(403, 'client', 'The credentials do not allow this operation.'),
+  'rate-limited': row(429, 'client', 'Too many requests.', true),
+  'media-type-unsupported': row(415, 'client', 'The operation does not take this content type.'),
+  'content-coding-unsupported': row(415, 'client', 'The operation does not take this content coding.'),
+  'parameter-invalid': row(400, 'client', 'A parameter does not match the contract.'),
+  'body-invalid': row(400, 'client', 'The request body does not match the contract.'),
+  'key-source-unavailable': row(503, 'gate', 'Credentials can not be verified at the moment.', true),
+  'guard-failed': row(500, 'gate', 'The request could not be judged.', true),
+  // upstream
+  'upstream-unavailable': row(503, 'upstream', 'The service is not available at the moment.', true),
+  'upstream-overloaded': row(503, 'upstream', 'The service is busy at the moment.', true),
+  'upstream-connect-failed': row(502, 'upstream', 'The service can not be reached at the moment.', true),
+  'upstream-response-invalid': row(502, 'upstream', 'The service gave an invalid answer.', true),
+  'upstream-aborted': row(502, 'upstream', 'The service broke off its answer.', true),
+  'upstream-timeout': row(504, 'upstream', 'The service did not answer in time.', true),
+  // the gate itself
+  'gate-draining': row(503, 'gate', 'The gate is shutting down.', true),
+  'gate-overloaded': row(503, 'gate', 'The gate is busy at the moment.', true),
+  'internal-error': row(500, 'gate', 'The request could not be handled.', true),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export const errorCodes = Object.keys(errorTable) as readonly ErrorCode[];

@@ -1,0 +1,13 @@
+export { type Clock, systemClock } from './clock.ts';
+export {
+  closestName,
+  type Diagnostic,
+  Diagnostics,
+  formatDiagnostic,
+  type Place,
+  type Severity,
+} from './diagnostics.ts';
+export { type ErrorCode, type ErrorEntry, errorCodes, errorTable, type Fault } from './errors.ts';
+export { randomHex } from './ids.ts';
+export { parseByteSize, parseDuration, parseRate, type Rate } from './quantities.ts';
+export { Secret } from './secret.ts';

@@ -1,0 +1,85 @@
+// One request and its answer, as guards see it. The relay owns the object, fills it from the strict parser
+// and the router, and reuses nothing across requests. What stands here is what the upstream will get. HOT
+import { FieldList } from '../http/fields/index.ts';
+import type { GuardName, Refusal } from './guard.ts';
+import type { Operation } from './operation.ts';
+
+/** A caller that a guard has identified. */
+export interface Consumer {
+  /** Stable id over all methods, for limits and logs: an API consumer's name, or `issuer|subject` of a token. */
+  readonly id: string;
+  readonly method: 'api-key' | 'jwt' | 'mtls';
+  /** Granted scopes. */
+  readonly scopes: ReadonlySet<string>;
+  /** Verified claims of a token; an empty object for other methods. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Id of the credential that was used (API key id, token `jti`, or empty); never the credential. */
+  readonly credentialId: string;
+}
+
+/** Body length that the head did not tell (chunked transfer coding). */
+export const LENGTH_UNKNOWN = -1;
+
+export class Exchange {
+  /** 32 random hexadecimal digits; in the access log and as `instance` of a problem document. */
+  id = '';
+  /** W3C trace context (https://www.w3.org/TR/trace-context/): 32 and 16 hexadecimal digits. */
+  traceId = '';
+  spanId = '';
+  parentSpanId = '';
+  traceFlags = '00';
+  /** Wall clock at the first byte of the request, ms since the epoch. */
+  receivedMs = 0;
+  /** Monotonic clock at the same moment, ms. */
+  startMs = 0;
+
+  /** Name of the listener in the configuration. */
+  listener = '';
+  secure = false;
+  /** Address of the socket's other end, or what a trusted PROXY header said. IPv4-mapped IPv6 is shown as IPv4. */
+  peerAddress = '';
+  /** The caller's address after trusted proxies have been walked through; equals peerAddress without any. */
+  clientAddress = '';
+
+  method = '';
+  /** Lower case, without the port. */
+  host = '';
+  /** The one normalised path: guards judge it, the router matched it, the upstream gets it. */
+  path = '';
+  /** Query string as received, without `?`; empty when there is none. */
+  query = '';
+  /** 0 or 1: the minor version of HTTP/1.x. */
+  httpMinor = 1;
+  readonly fields = new FieldList();
+  /** Bytes of the request body that the head announces, 0 for none, LENGTH_UNKNOWN for chunked. */
+  contentLength = 0;
+
+  operation: Operation | null = null;
+  /** Percent-decoded values of the operation's path parameters, in template order. */
+  params: readonly string[] = noParams;
+
+  consumer: Consumer | null = null;
+  /** Answer fields that guards add whatever the outcome (RateLimit and the like): name, value, name, value. */
+  readonly answerFields: string[] = [];
+  /** Fields that the upstream gets besides the client's; a client's own copies are removed. */
+  readonly upstreamFields: string[] = [];
+
+  // What the access record tells of the outcome.
+  refusal: Refusal | null = null;
+  /** Guard that decided, or empty when the request went through. */
+  decidedBy: GuardName | '' = '';
+  /** Status sent to the client; 0 when none was. */
+  status = 0;
+  /** Bytes of body received and sent. */
+  requestBytes = 0;
+  responseBytes = 0;
+  /** `address:port` of the endpoint that answered last; empty when none was asked. */
+  upstreamAddress = '';
+  upstreamAttempts = 0;
+  /** Phases, ms after startMs; -1 when not reached. */
+  judgedMs = -1;
+  upstreamFirstByteMs = -1;
+  endMs = -1;
+}
+
+const noParams: readonly string[] = Object.freeze([]) as readonly string[];

@@ -1,0 +1,1 @@
+export type { ContractBody, ContractOperation, ContractParameter, ParameterPlace } from './contract.ts';
