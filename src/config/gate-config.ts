@@ -2,8 +2,10 @@
 // posted to every thread and compiled there. The raw file has types of its own (document.ts).
 import type { AdmitConfig } from '../guards/admit/contract.ts';
 import type { AuthenticationMethod, ConsumerConfig, IssuerConfig } from '../guards/authenticate/contract.ts';
+import type { ScopeAlternative } from '../guards/authorize/contract.ts';
 import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
+import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { ContractOperation } from '../openapi/index.ts';
 
 export interface GateConfig {
@@ -133,13 +135,13 @@ export interface OperationConfig {
   readonly publicReason: string | null;
   /** Empty only when public. */
   readonly authenticate: readonly AuthenticationMethod[];
-  /** Alternatives, each a list of scopes that are all needed; empty: no scope needed. */
-  readonly scopes: readonly (readonly string[])[];
+  /** One of these must be met; empty: no scope needed. */
+  readonly scopes: readonly ScopeAlternative[];
   readonly limits: readonly LimitConfig[];
   /** Largest request body, bytes. */
   readonly maxBodyBytes: number;
-  /** Whether requests are validated against `contract`. */
-  readonly validate: boolean;
+  /** How requests are validated against `contract`; null: not at all. */
+  readonly validate: ValidateConfig | null;
   readonly contract: ContractOperation;
   /** WebSocket upgrades may pass. */
   readonly websocket: boolean;
@@ -155,8 +157,6 @@ export interface HttpConfig {
   readonly bodyTimeoutMs: number;
   /** Keep-alive: how long a connection may wait for the next request, ms. */
   readonly idleTimeoutMs: number;
-  /** Time for a whole exchange, ms; 0 for none (streams). */
-  readonly totalTimeoutMs: number;
   /** Least average rate of a body being received or an answer being read, bytes a second; 0 for none. */
   readonly minBytesPerSecond: number;
   readonly maxRequestsPerConnection: number;

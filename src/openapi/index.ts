@@ -1,1 +1,11 @@
+export { type RewriteOptions, rewriteSchema } from './closed-schema.ts';
 export type { ContractBody, ContractOperation, ContractParameter, ParameterPlace } from './contract.ts';
+export { JsonBody, type JsonProblem, MAX_JSON_DEPTH, parseJsonBody } from './json-body.ts';
+export {
+  compileParameters,
+  type ParameterCheck,
+  type ParameterError,
+  type ParameterOptions,
+  type ParameterSource,
+} from './parameters.ts';
+export { compileSchema, createAjv, type SchemaError, SchemaSet, type SchemaValidator } from './schema-set.ts';

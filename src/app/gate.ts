@@ -1,0 +1,433 @@
+// The composition root: loads the configuration, starts monitors, key sources and data-plane threads, swaps
+// snapshots, drains. A reload that fails anywhere leaves everything as it was.
+import { type FSWatcher, watch } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type GateConfig, loadConfig } from '../config/load.ts';
+import { type Diagnostic, formatDiagnostic, systemClock } from '../core/index.ts';
+import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
+import { JwksSource } from '../identity/index.ts';
+import { createLimitTable, LimitTable, type LimitTableMemory } from '../limits/index.ts';
+import {
+  type AccessLogMemory,
+  AccessLogReader,
+  createAccessLog,
+  createMetrics,
+  fileSink,
+  type GateLog,
+  type MetricsMemory,
+  MetricsRegistry,
+  startTelemetryServer,
+  stdoutSink,
+  type TelemetryServer,
+} from '../telemetry/index.ts';
+import { version } from './version.ts';
+
+export interface GateOptions {
+  /** Configuration file or folder. */
+  readonly file: string;
+  /** Overrides the number of data-plane threads. */
+  readonly workers?: number;
+  readonly log: GateLog;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Reloads by itself when a file of the configuration changes. */
+  readonly watch?: boolean;
+}
+
+export interface ReloadResult {
+  readonly ok: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Empty, or why a valid configuration could not be served. */
+  readonly problem: string;
+}
+
+/** The configuration can not be loaded. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super(diagnostics.map(formatDiagnostic).join('\n'));
+    this.diagnostics = diagnostics;
+  }
+}
+
+export interface RunningGate {
+  readonly config: GateConfig;
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly host: string;
+    readonly port: number;
+    readonly tls: boolean;
+  }[];
+  readonly telemetry: { readonly host: string; readonly port: number } | null;
+  readonly warnings: readonly Diagnostic[];
+  reload(): Promise<ReloadResult>;
+  /** Ends one data-plane thread as a crash would; it is replaced. For tests. */
+  killWorker(workerId: number): Promise<void>;
+  reopenLogs(): void;
+  /** Drains and ends. */
+  close(): Promise<void>;
+}
+
+/** Changes of files that come together cause one reload, ms. */
+const WATCH_SETTLE_MS = 150;
+
+/** Starts the gate. Throws ConfigError, or Error when a port can not be opened. */
+export async function startGate(options: GateOptions): Promise<RunningGate> {
+  const loaded = await loadConfig(options.file, options.env ?? process.env);
+  if (loaded.config === null) throw new ConfigError(loaded.diagnostics);
+  const gate = new Gate(options, withWorkers(loaded.config, options.workers), loaded.diagnostics);
+  await gate.start();
+  return gate;
+}
+
+const withWorkers = (config: GateConfig, workers: number | undefined): GateConfig =>
+  workers === undefined ? config : { ...config, workers };
+
+class Gate implements RunningGate {
+  config: GateConfig;
+  warnings: readonly Diagnostic[];
+  readonly #options: GateOptions;
+  readonly #log: GateLog;
+  readonly #registry = new MetricsRegistry();
+  readonly #limits: LimitTableMemory = createLimitTable();
+  readonly #accessLogs = new Map<number, AccessLogMemory>();
+  readonly #workers: number;
+  readonly #supervisor: WorkerSupervisor;
+  #generation = 1;
+  #metrics = new Map<number, MetricsMemory>();
+  #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
+  #sources = new Map<string, { settings: string; source: JwksSource }>();
+  #reader: AccessLogReader | null = null;
+  #server: TelemetryServer | null = null;
+  #draining = false;
+  #reloading: Promise<ReloadResult> | null = null;
+  #watchers: FSWatcher[] = [];
+  readonly #reloads = { success: 0, failure: 0 };
+  #deaths = 0;
+
+  constructor(options: GateOptions, config: GateConfig, diagnostics: readonly Diagnostic[]) {
+    this.#options = options;
+    this.#log = options.log;
+    this.config = config;
+    this.warnings = diagnostics;
+    this.#workers = config.workers;
+    this.#supervisor = new WorkerSupervisor({
+      workers: config.workers,
+      startData: (workerId) => ({
+        limits: this.#limits,
+        accessLog: this.#accessLogOf(workerId),
+        snapshot: this.#snapshotFor(workerId, this.config, this.#generation),
+      }),
+      onRefreshKeys: (issuer) => void this.#refreshKeys(issuer),
+      onWorkerStarted: () => {},
+      onWorkerDied: (workerId, code) => {
+        this.#deaths++;
+        this.#log.write('error', 'worker-died', { worker: workerId, code });
+        // Its counters stay; the replacement gets memory of its own, and a ring that no dead thread has half written.
+        this.#registry.retireOthers(workerId, null);
+        this.#metrics.delete(workerId);
+        this.#retireAccessLog(workerId);
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    const { telemetry } = this.config;
+    if (telemetry.accessLog.to !== 'none') {
+      const { to } = telemetry.accessLog;
+      this.#reader = new AccessLogReader(to === 'stdout' ? stdoutSink() : fileSink(to.file));
+    }
+    this.#addGauges();
+    await Promise.all([...this.#startMonitors(this.config), ...this.#startSources(this.config)]);
+    try {
+      await this.#supervisor.start();
+      if (telemetry.listen !== null) {
+        this.#server = await startTelemetryServer({
+          ...telemetry.listen,
+          registry: this.#registry,
+          readiness: () => this.#readiness(),
+        });
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    if (this.#options.watch === true) this.#watchFiles();
+    this.#log.write('info', 'started', { workers: this.#workers, operations: countOperations(this.config) });
+  }
+
+  get listeners(): RunningGate['listeners'] {
+    return this.config.listeners.map(({ name, host, port, tls }) => ({
+      name,
+      host,
+      port: this.#supervisor.ports[name] ?? port,
+      tls: tls !== null,
+    }));
+  }
+
+  get telemetry(): RunningGate['telemetry'] {
+    return this.#server === null ? null : { host: this.#server.host, port: this.#server.port };
+  }
+
+  #readiness(): { ready: boolean; reasons: string[] } {
+    const reasons: string[] = [];
+    if (this.#draining) reasons.push('draining');
+    if (this.#supervisor.readyWorkers === 0) reasons.push('no data-plane thread is ready');
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  #accessLogOf(workerId: number): AccessLogMemory | null {
+    if (this.#reader === null) return null;
+    let memory = this.#accessLogs.get(workerId);
+    if (memory === undefined) {
+      const { whenFull, queryValues } = this.config.telemetry.accessLog;
+      memory = createAccessLog({ whenFull, keepQueryValues: queryValues === 'keep' });
+      this.#accessLogs.set(workerId, memory);
+      this.#reader.attach(memory);
+    }
+    return memory;
+  }
+
+  #retireAccessLog(workerId: number): void {
+    const memory = this.#accessLogs.get(workerId);
+    this.#accessLogs.delete(workerId);
+    if (memory !== undefined) void this.#reader?.retire(memory);
+  }
+
+  #snapshotFor(workerId: number, config: GateConfig, generation: number): SnapshotMessage {
+    const rows = config.apis.flatMap((api) => api.operations.map((op) => [api.name, op.id] as const));
+    let metrics = generation === this.#generation ? this.#metrics.get(workerId) : undefined;
+    if (metrics === undefined) {
+      metrics = createMetrics(rows);
+      this.#metrics.set(workerId, metrics);
+      this.#registry.attach(workerId, generation, metrics);
+    }
+    return {
+      generation,
+      config,
+      metrics,
+      keys: [...this.#sources].map(([issuer, { source }]) => ({
+        issuer,
+        document: source.document,
+        version: source.version,
+      })),
+      endpoints: [...this.#monitors].map(([upstream, { monitor }]) => ({
+        upstream,
+        endpoints: monitor.endpoints,
+      })),
+    };
+  }
+
+  // Monitors and key sources live on the main thread and outlast a reload that does not change them.
+
+  #startMonitors(config: GateConfig): Promise<void>[] {
+    const started: Promise<void>[] = [];
+    const next = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
+    for (const upstream of config.upstreams) {
+      const settings = JSON.stringify([upstream.targets, upstream.health, upstream.resolveMs]);
+      const kept = this.#monitors.get(upstream.name);
+      if (kept !== undefined && kept.settings === settings) {
+        next.set(upstream.name, kept);
+        continue;
+      }
+      const monitor = new UpstreamMonitor(upstream, (endpoints) => {
+        if (this.#monitors.get(upstream.name)?.monitor !== monitor) return;
+        this.#supervisor.broadcast({ kind: 'endpoints', update: { upstream: upstream.name, endpoints } });
+        const unhealthy = endpoints.filter((endpoint) => !endpoint.healthy).length;
+        this.#log.write(unhealthy > 0 ? 'warning' : 'info', 'upstream-changed', {
+          upstream: upstream.name,
+          endpoints: endpoints.length,
+          unhealthy,
+        });
+      });
+      next.set(upstream.name, { settings, monitor });
+      started.push(monitor.start());
+    }
+    for (const [name, kept] of this.#monitors) if (next.get(name) !== kept) kept.monitor.stop();
+    this.#monitors = next;
+    return started;
+  }
+
+  #startSources(config: GateConfig): Promise<void>[] {
+    const started: Promise<void>[] = [];
+    const next = new Map<string, { settings: string; source: JwksSource }>();
+    for (const issuer of config.issuers) {
+      const settings = JSON.stringify([issuer.keys, issuer.refreshMs, issuer.refetchMinMs]);
+      const kept = this.#sources.get(issuer.name);
+      if (kept !== undefined && kept.settings === settings) {
+        next.set(issuer.name, kept);
+        // A file may have changed; its change is why the reload came.
+        if (issuer.keys.kind === 'file') started.push(kept.source.start());
+        continue;
+      }
+      const source = new JwksSource(issuer, systemClock, ({ document, version: keysVersion }) => {
+        if (this.#sources.get(issuer.name)?.source !== source) return;
+        this.#supervisor.broadcast({
+          kind: 'keys',
+          keys: { issuer: issuer.name, document, version: keysVersion },
+        });
+      });
+      next.set(issuer.name, { settings, source });
+      started.push(source.start());
+    }
+    for (const [name, kept] of this.#sources) if (next.get(name) !== kept) kept.source.stop();
+    this.#sources = next;
+    return started;
+  }
+
+  async #refreshKeys(issuer: string): Promise<void> {
+    const source = this.#sources.get(issuer)?.source;
+    if (source !== undefined) {
+      await source.requestRefresh();
+      const { document, version: keysVersion } = source;
+      this.#supervisor.broadcast({ kind: 'keys', keys: { issuer, document, version: keysVersion } });
+    }
+    this.#supervisor.broadcast({ kind: 'refreshed', issuer });
+  }
+
+  // Reload.
+
+  reload(): Promise<ReloadResult> {
+    // One after the other: a reload that was asked for while another runs must see the newest files.
+    const before = this.#reloading ?? Promise.resolve(null);
+    const run = before.then(() => this.#reloadOnce());
+    this.#reloading = run;
+    return run;
+  }
+
+  async #reloadOnce(): Promise<ReloadResult> {
+    if (this.#draining) return { ok: false, diagnostics: [], problem: 'the gate is shutting down' };
+    const loaded = await loadConfig(this.#options.file, this.#options.env ?? process.env);
+    if (loaded.config === null) {
+      this.#reloads.failure++;
+      this.#log.write('error', 'reload-refused', { problems: loaded.diagnostics.length });
+      for (const diagnostic of loaded.diagnostics) this.#log.write('error', formatDiagnostic(diagnostic));
+      return { ok: false, diagnostics: loaded.diagnostics, problem: '' };
+    }
+    const config = withWorkers(loaded.config, this.#workers);
+    const previous = { config: this.config, generation: this.#generation, metrics: this.#metrics };
+    const monitors = this.#monitors;
+    const generation = previous.generation + 1;
+    try {
+      await Promise.all([...this.#startMonitors(config), ...this.#startSources(config)]);
+      this.#metrics = new Map();
+      this.#generation = generation;
+      this.config = config;
+      await this.#supervisor.swap((workerId) => this.#snapshotFor(workerId, config, generation));
+    } catch (error) {
+      for (const workerId of this.#metrics.keys()) this.#registry.retire(workerId, generation);
+      this.config = previous.config;
+      this.#generation = previous.generation;
+      this.#metrics = previous.metrics;
+      if (monitors !== this.#monitors)
+        await Promise.all([...this.#startMonitors(previous.config), ...this.#startSources(previous.config)]);
+      this.#reloads.failure++;
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#log.write('error', 'reload-failed', { problem });
+      return { ok: false, diagnostics: loaded.diagnostics, problem };
+    }
+    for (const workerId of this.#metrics.keys()) this.#registry.retireOthers(workerId, generation);
+    this.#reloads.success++;
+    this.warnings = loaded.diagnostics;
+    if (this.#options.watch === true) this.#watchFiles();
+    this.#log.write('info', 'reloaded', { generation, operations: countOperations(config) });
+    return { ok: true, diagnostics: loaded.diagnostics, problem: '' };
+  }
+
+  /** Watches folders, because editors replace files; reloads when a file of the configuration changed. */
+  #watchFiles(): void {
+    for (const watcher of this.#watchers) watcher.close();
+    const files = new Set(this.config.watchedFiles.map((file) => resolve(file)));
+    let timer: NodeJS.Timeout | null = null;
+    const onChange = (folder: string, name: string | null): void => {
+      if (name !== null && !files.has(resolve(folder, name))) return;
+      if (timer !== null) clearTimeout(timer);
+      timer = setTimeout(() => void this.reload(), WATCH_SETTLE_MS);
+      timer.unref();
+    };
+    this.#watchers = [...new Set([...files].map((file) => dirname(file)))].map((folder) => {
+      const watcher = watch(folder, { persistent: false }, (_event, name) => onChange(folder, name));
+      watcher.on('error', () => watcher.close());
+      return watcher;
+    });
+  }
+
+  #addGauges(): void {
+    const single = (value: number) => [{ labels: {}, value }];
+    const limits = new LimitTable(this.#limits);
+    const add = (
+      name: string,
+      type: 'gauge' | 'counter',
+      help: string,
+      samples: () => { labels: Record<string, string>; value: number }[],
+    ): void => this.#registry.gauge({ name: `gatewright_${name}`, type, help, samples });
+    add('build_info', 'gauge', 'Version of the gate.', () => [{ labels: { version }, value: 1 }]);
+    add('config_generation', 'gauge', 'Generation of the configuration being served.', () =>
+      single(this.#generation),
+    );
+    add('config_reloads_total', 'counter', 'Reloads by result.', () => [
+      { labels: { result: 'success' }, value: this.#reloads.success },
+      { labels: { result: 'failure' }, value: this.#reloads.failure },
+    ]);
+    add('workers', 'gauge', 'Data-plane threads that are serving.', () =>
+      single(this.#supervisor.readyWorkers),
+    );
+    add('worker_deaths_total', 'counter', 'Data-plane threads that ended unasked.', () =>
+      single(this.#deaths),
+    );
+    add('access_log_dropped_total', 'counter', 'Access-log lines that were dropped.', () =>
+      single(this.#reader?.dropped ?? 0),
+    );
+    add(
+      'access_log_write_failures_total',
+      'counter',
+      'Batches of access-log lines that could not be written.',
+      () => single(this.#reader?.failedWrites ?? 0),
+    );
+    add(
+      'limit_evictions_total',
+      'counter',
+      'Rate-limit cells that made room for other keys while still in use.',
+      () => single(limits.evictions),
+    );
+    add('upstream_endpoint_healthy', 'gauge', 'Result of active health checks, by endpoint.', () =>
+      [...this.#monitors].flatMap(([upstream, { monitor }]) =>
+        monitor.endpoints.map((e) => ({
+          labels: { upstream, endpoint: `${e.address}:${e.port}` },
+          value: e.healthy ? 1 : 0,
+        })),
+      ),
+    );
+    add('process_cpu_seconds_total', 'counter', 'CPU time of the process.', () => {
+      const { user, system } = process.cpuUsage();
+      return single((user + system) / 1e6);
+    });
+    add('process_resident_memory_bytes', 'gauge', 'Resident memory of the process.', () =>
+      single(process.memoryUsage.rss()),
+    );
+  }
+
+  async killWorker(workerId: number): Promise<void> {
+    await this.#supervisor.terminate(workerId);
+  }
+
+  reopenLogs(): void {
+    this.#reader?.reopen();
+  }
+
+  async close(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (const watcher of this.#watchers) watcher.close();
+    await this.#supervisor.stop(this.config.drainMs);
+    for (const { monitor } of this.#monitors.values()) monitor.stop();
+    for (const { source } of this.#sources.values()) source.stop();
+    await this.#reader?.close();
+    await this.#server?.close();
+    this.#log.write('info', 'stopped');
+  }
+}
+
+const countOperations = (config: GateConfig): number =>
+  config.apis.reduce((sum, api) => sum + api.operations.length, 0);

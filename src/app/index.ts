@@ -1,0 +1,2 @@
+export { ConfigError, type GateOptions, type ReloadResult, type RunningGate, startGate } from './gate.ts';
+export { version } from './version.ts';

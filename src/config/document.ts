@@ -1,0 +1,434 @@
+// The configuration file as users write it: strict, every key described. What is valid here still has names to be
+// resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
+import { z } from 'zod';
+import { algorithmNames } from '../jose/index.ts';
+import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
+
+const listener = z.strictObject({
+  port: port().describe('TCP port; 0 lets the system choose one.'),
+  host: z
+    .string()
+    .default('0.0.0.0')
+    .describe('Address to listen on; 0.0.0.0 is every IPv4 address, :: every address.'),
+  tls: z
+    .strictObject({
+      certificate: z.string().describe('Path of the PEM certificate chain.'),
+      key: z.string().describe('The PEM private key, only as a reference such as ${file:./tls/api.key}.'),
+      'min-version': z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest TLS version spoken.'),
+    })
+    .optional()
+    .describe('Speaks TLS; without it plain HTTP.'),
+  'proxy-protocol': z
+    .strictObject({
+      from: z.array(addressBlock()).min(1).describe('Peers that must send a PROXY header (version 1 or 2).'),
+    })
+    .optional()
+    .describe('PROXY protocol of a load balancer in front.'),
+  'trusted-proxies': z
+    .array(addressBlock())
+    .default([])
+    .describe('Proxies whose X-Forwarded-For or Forwarded names the client.'),
+});
+
+const target = z.union([
+  z.url({ protocol: /^https?$/ }),
+  z.strictObject({
+    url: z.url({ protocol: /^https?$/ }).describe('http:// or https:// with host and port, no path.'),
+    weight: z.number().positive().max(1000).default(1).describe('Share relative to the other targets.'),
+  }),
+]);
+
+const upstream = z.strictObject({
+  targets: z
+    .array(target)
+    .min(1)
+    .describe('Where requests go; names with several addresses count as several endpoints.'),
+  balance: z
+    .enum(['least-request', 'round-robin', 'hash'])
+    .default('least-request')
+    .describe('How an endpoint is chosen; least-request takes the less busy of two random ones.'),
+  'hash-on': z
+    .union([z.enum(['address', 'consumer', 'path']), z.string().regex(/^header:[A-Za-z0-9-]+$/)])
+    .default('address')
+    .describe('What `balance: hash` hashes; `header:name` takes a request header.'),
+  health: z
+    .strictObject({
+      path: z.string().startsWith('/').describe('Path that answers when the service is well.'),
+      interval: duration().default(5000).describe('Time between two checks of an endpoint.'),
+      timeout: duration().default(2000).describe('Time a check may take.'),
+      'healthy-after': z
+        .int()
+        .min(1)
+        .default(2)
+        .describe('Good answers in a row that bring an endpoint back.'),
+      'unhealthy-after': z
+        .int()
+        .min(1)
+        .default(3)
+        .describe('Bad answers in a row that take an endpoint out.'),
+      status: z
+        .string()
+        .regex(/^\d{3}(?:-\d{3})?$/)
+        .default('200-299')
+        .describe('Statuses that count as good: one, or a range.'),
+    })
+    .optional()
+    .describe('Active health checks.'),
+  ejection: z
+    .strictObject({
+      'consecutive-failures': z
+        .int()
+        .min(1)
+        .default(5)
+        .describe('Failures in a row after which an endpoint is left out.'),
+      base: duration().default(10_000).describe('How long the first time; doubled each time after.'),
+      max: duration().default(300_000).describe('Longest time an endpoint is left out.'),
+    })
+    .prefault({})
+    .describe('Passive health checks; at least half of the endpoints always stay.'),
+  breaker: z
+    .strictObject({
+      'failure-ratio': z
+        .number()
+        .min(0.01)
+        .max(1)
+        .default(0.5)
+        .describe('Share of failed requests that opens the breaker.'),
+      'minimum-requests': z
+        .int()
+        .min(1)
+        .default(20)
+        .describe('Requests in the window before the share counts.'),
+      window: duration().default(10_000).describe('Time over which requests are counted.'),
+      'open-for': duration().default(5000).describe('How long requests are refused before a few are tried.'),
+      'max-in-flight': z.int().min(1).default(4096).describe('Most requests in flight from one thread.'),
+    })
+    .prefault({})
+    .describe('Circuit breaker of the whole upstream, one a thread.'),
+  retries: z
+    .strictObject({
+      attempts: z
+        .int()
+        .min(0)
+        .max(10)
+        .default(2)
+        .describe('Attempts beyond the first; 0 switches retries off.'),
+      budget: z.number().min(0).max(1).default(0.2).describe('Share of requests that may be retries.'),
+      statuses: z
+        .array(z.int().min(500).max(599))
+        .default([])
+        .describe('Statuses of idempotent requests that are retried.'),
+    })
+    .prefault({})
+    .describe('Only requests that are safe to repeat are.'),
+  timeouts: z
+    .strictObject({
+      connect: duration().default(3000).describe('For a connection, TLS included.'),
+      'first-byte': duration()
+        .default(30_000)
+        .describe('From the end of the request to the first byte of the answer.'),
+      idle: duration().default(60_000).describe('Between two reads of an answer, and for silent WebSockets.'),
+      total: duration().optional().describe('For a whole exchange with all its attempts; none by default.'),
+    })
+    .prefault({})
+    .describe('How long the gate waits for the upstream.'),
+  'slow-start': duration()
+    .default(0)
+    .describe('Time over which a new or recovered endpoint comes to its full share.'),
+  'resolve-every': duration().default(30_000).describe('How often host names are looked up again.'),
+  host: z
+    .enum(['client', 'target'])
+    .default('client')
+    .describe("Host that the upstream sees: the client's, or the target's own."),
+  'max-idle': z.int().min(0).default(128).describe('Idle connections kept for each endpoint and thread.'),
+});
+
+const issuer = z.strictObject({
+  issuer: z.string().min(1).describe('Exact value of `iss` in its tokens.'),
+  jwks: z
+    .union([z.strictObject({ file: z.string() }), z.strictObject({ url: z.url({ protocol: /^https?$/ }) })])
+    .describe('JWK Set of its keys: a file, or a URL (https; http on loopback only).'),
+  algorithms: z
+    .array(z.enum(algorithmNames as [string, ...string[]]))
+    .min(1)
+    .default(['RS256', 'PS256', 'ES256', 'EdDSA'])
+    .describe('Signature algorithms that its tokens may use.'),
+  types: z
+    .array(z.string())
+    .default([])
+    .transform((list) => list.map((type) => type.toLowerCase().replace(/^application\//, '')))
+    .describe('Values of `typ` that are accepted; by default none, JWT and at+jwt.'),
+  'clock-skew': duration().default(30_000).describe('How far clocks may differ.'),
+  refresh: duration().default(600_000).describe('How often the key set is fetched again.'),
+  'refetch-after': duration()
+    .default(30_000)
+    .describe('Least time between fetches that unknown key ids cause.'),
+});
+
+const consumer = z.strictObject({
+  scopes: z.array(z.string().min(1)).default([]).describe('Scopes of its keys, unless a key has its own.'),
+  keys: z
+    .array(
+      z.strictObject({
+        id: z
+          .string()
+          .regex(/^[A-Za-z0-9-]{1,64}$/)
+          .describe('Shown in logs.'),
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .describe('SHA-256 of the whole key; `gatewright keys create` prints it.'),
+        expires: z
+          .string()
+          .refine((text) => !Number.isNaN(Date.parse(text)), {
+            message: 'is not a date, for instance 2027-01-31T00:00:00Z',
+          })
+          .optional()
+          .describe('When the key ends; never by default.'),
+        scopes: z.array(z.string().min(1)).optional().describe("Instead of the consumer's."),
+      }),
+    )
+    .min(1)
+    .describe('Its API keys; two overlap while one is being replaced.'),
+});
+
+const authenticate = z.array(
+  z.union([
+    z.strictObject({
+      jwt: z.strictObject({
+        issuer: z.string().describe('Name under identity.issuers.'),
+        audience: z
+          .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+          .describe('Accepted `aud`; one must be in the token.'),
+      }),
+    }),
+    z.strictObject({
+      'api-key': z.strictObject({
+        header: fieldName().default('x-api-key').describe('Header that carries the key.'),
+      }),
+    }),
+  ]),
+);
+
+const limits = z.array(
+  z.strictObject({
+    per: z.enum(['address', 'consumer', 'operation']).describe('What is counted apart; IPv6 by /64.'),
+    rate: rate().describe('Requests in a time.'),
+    burst: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Requests that may come at once; the count of the rate by default.'),
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,31}$/)
+      .optional()
+      .describe('Name in the RateLimit headers.'),
+    scope: z
+      .enum(['api', 'operation'])
+      .optional()
+      .describe('Whether the operations of an API share a count.'),
+  }),
+);
+
+const validate = z.union([
+  z.literal(false),
+  z.strictObject({
+    'undocumented-fields': z
+      .enum(['refuse', 'allow'])
+      .default('refuse')
+      .describe('Query parameters and body members that the contract does not name.'),
+  }),
+]);
+
+const operation = z
+  .strictObject({
+    public: z.literal(true).optional().describe('Open to everybody; needs a reason.'),
+    reason: z.string().min(3).optional().describe('Why it is public.'),
+    authenticate: authenticate.min(1).optional().describe("Instead of the API's."),
+    scopes: z
+      .array(z.string().min(1))
+      .optional()
+      .describe("Scopes that are all needed, instead of the contract's."),
+    limits: limits.optional().describe("Instead of the API's."),
+    'max-body': byteSize().optional().describe('Largest request body.'),
+    validate: validate.optional().describe("Instead of the API's."),
+    websocket: z.boolean().optional().describe('WebSocket connections may pass.'),
+  })
+  .refine((value) => value.public !== true || value.reason !== undefined, {
+    path: ['public'],
+    message: 'needs a reason beside it, for instance "reason: load balancer probe"',
+  });
+
+const api = z.strictObject({
+  contract: z.string().describe('Path of the OpenAPI 3.0 or 3.1 document.'),
+  hosts: z
+    .array(
+      z.string().regex(/^(?:\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, {
+        message: 'is not a host name; no port, no scheme',
+      }),
+    )
+    .default([])
+    .describe('Host names it is served under; `*.example.com` is one label; any by default.'),
+  base: z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9\-._~]+)*$/, { message: 'is not a path prefix such as /orders/v2' })
+    .default('')
+    .describe("Path in front of the contract's paths."),
+  'strip-base': z.boolean().default(false).describe('The upstream gets paths without the base.'),
+  listeners: z.array(z.string()).min(1).optional().describe('Listeners it is served on; all by default.'),
+  upstream: z.string().describe('Name under upstreams.'),
+  authenticate: authenticate
+    .min(1)
+    .optional()
+    .describe('Ways to authenticate; the first whose credential is present decides.'),
+  authorize: z
+    .strictObject({
+      scopes: z
+        .enum(['from-contract', 'none'])
+        .default('from-contract')
+        .describe("Whether the contract's scopes are needed."),
+    })
+    .prefault({})
+    .describe('Who may do what.'),
+  limits: limits
+    .default([{ per: 'address', rate: { count: 100, periodMs: 1000 }, burst: 200 }])
+    .describe('Rate limits of every operation; `[]` for none.'),
+  addresses: z
+    .strictObject({
+      allow: z.array(addressBlock()).default([]).describe('If not empty, nobody else is admitted.'),
+      deny: z.array(addressBlock()).default([]).describe('Never admitted.'),
+    })
+    .prefault({})
+    .describe('Address lists; deny wins.'),
+  validate: validate.prefault({}).describe('Requests are held to the contract; false switches that off.'),
+  'max-body': byteSize().default(1_048_576).describe('Largest request body.'),
+  websocket: z.boolean().default(false).describe('WebSocket connections may pass.'),
+  headers: z
+    .strictObject({
+      security: z.boolean().default(true).describe('Adds security headers where the upstream set none.'),
+      hsts: z
+        .union([duration(), z.literal(false)])
+        .default(31_536_000_000)
+        .describe('Strict-Transport-Security on TLS listeners; false for none.'),
+      remove: z
+        .array(fieldName())
+        .default([
+          'server',
+          'x-powered-by',
+          'x-aspnet-version',
+          'x-aspnetmvc-version',
+          'x-generator',
+          'x-runtime',
+          'via',
+        ])
+        .describe('Answer headers that tell about the software behind.'),
+    })
+    .prefault({})
+    .describe('What answers carry.'),
+  cors: z
+    .strictObject({
+      origins: z
+        .array(
+          z.string().regex(/^(?:\*|https?:\/\/[A-Za-z0-9.-]+(?::\d+)?)$/, {
+            message: 'is not an origin such as https://app.example.com, or *',
+          }),
+        )
+        .min(1)
+        .describe('Origins whose pages may read answers.'),
+      methods: z
+        .array(z.string().regex(/^[A-Z]+$/))
+        .default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+        .describe('Methods they may use.'),
+      headers: z
+        .array(fieldName())
+        .default(['authorization', 'content-type'])
+        .describe('Request headers they may set.'),
+      expose: z.array(fieldName()).default([]).describe('Answer headers they may read.'),
+      credentials: z.boolean().default(false).describe('Cookies and client certificates are sent along.'),
+      'max-age': duration().default(600_000).describe('How long a preflight is remembered.'),
+    })
+    .refine((value) => !(value.credentials && value.origins.includes('*')), {
+      path: ['credentials'],
+      message: 'can not be used with the origin "*"',
+    })
+    .refine((value) => !value.origins.includes('*') || value.origins.length === 1, {
+      path: ['origins'],
+      message: 'has "*" beside others',
+    })
+    .optional()
+    .describe('Cross-origin access; none by default.'),
+  operations: z
+    .record(z.string(), operation)
+    .default({})
+    .describe('Settings of single operations, by operationId.'),
+});
+
+const http = z.strictObject({
+  'max-head': byteSize().default(32_768).describe('Request line and headers together.'),
+  'max-fields': z.int().min(10).max(1000).default(100).describe('Number of header lines.'),
+  'max-target': byteSize().default(8192).describe('Path and query.'),
+  'head-timeout': duration().default(10_000).describe('For a whole request head.'),
+  'body-timeout': duration().default(30_000).describe('Longest pause within a request body.'),
+  'idle-timeout': duration().default(60_000).describe('How long a connection may wait for its next request.'),
+  'min-rate': z
+    .union([byteSize(), z.literal(0)])
+    .default(128)
+    .describe('Least bytes a second of a body or a reader, after five seconds; 0 for none.'),
+  'max-requests': z.int().min(1).default(10_000).describe('Requests on one connection.'),
+  'max-connections': z.int().min(1).default(50_000).describe('Connections of one thread and listener.'),
+});
+
+const telemetry = z.strictObject({
+  listen: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        host: z.string().default('127.0.0.1').describe('Address of the telemetry port.'),
+        port: port().default(9090).describe('Port of metrics and health.'),
+      }),
+    ])
+    .prefault({})
+    .describe('Metrics (/metrics) and health (/health/live, /health/ready); false for none.'),
+  'access-log': z
+    .strictObject({
+      to: z
+        .union([z.enum(['stdout', 'none']), z.strictObject({ file: z.string() })])
+        .default('stdout')
+        .describe('Where one JSON line a request goes.'),
+      'when-full': z
+        .enum(['wait', 'drop'])
+        .default('wait')
+        .describe(
+          'When the log can not be written fast enough: requests wait, or lines are dropped and counted.',
+        ),
+      'query-values': z
+        .enum(['mask', 'keep'])
+        .default('mask')
+        .describe('Values of query parameters in the log.'),
+    })
+    .prefault({})
+    .describe('The access log.'),
+});
+
+export const documentSchema = z.strictObject({
+  listeners: z.record(nameKey(), listener).describe('Ports that the gate listens on.'),
+  upstreams: z.record(nameKey(), upstream).describe('Services behind the gate.'),
+  identity: z
+    .strictObject({
+      issuers: z.record(nameKey(), issuer).default({}).describe('Token issuers that are trusted.'),
+      consumers: z.record(nameKey(), consumer).default({}).describe('Programs that call with API keys.'),
+    })
+    .prefault({})
+    .describe('Who callers can be.'),
+  apis: z.record(nameKey(), api).describe('APIs that are served.'),
+  http: http.prefault({}).describe('Limits and timeouts towards clients.'),
+  telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),
+  workers: z
+    .union([z.literal('auto'), z.int().min(1).max(256)])
+    .default('auto')
+    .describe('Data-plane threads; auto is one a core.'),
+  drain: duration().default(30_000).describe('How long a stop waits for requests in flight.'),
+});
+
+export type ConfigDocument = z.output<typeof documentSchema>;

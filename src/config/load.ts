@@ -1,0 +1,70 @@
+// The way of the configuration: read, references, schema, names and contracts; every problem of every step is
+// reported, and any error means that there is no configuration.
+
+import { statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { type Diagnostic, Diagnostics } from '../core/index.ts';
+import { documentSchema } from './document.ts';
+import type { GateConfig } from './gate-config.ts';
+import { resolveReferences } from './references.ts';
+import { resolveDocument } from './resolve.ts';
+import { reportIssues } from './schema-diagnostics.ts';
+import { readYaml } from './yaml-source.ts';
+
+export type { GateConfig } from './gate-config.ts';
+
+export interface LoadedConfig {
+  /** Null when there is an error among the diagnostics. */
+  readonly config: GateConfig | null;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Loads a file or folder. Never throws for anything a user wrote. */
+export async function loadConfig(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<LoadedConfig> {
+  const diagnostics = new Diagnostics();
+  const source = await readYaml(file, diagnostics);
+  if (source.data === null) return { config: null, diagnostics: diagnostics.all };
+  const folder = folderOf(file);
+  const tree = resolveReferences(source.data, source, folder, env, diagnostics);
+  const parsed = documentSchema.safeParse(tree.data);
+  if (!parsed.success) reportIssues(parsed.error, documentSchema, tree.data, source, diagnostics);
+  // A reference that failed leaves a hole; what follows from the hole is not worth telling.
+  const config = parsed.success
+    ? resolveDocument(parsed.data, {
+        file: resolve(file),
+        folder,
+        source,
+        diagnostics,
+        files: [...source.files.map((entry) => resolve(entry)), ...tree.files],
+        defaultWorkers: availableParallelism(),
+      })
+    : null;
+  const unique = [...new Map(diagnostics.all.map((entry) => [JSON.stringify(entry), entry])).values()];
+  unique.sort((a, b) => (a.file === b.file ? a.line - b.line || a.column - b.column : 0));
+  const failed = config === null || unique.some((entry) => entry.severity === 'error');
+  return { config: failed ? null : config, diagnostics: withoutEchoes(unique) };
+}
+
+/** A secret or reference that was refused is missing afterwards; only the cause is told. */
+function withoutEchoes(all: readonly Diagnostic[]): Diagnostic[] {
+  const causes = new Set(
+    all
+      .filter((entry) => entry.id === 'config-literal-secret' || entry.id.startsWith('config-reference'))
+      .map((entry) => `${entry.file}:${entry.line}`),
+  );
+  return all.filter(
+    (entry) => entry.id !== 'config-missing-key' || !causes.has(`${entry.file}:${entry.line}`),
+  );
+}
+
+function folderOf(file: string): string {
+  try {
+    return statSync(file).isDirectory() ? resolve(file) : dirname(resolve(file));
+  } catch {
+    return dirname(resolve(file));
+  }
+}

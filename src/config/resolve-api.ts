@@ -1,0 +1,260 @@
+// One API: its contract's operations with everything the configuration says about them.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
+import type { ScopeAlternative } from '../guards/authorize/contract.ts';
+import type { LimitConfig } from '../guards/limit/contract.ts';
+import type { ValidateConfig } from '../guards/validate/contract.ts';
+import { type Contract, parseContract } from '../openapi/document.ts';
+import { type ContractOperation, SchemaSet } from '../openapi/index.ts';
+import type { ConfigDocument } from './document.ts';
+import type { ApiConfig, OperationConfig } from './gate-config.ts';
+import { fail, failDangling, type ResolveContext } from './resolve.ts';
+import type { Path } from './yaml-source.ts';
+
+type ApiDocument = ConfigDocument['apis'][string];
+
+export function resolveApi(
+  name: string,
+  entry: ApiDocument,
+  document: ConfigDocument,
+  context: ResolveContext,
+): ApiConfig | null {
+  const path = ['apis', name];
+  const listeners = entry.listeners ?? Object.keys(document.listeners);
+  listeners.forEach((listener, index) => {
+    if (!Object.hasOwn(document.listeners, listener)) {
+      failDangling(
+        context,
+        [...path, 'listeners', index],
+        'listener',
+        listener,
+        Object.keys(document.listeners),
+      );
+    }
+  });
+  if (!Object.hasOwn(document.upstreams, entry.upstream)) {
+    failDangling(context, [...path, 'upstream'], 'upstream', entry.upstream, Object.keys(document.upstreams));
+  }
+  const contract = readContract(name, entry, context);
+  if (contract === null) return null;
+  const ids = contract.operations.map((operation) => operation.id);
+  for (const id of Object.keys(entry.operations)) {
+    if (!ids.includes(id))
+      failDangling(context, [...path, 'operations', id], `operation in ${entry.contract}`, id, ids);
+  }
+  const shared = resolveAuthentication(entry.authenticate, [...path, 'authenticate'], document, context);
+  const operations = contract.operations.map((operation) =>
+    resolveOperation(name, entry, operation, contract, shared, document, context),
+  );
+  reportOpen(name, operations, context);
+  checkSchemas(contract, operations, entry, context);
+  const { headers, cors } = entry;
+  return {
+    name,
+    hosts: entry.hosts.map((host) => host.toLowerCase()),
+    base: entry.base,
+    listeners,
+    upstream: entry.upstream,
+    stripBase: entry['strip-base'],
+    admit: entry.addresses,
+    harden: {
+      securityFields: headers.security,
+      hstsSeconds: headers.hsts === false ? 0 : Math.floor(headers.hsts / 1000),
+      removeFields: headers.remove,
+      cors:
+        cors === undefined
+          ? null
+          : {
+              origins: cors.origins,
+              methods: cors.methods,
+              requestFields: cors.headers,
+              exposeFields: cors.expose,
+              credentials: cors.credentials,
+              maxAgeSeconds: Math.floor(cors['max-age'] / 1000),
+            },
+    },
+    operations,
+    contractDocument: contract.document,
+    contractVersion: contract.version,
+  };
+}
+
+function readContract(name: string, entry: ApiDocument, context: ResolveContext): Contract | null {
+  const path = ['apis', name, 'contract'];
+  const file = resolve(context.folder, entry.contract);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    fail(
+      context,
+      'config-file-unreadable',
+      path,
+      `The contract ${entry.contract} can not be read (${(error as NodeJS.ErrnoException).code}).`,
+      'Paths are relative to the configuration file.',
+    );
+    return null;
+  }
+  context.files.push(file);
+  return parseContract(text, entry.contract, context.diagnostics);
+}
+
+function resolveOperation(
+  api: string,
+  entry: ApiDocument,
+  operation: ContractOperation,
+  contract: Contract,
+  shared: readonly AuthenticationMethod[],
+  document: ConfigDocument,
+  context: ResolveContext,
+): OperationConfig {
+  const own = Object.hasOwn(entry.operations, operation.id) ? entry.operations[operation.id] : undefined;
+  const path = ['apis', api, 'operations', operation.id];
+  const isPublic = own?.public === true;
+  if (isPublic && own.authenticate !== undefined) {
+    fail(
+      context,
+      'config-public-authenticates',
+      path,
+      `"${operation.id}" is public and asks for authentication.`,
+      'Remove one of the two.',
+    );
+  }
+  return {
+    id: operation.id,
+    method: operation.method,
+    template: entry.base + operation.template,
+    publicReason: isPublic ? (own.reason ?? '') : null,
+    authenticate: isPublic
+      ? []
+      : own?.authenticate === undefined
+        ? shared
+        : resolveAuthentication(own.authenticate, [...path, 'authenticate'], document, context),
+    scopes: isPublic ? [] : scopesOf(own?.scopes, entry, operation, contract),
+    limits: resolveLimits(own?.limits ?? entry.limits),
+    maxBodyBytes: own?.['max-body'] ?? entry['max-body'],
+    validate: resolveValidate(own?.validate ?? entry.validate),
+    contract: operation,
+    websocket: own?.websocket ?? entry.websocket,
+  };
+}
+
+const resolveValidate = (
+  value: false | { 'undocumented-fields': 'refuse' | 'allow' },
+): ValidateConfig | null => (value === false ? null : { undocumentedFields: value['undocumented-fields'] });
+
+function resolveAuthentication(
+  list: ApiDocument['authenticate'],
+  path: Path,
+  document: ConfigDocument,
+  context: ResolveContext,
+): AuthenticationMethod[] {
+  return (list ?? []).map((method, index): AuthenticationMethod => {
+    if ('api-key' in method) return { kind: 'api-key', header: method['api-key'].header };
+    const { issuer, audience } = method.jwt;
+    if (!Object.hasOwn(document.identity.issuers, issuer)) {
+      failDangling(
+        context,
+        [...path, index, 'jwt', 'issuer'],
+        'issuer',
+        issuer,
+        Object.keys(document.identity.issuers),
+      );
+    }
+    return { kind: 'jwt', issuer, audiences: typeof audience === 'string' ? [audience] : audience };
+  });
+}
+
+/** What the contract's security asks for: scopes whoever has them, or a way of authenticating without scopes. */
+function scopesOf(
+  own: readonly string[] | undefined,
+  entry: ApiDocument,
+  operation: ContractOperation,
+  contract: Contract,
+): ScopeAlternative[] {
+  if (own !== undefined) return [{ method: 'any', scopes: own }];
+  if (entry.authorize.scopes === 'none' || operation.security === null) return [];
+  return operation.security.map((requirement) => {
+    const scopes: string[] = [];
+    let method: ScopeAlternative['method'] = 'any';
+    for (const [scheme, names] of Object.entries(requirement)) {
+      scopes.push(...names);
+      const type = contract.securitySchemes[scheme]?.type;
+      if (names.length > 0) continue;
+      if (type === 'apiKey') method = 'api-key';
+      else if (type === 'mutualTLS') method = 'mtls';
+      else if (type !== undefined) method = 'jwt';
+    }
+    return { method, scopes };
+  });
+}
+
+function resolveLimits(limits: ApiDocument['limits']): LimitConfig[] {
+  const used = new Map<string, number>();
+  return limits.map((limit) => {
+    const base = limit.name ?? limit.per;
+    const count = (used.get(base) ?? 0) + 1;
+    used.set(base, count);
+    return {
+      name: count === 1 ? base : `${base}-${count}`,
+      per: limit.per,
+      scope: limit.scope ?? (limit.per === 'operation' ? 'operation' : 'api'),
+      count: limit.rate.count,
+      periodMs: limit.rate.periodMs,
+      burst: limit.burst ?? limit.rate.count,
+    };
+  });
+}
+
+/** Deny by default: open operations are named all at once, with what to write. */
+function reportOpen(api: string, operations: readonly OperationConfig[], context: ResolveContext): void {
+  const open = operations.filter((entry) => entry.publicReason === null && entry.authenticate.length === 0);
+  if (open.length === 0) return;
+  const names = open.map((entry) => entry.id);
+  const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? ` and ${names.length - 8} more` : '');
+  fail(
+    context,
+    'config-operation-open',
+    ['apis', api],
+    `Nobody has to authenticate for ${shown}.`,
+    `Add "authenticate:" to the API, or make single operations public: operations: { ${names[0]}: { public: true, reason: why } }.`,
+  );
+}
+
+/** Schemas are compiled lazily later; here each is tried once, so that a bad one is a diagnostic and not a 500. */
+function checkSchemas(
+  contract: Contract,
+  operations: readonly OperationConfig[],
+  entry: ApiDocument,
+  context: ResolveContext,
+): void {
+  const set = new SchemaSet(contract.document);
+  // Many operations share few schemas; each object is compiled once.
+  const tried = new Set<string>();
+  for (const operation of operations) {
+    if (operation.validate === null) continue;
+    const { parameters, body, line, column } = operation.contract;
+    const schemas = [
+      ...parameters.map((p) => ({ schema: p.schema, isBody: false })),
+      ...(body?.content ?? []).map((c) => ({ schema: c.schema, isBody: true })),
+    ];
+    for (const { schema, isBody } of schemas) {
+      const key = `${isBody}${JSON.stringify(schema)}`;
+      if (schema === null || tried.has(key)) continue;
+      tried.add(key);
+      try {
+        set.compile(schema, {
+          undocumentedFields: isBody ? operation.validate.undocumentedFields : 'allow',
+          refuseReadOnly: isBody,
+        });
+      } catch (error) {
+        context.diagnostics.error(
+          'contract-schema',
+          { file: entry.contract, line, column },
+          `A schema of "${operation.id}" can not be used: ${(error as Error).message}.`,
+        );
+      }
+    }
+  }
+}

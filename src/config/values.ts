@@ -1,0 +1,39 @@
+// Value schemas that several sections use: quantities as people write them, names, address blocks, secrets.
+import { z } from 'zod';
+import { parseByteSize, parseDuration, parseRate } from '../core/index.ts';
+import { parseCidr } from '../net/index.ts';
+
+function quantity<T>(parse: (text: string) => T | null, what: string, example: string) {
+  return z
+    .string()
+    .refine((text) => parse(text) !== null, { message: `is not ${what}, for instance ${example}` })
+    .transform((text) => parse(text)!)
+    .meta({ examples: [example] });
+}
+
+/** `30s` → 30000. */
+export const duration = () => quantity(parseDuration, 'a duration', '30s');
+/** `1MiB` → 1048576. */
+export const byteSize = () => quantity(parseByteSize, 'a size', '1MiB');
+/** `100/s`. */
+export const rate = () => quantity(parseRate, 'a rate', '100/s');
+
+export const addressBlock = () =>
+  z.string().refine((text) => parseCidr(text) !== null, {
+    message: 'is not an address or block, for instance 10.0.0.0/8 (no bits may be set beyond the prefix)',
+  });
+
+/** Names of things in the file; other parts refer to them. */
+export const nameKey = () =>
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
+    message: 'is not a name: letters, digits, ".", "_" and "-"',
+  });
+
+/** HTTP field name; the result is in lower case. */
+export const fieldName = () =>
+  z
+    .string()
+    .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { message: 'is not a header name' })
+    .transform((text) => text.toLowerCase());
+
+export const port = () => z.int().min(0).max(65_535);

@@ -1,0 +1,127 @@
+// From the parsed head to the exchange, and from the exchange to the head that the upstream gets. Both directions
+// stand here together, because what is judged must be what is sent. HOT
+import type { ErrorCode } from '../../core/index.ts';
+import type { Exchange } from '../../exchange/index.ts';
+import { CHUNKED, encodeField, type RequestHead } from '../../http/h1/index.ts';
+import { normalisePath, parseHost, parseTarget, TargetParts } from '../../http/uri/index.ts';
+import { resolveClientAddress } from '../../net/index.ts';
+import { applyTraceContext, traceparentOf } from '../../telemetry/index.ts';
+import type { Endpoint } from '../upstream/index.ts';
+import type { ListenerSnapshot, RouteEntry } from './route.ts';
+
+const parts = new TargetParts();
+
+/** Fills the exchange's target, host, addresses and trace from the head; null or the reason to refuse it. */
+export function takeHead(
+  exchange: Exchange,
+  head: RequestHead,
+  listener: ListenerSnapshot,
+): ErrorCode | null {
+  exchange.method = head.method;
+  exchange.httpMinor = head.minor;
+  exchange.contentLength = head.contentLength;
+
+  const problem = parseTarget(head.target, parts);
+  if (problem !== null) return problem;
+  if (parts.form === 'authority') return 'request-method-unsupported';
+  // A request for the server as a whole (OPTIONS *) has no operation behind it.
+  if (parts.form === 'asterisk') return 'operation-unknown';
+  let host = head.host;
+  if (parts.form === 'absolute') {
+    // RFC 9112 section 3.2.2 lets the target win; here the two must be one.
+    if (host !== '' && parts.authority.toLowerCase() !== host.toLowerCase()) return 'request-host-invalid';
+    host = parts.authority;
+  }
+  if (host !== '') {
+    const name = parseHost(host);
+    if (name === null) return 'request-host-invalid';
+    exchange.host = name;
+  }
+  const path = normalisePath(parts.path);
+  if (path === null) return 'request-path-ambiguous';
+  exchange.path = path;
+  exchange.query = parts.query;
+
+  if (head.framing.hasForwarding) takeForwarding(exchange, listener);
+  takeTrace(exchange, head);
+  return null;
+}
+
+/** Reads what trusted proxies say of the client, then removes it: the gate tells the upstream itself. */
+function takeForwarding(exchange: Exchange, listener: ListenerSnapshot): void {
+  const fields = exchange.fields;
+  if (listener.trustedProxies !== null) {
+    exchange.clientAddress = resolveClientAddress(exchange.peerAddress, fields, listener.trustedProxies);
+  }
+  const names = fields.names;
+  for (let i = names.length - 1; i >= 0; i--) {
+    const name = names[i]!;
+    if (
+      name.startsWith('x-forwarded-') ||
+      name === 'forwarded' ||
+      name === 'x-real-ip' ||
+      name === 'client-cert' ||
+      name === 'client-cert-chain'
+    ) {
+      fields.remove(name);
+      if (i > names.length) i = names.length;
+    }
+  }
+}
+
+function takeTrace(exchange: Exchange, head: RequestHead): void {
+  if (!head.framing.hasTrace) {
+    applyTraceContext(exchange, null);
+    return;
+  }
+  const fields = exchange.fields;
+  const parent = fields.count('traceparent') === 1 ? fields.get('traceparent') : null;
+  applyTraceContext(exchange, parent);
+  fields.remove('traceparent');
+  // The vendor state belongs to a trace that was understood (Trace Context section 3.3).
+  if (exchange.parentSpanId === '') fields.remove('tracestate');
+}
+
+/**
+ * The head that the upstream gets. `bodyLength` is what follows: bytes, CHUNKED, or 0. The client's Host goes on
+ * unless the upstream wants its own.
+ */
+export function encodeUpstreamHead(
+  exchange: Exchange,
+  head: RequestHead,
+  route: RouteEntry,
+  endpoint: Endpoint,
+  bodyLength: number,
+  upgrade: string,
+): string {
+  const path = route.stripLength === 0 ? exchange.path : exchange.path.slice(route.stripLength) || '/';
+  const query = exchange.query === '' ? '' : '?' + exchange.query;
+  const host = route.upstream.sendsClientHost && head.host !== '' ? head.host : endpoint.hostField;
+  let out = exchange.method + ' ' + path + query + ' HTTP/1.1\r\nhost: ' + host + '\r\n';
+
+  const added = exchange.upstreamFields;
+  for (let i = 0; i < added.length; i += 2) exchange.fields.remove(added[i]!);
+  const names = exchange.fields.names;
+  const values = exchange.fields.values;
+  for (let i = 0; i < names.length; i++) out += names[i]! + ': ' + values[i]! + '\r\n';
+  for (let i = 0; i < added.length; i += 2) out += encodeField(added[i]!, added[i + 1]!);
+
+  if (bodyLength === CHUNKED) out += 'transfer-encoding: chunked\r\n';
+  else if (bodyLength > 0 || bodyIsUsual(exchange.method)) out += 'content-length: ' + bodyLength + '\r\n';
+  if (upgrade !== '') out += 'connection: upgrade\r\nupgrade: ' + upgrade + '\r\n';
+  return (
+    out +
+    'x-forwarded-for: ' +
+    exchange.clientAddress +
+    (exchange.secure ? '\r\nx-forwarded-proto: https\r\n' : '\r\nx-forwarded-proto: http\r\n') +
+    (head.host === '' ? '' : 'x-forwarded-host: ' + head.host + '\r\n') +
+    'traceparent: ' +
+    traceparentOf(exchange) +
+    '\r\n\r\n'
+  );
+}
+
+/** Methods whose requests say so when they have no body (RFC 9110 section 8.6). */
+function bodyIsUsual(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
+}

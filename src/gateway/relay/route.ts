@@ -1,0 +1,71 @@
+// What the router's entries point at: everything a request needs once its operation is known, looked up before.
+import type { Clock } from '../../core/index.ts';
+import type { Operation } from '../../exchange/index.ts';
+import type { HardenConfig } from '../../guards/harden/index.ts';
+import type { HeadLimits } from '../../http/h1/index.ts';
+import type { AddressSet } from '../../net/index.ts';
+import type { CompiledPipeline } from '../../pipeline/index.ts';
+import type { WorkerTelemetry } from '../../telemetry/index.ts';
+import type { Router } from '../router/index.ts';
+import type { Upstream } from '../upstream/index.ts';
+import type { ConnectionPool } from './upstream-connection.ts';
+
+/** One operation, compiled. */
+export interface RouteEntry {
+  readonly operation: Operation;
+  readonly pipeline: CompiledPipeline;
+  /** Collects the whole body before the upstream sees the request. */
+  readonly buffersBody: boolean;
+  readonly maxBodyBytes: number;
+  readonly websocket: boolean;
+  /** Characters of the path that the upstream does not get. */
+  readonly stripLength: number;
+  readonly upstream: UpstreamEntry;
+  readonly harden: HardenConfig;
+}
+
+/** An upstream with the settings the relay needs; shared by its operations. */
+export interface UpstreamEntry {
+  readonly name: string;
+  readonly balancer: Upstream;
+  readonly pool: ConnectionPool;
+  /** Statuses that may be retried. */
+  readonly retryStatuses: ReadonlySet<number>;
+  readonly maxAttempts: number;
+  readonly connectTimeoutMs: number;
+  readonly firstByteTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** 0 for none. */
+  readonly totalTimeoutMs: number;
+  readonly sendsClientHost: boolean;
+  readonly hashOn: 'none' | 'address' | 'consumer' | 'path' | 'header';
+  readonly hashHeader: string;
+}
+
+export interface RelayLimits extends HeadLimits {
+  readonly headTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** 0 for none. */
+  readonly minBytesPerSecond: number;
+  readonly maxRequestsPerConnection: number;
+}
+
+/** What the connections of one listener need; replaced as a whole on reload. */
+export interface ListenerSnapshot {
+  readonly name: string;
+  readonly secure: boolean;
+  readonly router: Router<RouteEntry>;
+  readonly trustedProxies: AddressSet | null;
+  readonly limits: RelayLimits;
+  /** Guards' answer hooks for answers outside of any operation. */
+  readonly fallback: CompiledPipeline;
+}
+
+/** One listening port of one thread; connections read `snapshot` at the start of every exchange. */
+export interface RelayContext {
+  snapshot: ListenerSnapshot;
+  draining: boolean;
+  readonly telemetry: WorkerTelemetry;
+  readonly clock: Clock;
+}

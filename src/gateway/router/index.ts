@@ -1,0 +1,1 @@
+export { compileRouter, type Route, RouteMatch, type RouteResult, type Router } from './router.ts';

@@ -1,0 +1,40 @@
+// What balancing and monitoring need of the configuration; the configuration's own type has these members.
+
+export interface UpstreamSettings {
+  readonly name: string;
+  readonly balance: 'least-request' | 'round-robin' | 'hash';
+  readonly ejection: {
+    readonly consecutiveFailures: number;
+    readonly baseMs: number;
+    readonly maxMs: number;
+  };
+  readonly breaker: {
+    readonly failureRatio: number;
+    readonly minimumRequests: number;
+    readonly windowMs: number;
+    readonly openMs: number;
+    readonly maxInFlight: number;
+  };
+  readonly retries: { readonly budget: number };
+  readonly slowStartMs: number;
+}
+
+export interface MonitorSettings {
+  readonly name: string;
+  readonly targets: readonly {
+    readonly host: string;
+    readonly port: number;
+    readonly tls: boolean;
+    readonly weight: number;
+  }[];
+  readonly health: {
+    readonly path: string;
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly healthyAfter: number;
+    readonly unhealthyAfter: number;
+    readonly statusFrom: number;
+    readonly statusTo: number;
+  } | null;
+  readonly resolveMs: number;
+}

@@ -1,0 +1,184 @@
+// From the validated configuration to what a data-plane thread serves: routers with compiled pipelines at their
+// entries. Upstreams, token caches and limit counters outlive the snapshot, so that a reload forgets nothing.
+import type { ApiConfig, GateConfig, OperationConfig, UpstreamConfig } from '../../config/index.ts';
+import { type Clock, systemClock } from '../../core/index.ts';
+import type { Operation } from '../../exchange/index.ts';
+import { compileAdmit } from '../../guards/admit/index.ts';
+import {
+  ApiKeyTable,
+  compileAuthenticate,
+  type Issuer,
+  TokenCaches,
+} from '../../guards/authenticate/index.ts';
+import { compileAuthorize } from '../../guards/authorize/index.ts';
+import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
+import { compileLimit, LimitIds } from '../../guards/limit/index.ts';
+import { compileValidate } from '../../guards/validate/index.ts';
+import type { LimitTable } from '../../limits/index.ts';
+import { AddressSet } from '../../net/index.ts';
+import { SchemaSet } from '../../openapi/index.ts';
+import { compilePipeline } from '../../pipeline/index.ts';
+import {
+  ConnectionPool,
+  type ListenerSnapshot,
+  type RouteEntry,
+  type UpstreamEntry,
+} from '../relay/index.ts';
+import { compileRouter, type Route } from '../router/index.ts';
+import { Upstream } from '../upstream/index.ts';
+
+/** What stays when a snapshot goes. */
+export interface LastingState {
+  readonly limits: LimitTable;
+  readonly limitIds: LimitIds;
+  readonly caches: TokenCaches;
+  readonly clock: Clock;
+  /** By name; an upstream whose settings did not change keeps its connections and counters. */
+  upstreams: ReadonlyMap<string, KeptUpstream>;
+}
+
+export interface KeptUpstream {
+  readonly settings: string;
+  readonly entry: UpstreamEntry;
+}
+
+export const createLastingState = (limits: LimitTable): LastingState => ({
+  limits,
+  limitIds: new LimitIds(),
+  caches: new TokenCaches(),
+  clock: systemClock,
+  upstreams: new Map(),
+});
+
+export interface CompiledSnapshot {
+  readonly listeners: ReadonlyMap<string, ListenerSnapshot>;
+  readonly upstreams: ReadonlyMap<string, KeptUpstream>;
+}
+
+/** Answers outside of any operation carry the same security fields. */
+const fallbackHarden: HardenConfig = { securityFields: true, hstsSeconds: 0, removeFields: [], cors: null };
+
+/** Compiles everything; throws when a part of the configuration can not be compiled, and changes nothing before. */
+export function compileSnapshot(
+  config: GateConfig,
+  issuers: ReadonlyMap<string, Issuer>,
+  state: LastingState,
+): CompiledSnapshot {
+  const upstreams = new Map<string, KeptUpstream>();
+  for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
+  const keys = new ApiKeyTable(config.consumers);
+  const routes = new Map<string, Route<RouteEntry>[]>(
+    config.listeners.map((listener) => [listener.name, []]),
+  );
+  let index = 0;
+  for (const api of config.apis) {
+    const schemas = new SchemaSet(api.contractDocument);
+    const upstream = upstreams.get(api.upstream);
+    if (upstream === undefined) throw new RangeError(`unknown upstream ${api.upstream}`);
+    for (const operation of api.operations) {
+      const entry = compileEntry(api, operation, index++, schemas, upstream.entry, { issuers, keys, state });
+      const route = {
+        hosts: api.hosts,
+        method: operation.method,
+        template: operation.template,
+        value: entry,
+      };
+      for (const name of api.listeners) routes.get(name)?.push(route);
+    }
+  }
+  const fallback = compilePipeline([compileHarden(fallbackHarden)]);
+  const listeners = new Map<string, ListenerSnapshot>();
+  for (const listener of config.listeners) {
+    listeners.set(listener.name, {
+      name: listener.name,
+      secure: listener.tls !== null,
+      router: compileRouter(routes.get(listener.name)!),
+      trustedProxies: listener.trustedProxies.length === 0 ? null : new AddressSet(listener.trustedProxies),
+      limits: config.http,
+      fallback,
+    });
+  }
+  return { listeners, upstreams };
+}
+
+function compileEntry(
+  api: ApiConfig,
+  config: OperationConfig,
+  index: number,
+  schemas: SchemaSet,
+  upstream: UpstreamEntry,
+  context: { issuers: ReadonlyMap<string, Issuer>; keys: ApiKeyTable; state: LastingState },
+): RouteEntry {
+  const { state } = context;
+  const operation: Operation = {
+    index,
+    api: api.name,
+    id: config.id,
+    method: config.method,
+    template: config.template,
+    paramNames: [...config.template.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1]!),
+    public: config.publicReason !== null,
+  };
+  const names = { api: api.name, operation: config.id };
+  const limit = (per: (kind: string) => boolean) =>
+    compileLimit(
+      config.limits.filter((entry) => per(entry.per)),
+      names,
+      state.limitIds,
+      state.limits,
+      state.clock,
+    );
+  const validate =
+    config.validate === null ? null : compileValidate(config.contract, schemas, config.validate);
+  // Limits per address come before authentication: guessing credentials must cost as much as using them.
+  const guards = [
+    compileAdmit(api.admit),
+    limit((per) => per !== 'consumer'),
+    compileAuthenticate(config.authenticate, operation.public, {
+      issuers: context.issuers,
+      keys: context.keys,
+      caches: state.caches,
+      clock: state.clock,
+    }),
+    limit((per) => per === 'consumer'),
+    compileAuthorize(config.scopes),
+    validate,
+    compileHarden(api.harden),
+  ];
+  return {
+    operation,
+    pipeline: compilePipeline(guards),
+    buffersBody: guards.some((guard) => guard !== null && guard.onBody !== null),
+    maxBodyBytes: config.maxBodyBytes,
+    websocket: config.websocket,
+    stripLength: api.stripBase ? api.base.length : 0,
+    upstream,
+    harden: api.harden,
+  };
+}
+
+function keepUpstream(config: UpstreamConfig, state: LastingState): KeptUpstream {
+  const settings = JSON.stringify(config);
+  const kept = state.upstreams.get(config.name);
+  if (kept !== undefined && kept.settings === settings) return kept;
+  const balancer = new Upstream(config, state.clock, Math.random);
+  const pool = new ConnectionPool(config.maxIdle);
+  balancer.onRemoved = (endpoint) => pool.drop(endpoint);
+  const hashOn =
+    config.balance !== 'hash' ? 'none' : config.hashOn.startsWith('header:') ? 'header' : config.hashOn;
+  const entry: UpstreamEntry = {
+    name: config.name,
+    balancer,
+    pool,
+    retryStatuses: new Set(config.retries.statuses),
+    maxAttempts: 1 + config.retries.attempts,
+    connectTimeoutMs: config.timeouts.connectMs,
+    firstByteTimeoutMs: config.timeouts.firstByteMs,
+    idleTimeoutMs: config.timeouts.idleMs,
+    totalTimeoutMs: config.timeouts.totalMs,
+    sendsClientHost: config.host === 'client',
+    hashOn: hashOn as UpstreamEntry['hashOn'],
+    hashHeader: config.hashOn.startsWith('header:') ? config.hashOn.slice('header:'.length) : '',
+  };
+  return { settings, entry };
+}

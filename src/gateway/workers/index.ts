@@ -1,0 +1,9 @@
+export type {
+  FromWorker,
+  IssuerKeys,
+  SnapshotMessage,
+  ToWorker,
+  UpstreamEndpoints,
+  WorkerStart,
+} from './protocol.ts';
+export { type SupervisorOptions, WorkerSupervisor } from './supervisor.ts';

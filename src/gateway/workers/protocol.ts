@@ -1,0 +1,65 @@
+// Messages between the control plane (main thread) and the data-plane threads. Everything is plain data; shared
+// memory travels as SharedArrayBuffer inside it.
+import type { GateConfig } from '../../config/index.ts';
+import type { LimitTableMemory } from '../../limits/index.ts';
+import type { AccessLogMemory, MetricsMemory } from '../../telemetry/index.ts';
+import type { EndpointUpdate } from '../upstream/index.ts';
+
+export interface IssuerKeys {
+  readonly issuer: string;
+  /** JWK Set as JSON text; null when none could be fetched yet. */
+  readonly document: string | null;
+  readonly version: number;
+}
+
+export interface UpstreamEndpoints {
+  readonly upstream: string;
+  readonly endpoints: readonly EndpointUpdate[];
+}
+
+/** Everything a thread needs to serve one generation of the configuration. */
+export interface SnapshotMessage {
+  readonly generation: number;
+  readonly config: GateConfig;
+  readonly metrics: MetricsMemory;
+  readonly keys: readonly IssuerKeys[];
+  readonly endpoints: readonly UpstreamEndpoints[];
+}
+
+/** `workerData` of a data-plane thread. */
+export interface WorkerStart {
+  readonly workerId: number;
+  readonly limits: LimitTableMemory;
+  readonly accessLog: AccessLogMemory | null;
+  readonly snapshot: SnapshotMessage;
+  /** Ports that other threads got from the system for listeners with port 0, by listener. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+export type ToWorker =
+  /** Compile this snapshot, answer `prepared` or `prepare-failed`, and keep it. */
+  | { readonly kind: 'prepare'; readonly snapshot: SnapshotMessage }
+  /** Serve the prepared snapshot from now on. */
+  | {
+      readonly kind: 'activate';
+      readonly generation: number;
+      readonly ports: Readonly<Record<string, number>>;
+    }
+  | { readonly kind: 'discard'; readonly generation: number }
+  | { readonly kind: 'keys'; readonly keys: IssuerKeys }
+  | { readonly kind: 'refreshed'; readonly issuer: string }
+  | { readonly kind: 'endpoints'; readonly update: UpstreamEndpoints }
+  | { readonly kind: 'drain'; readonly deadlineMs: number };
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly ports: Readonly<Record<string, number>> }
+  | { readonly kind: 'prepared'; readonly generation: number }
+  | { readonly kind: 'prepare-failed'; readonly generation: number; readonly message: string }
+  | {
+      readonly kind: 'activated';
+      readonly generation: number;
+      readonly ports: Readonly<Record<string, number>>;
+    }
+  | { readonly kind: 'activate-failed'; readonly generation: number; readonly message: string }
+  | { readonly kind: 'refresh-keys'; readonly issuer: string }
+  | { readonly kind: 'drained' };

@@ -1,0 +1,207 @@
+// A data-plane thread: sockets and pipelines, nothing else. It does what the main thread tells it and asks for keys
+// when a token names one that it does not know.
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ListenerConfig } from '../../config/index.ts';
+import { systemClock } from '../../core/index.ts';
+import { IssuerReplica } from '../../guards/authenticate/index.ts';
+import { LimitTable } from '../../limits/index.ts';
+import { AddressSet } from '../../net/index.ts';
+import { WorkerTelemetry } from '../../telemetry/index.ts';
+import { type RelayContext, RelayListener } from '../relay/index.ts';
+import { type CompiledSnapshot, compileSnapshot, createLastingState } from './compile.ts';
+import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
+
+/** How often idle upstream connections are looked through, ms. */
+const POOL_SWEEP_MS = 500;
+
+interface Prepared {
+  readonly message: SnapshotMessage;
+  readonly compiled: CompiledSnapshot;
+  readonly issuers: ReadonlyMap<string, IssuerReplica>;
+}
+
+class DataPlaneThread {
+  readonly #start: WorkerStart;
+  readonly #state: ReturnType<typeof createLastingState>;
+  readonly #telemetry: WorkerTelemetry;
+  #issuers: ReadonlyMap<string, IssuerReplica> = new Map();
+  #prepared: Prepared | null = null;
+  readonly #listeners = new Map<string, { readonly listener: RelayListener; readonly settings: string }>();
+
+  constructor(start: WorkerStart) {
+    this.#start = start;
+    this.#state = createLastingState(new LimitTable(start.limits));
+    this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog);
+    setInterval(() => this.#sweep(), POOL_SWEEP_MS).unref();
+  }
+
+  async run(): Promise<void> {
+    try {
+      this.#prepared = this.#prepare(this.#start.snapshot);
+    } catch (error) {
+      this.#send({
+        kind: 'prepare-failed',
+        generation: this.#start.snapshot.generation,
+        message: messageOf(error),
+      });
+      return;
+    }
+    try {
+      const ports = await this.#activate(this.#start.ports);
+      this.#send({ kind: 'ready', ports });
+    } catch (error) {
+      this.#send({
+        kind: 'activate-failed',
+        generation: this.#start.snapshot.generation,
+        message: messageOf(error),
+      });
+    }
+  }
+
+  async onMessage(message: ToWorker): Promise<void> {
+    switch (message.kind) {
+      case 'prepare': {
+        const { generation } = message.snapshot;
+        try {
+          this.#prepared = this.#prepare(message.snapshot);
+          this.#send({ kind: 'prepared', generation });
+        } catch (error) {
+          this.#send({ kind: 'prepare-failed', generation, message: messageOf(error) });
+        }
+        return;
+      }
+      case 'activate':
+        try {
+          const ports = await this.#activate(message.ports);
+          this.#send({ kind: 'activated', generation: message.generation, ports });
+        } catch (error) {
+          this.#send({ kind: 'activate-failed', generation: message.generation, message: messageOf(error) });
+        }
+        return;
+      case 'discard':
+        this.#prepared = null;
+        return;
+      case 'keys':
+        this.#issuers.get(message.keys.issuer)?.update(message.keys.document, message.keys.version);
+        this.#prepared?.issuers.get(message.keys.issuer)?.update(message.keys.document, message.keys.version);
+        return;
+      case 'refreshed':
+        this.#issuers.get(message.issuer)?.refreshed();
+        return;
+      case 'endpoints':
+        this.#state.upstreams.get(message.update.upstream)?.entry.balancer.update(message.update.endpoints);
+        this.#prepared?.compiled.upstreams
+          .get(message.update.upstream)
+          ?.entry.balancer.update(message.update.endpoints);
+        return;
+      case 'drain':
+        await this.#drain(message.deadlineMs);
+    }
+  }
+
+  #prepare(message: SnapshotMessage): Prepared {
+    const issuers = new Map<string, IssuerReplica>();
+    for (const config of message.config.issuers) {
+      const replica = new IssuerReplica(config, (issuer) => this.#send({ kind: 'refresh-keys', issuer }));
+      const keys = message.keys.find((entry) => entry.issuer === config.name);
+      if (keys !== undefined) replica.update(keys.document, keys.version);
+      issuers.set(config.name, replica);
+    }
+    const compiled = compileSnapshot(message.config, issuers, this.#state);
+    for (const { upstream, endpoints } of message.endpoints) {
+      compiled.upstreams.get(upstream)?.entry.balancer.update(endpoints);
+    }
+    return { message, compiled, issuers };
+  }
+
+  /** Serves the prepared snapshot; new listeners are opened first, so that a port that is taken changes nothing. */
+  async #activate(ports: Readonly<Record<string, number>>): Promise<Record<string, number>> {
+    const prepared = this.#prepared;
+    if (prepared === null) throw new Error('nothing was prepared');
+    const { config } = prepared.message;
+    const opened: Record<string, number> = {};
+    const fresh: string[] = [];
+    try {
+      for (const listener of config.listeners) {
+        const settings = listenerSettings(listener, config.http.maxConnections);
+        const known = this.#listeners.get(listener.name);
+        if (known !== undefined && known.settings === settings) continue;
+        const port = listener.port === 0 ? (ports[listener.name] ?? 0) : listener.port;
+        const context: RelayContext = {
+          snapshot: prepared.compiled.listeners.get(listener.name)!,
+          draining: false,
+          telemetry: this.#telemetry,
+          clock: systemClock,
+        };
+        const relay = new RelayListener(context, {
+          host: listener.host,
+          port,
+          tls: listener.tls,
+          proxyProtocolFrom:
+            listener.proxyProtocolFrom.length === 0 ? null : new AddressSet(listener.proxyProtocolFrom),
+          maxConnections: config.http.maxConnections,
+          reusePort: true,
+        });
+        opened[listener.name] = await relay.listen();
+        if (known !== undefined) void known.listener.drain(config.drainMs);
+        this.#listeners.set(listener.name, { listener: relay, settings });
+        fresh.push(listener.name);
+      }
+    } catch (error) {
+      for (const name of fresh) {
+        void this.#listeners.get(name)!.listener.drain(0);
+        this.#listeners.delete(name);
+      }
+      throw error;
+    }
+    for (const [name, { listener }] of this.#listeners) {
+      const snapshot = prepared.compiled.listeners.get(name);
+      if (snapshot === undefined) {
+        this.#listeners.delete(name);
+        void listener.drain(config.drainMs);
+        continue;
+      }
+      listener.context.snapshot = snapshot;
+      const tls = config.listeners.find((entry) => entry.name === name)?.tls ?? null;
+      if (tls !== null) listener.updateTls(tls);
+    }
+    for (const [name, kept] of this.#state.upstreams) {
+      if (prepared.compiled.upstreams.get(name)?.entry !== kept.entry) kept.entry.pool.closeIdle();
+    }
+    this.#state.upstreams = prepared.compiled.upstreams;
+    this.#issuers = prepared.issuers;
+    this.#telemetry.swap(prepared.message.metrics);
+    this.#prepared = null;
+    return opened;
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now();
+    for (const { entry } of this.#state.upstreams.values()) entry.pool.sweep(nowMs);
+  }
+
+  async #drain(deadlineMs: number): Promise<void> {
+    await Promise.all([...this.#listeners.values()].map(({ listener }) => listener.drain(deadlineMs)));
+    for (const { entry } of this.#state.upstreams.values()) entry.pool.closeIdle();
+    this.#send({ kind: 'drained' });
+    parentPort!.close();
+    // Sockets of upstreams that were being closed must not keep the thread.
+    setImmediate(() => process.exit(0));
+  }
+
+  #send(message: FromWorker): void {
+    parentPort!.postMessage(message);
+  }
+}
+
+/** What can not be changed while a port is open; certificates and routes can. */
+function listenerSettings(listener: ListenerConfig, maxConnections: number): string {
+  const { host, port, tls, proxyProtocolFrom } = listener;
+  return JSON.stringify([host, port, tls !== null, proxyProtocolFrom, maxConnections]);
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const thread = new DataPlaneThread(workerData as WorkerStart);
+parentPort!.on('message', (message: ToWorker) => void thread.onMessage(message));
+void thread.run();

@@ -1,0 +1,2 @@
+export { compileAdmit } from './admit.ts';
+export type { AdmitConfig } from './contract.ts';

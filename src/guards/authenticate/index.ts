@@ -1,0 +1,11 @@
+export { ApiKeyTable, createApiKey, hashApiKey, MAX_API_KEY_BYTES, type NewApiKey } from './api-keys.ts';
+export { type AuthenticateContext, compileAuthenticate, TokenCaches } from './authenticate.ts';
+export type {
+  ApiKeyConfig,
+  ApiKeyMethod,
+  AuthenticationMethod,
+  ConsumerConfig,
+  IssuerConfig,
+  JwtMethod,
+} from './contract.ts';
+export { type Issuer, IssuerReplica } from './issuer.ts';

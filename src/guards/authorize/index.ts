@@ -1,0 +1,2 @@
+export { compileAuthorize } from './authorize.ts';
+export type { ScopeAlternative } from './contract.ts';

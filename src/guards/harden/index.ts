@@ -1,0 +1,2 @@
+export type { CorsConfig, HardenConfig } from './contract.ts';
+export { answerPreflight, compileHarden } from './harden.ts';

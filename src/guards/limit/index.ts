@@ -1,0 +1,2 @@
+export type { LimitConfig } from './contract.ts';
+export { compileLimit, LimitIds } from './limit.ts';

@@ -1,0 +1,2 @@
+export type { ValidateConfig } from './contract.ts';
+export { compileValidate } from './validate.ts';

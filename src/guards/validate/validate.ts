@@ -1,0 +1,147 @@
+// Requests against their contract: parameters, content type, JSON and form bodies. Only what was validated goes on,
+// so a body that can not be read (encoded, of an unknown type) is refused. HOT
+import { type Decision, type Exchange, type Guard, Refusal } from '../../exchange/index.ts';
+import {
+  type ContractOperation,
+  compileParameters,
+  JsonBody,
+  type JsonProblem,
+  parseJsonBody,
+  type SchemaSet,
+  type SchemaValidator,
+} from '../../openapi/index.ts';
+import type { ValidateConfig } from './contract.ts';
+
+interface BodyRow {
+  /** A media range in lower case. */
+  readonly mediaType: string;
+  readonly isJson: boolean;
+  readonly validate: SchemaValidator | null;
+}
+
+const json = new JsonBody();
+
+const jsonMessages: Readonly<Record<JsonProblem, string>> = {
+  encoding: 'is not UTF-8',
+  syntax: 'is not JSON',
+  'duplicate-member': 'has a member twice',
+  'too-deep': 'is nested too deeply',
+  'number-range': 'has a number that can not be represented exactly',
+};
+
+/** Guard for one operation. Schemas are compiled when they are first used. */
+export function compileValidate(operation: ContractOperation, set: SchemaSet, config: ValidateConfig): Guard {
+  const checkParameters = compileParameters(operation, set, { undocumented: config.undocumentedFields });
+  const rows = (operation.body?.content ?? []).map(({ mediaType, schema }): BodyRow => {
+    const isJson = isJsonType(mediaType);
+    return {
+      mediaType,
+      isJson,
+      validate:
+        isJson && schema !== null
+          ? set.lazy(schema, { undocumentedFields: config.undocumentedFields, refuseReadOnly: true })
+          : null,
+    };
+  });
+  const takesBody = operation.body !== null;
+  const bodyRequired = operation.body?.required === true;
+
+  const onRequest = (exchange: Exchange): Decision => {
+    const error = checkParameters(exchange);
+    if (error !== null) return refuse('parameter-invalid', 'parameter', error);
+    if (exchange.contentLength === 0) {
+      return bodyRequired
+        ? refuse('body-invalid', 'body-missing', { in: 'body', pointer: '', message: 'is required' })
+        : null;
+    }
+    if (!takesBody) {
+      return refuse('body-invalid', 'body-unexpected', {
+        in: 'body',
+        pointer: '',
+        message: 'is not expected',
+      });
+    }
+    return checkType(exchange, rows);
+  };
+  const onBody = (exchange: Exchange, body: Uint8Array): Decision => {
+    if (body.length === 0) {
+      return bodyRequired
+        ? refuse('body-invalid', 'body-missing', { in: 'body', pointer: '', message: 'is required' })
+        : null;
+    }
+    const row = rowOf(exchange.fields.get('content-type') ?? '', rows);
+    if (row === null) return new Refusal('media-type-unsupported', 'validate', 'content-type');
+    return row.isJson ? checkJson(body, row) : null;
+  };
+  return {
+    name: 'validate',
+    onRequest,
+    onBody: rows.some((row) => row.isJson) ? onBody : null,
+    onResponse: null,
+  };
+}
+
+function refuse(
+  code: 'parameter-invalid' | 'body-invalid',
+  reason: string,
+  error: { readonly in: string; readonly pointer?: string; readonly message: string },
+): Refusal {
+  return new Refusal(code, 'validate', reason, '', [], { errors: [error] });
+}
+
+const isJsonType = (type: string): boolean =>
+  type === 'application/json' || /^[^/]+\/[^/]+\+json$/.test(type);
+
+const usualJson = /^application\/json(?:; ?charset=utf-8)?$/i;
+
+function checkType(exchange: Exchange, rows: readonly BodyRow[]): Decision {
+  const type = exchange.fields.get('content-type');
+  const coding = exchange.fields.get('content-encoding');
+  if (type === null) return new Refusal('media-type-unsupported', 'validate', 'content-type-missing');
+  const row = rowOf(type, rows);
+  if (row === null) return new Refusal('media-type-unsupported', 'validate', 'content-type');
+  if (row.isJson && coding !== null && coding.toLowerCase() !== 'identity') {
+    return new Refusal('content-coding-unsupported', 'validate', 'content-encoding');
+  }
+  // JSON is UTF-8 (RFC 8259 section 8.1); another charset would be decoded by somebody.
+  if (row.isJson && !usualJson.test(type) && !charsetIsUtf8(type)) {
+    return new Refusal('media-type-unsupported', 'validate', 'charset');
+  }
+  return null;
+}
+
+function charsetIsUtf8(type: string): boolean {
+  const parameters = type.split(';').slice(1);
+  return parameters.every((parameter) => {
+    const match = /^\s*([A-Za-z0-9-]+)\s*=\s*"?([A-Za-z0-9-._/:+]+)"?\s*$/.exec(parameter);
+    return match !== null && (match[1]!.toLowerCase() !== 'charset' || match[2]!.toLowerCase() === 'utf-8');
+  });
+}
+
+/** The most specific documented media range that `type` is in. */
+function rowOf(type: string, rows: readonly BodyRow[]): BodyRow | null {
+  const semicolon = type.indexOf(';');
+  const essence = (semicolon === -1 ? type : type.slice(0, semicolon)).trim().toLowerCase();
+  if (!/^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(essence)) return null;
+  const range = `${essence.slice(0, essence.indexOf('/'))}/*`;
+  let best: BodyRow | null = null;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    if (row.mediaType === essence) return row;
+    if (row.mediaType === range || (row.mediaType === '*/*' && best === null)) best = row;
+  }
+  return best;
+}
+
+function checkJson(body: Uint8Array, row: BodyRow): Decision {
+  parseJsonBody(body, json);
+  if (json.problem !== null) {
+    const error = { in: 'body', pointer: '', message: jsonMessages[json.problem] };
+    return refuse('body-invalid', `json-${json.problem}`, error);
+  }
+  if (row.validate === null) return null;
+  const error = row.validate(json.value);
+  json.value = undefined;
+  if (error === null) return null;
+  return refuse('body-invalid', `schema-${error.keyword}`, { in: 'body', ...error });
+}

@@ -1,0 +1,1 @@
+export { fetchJwks, JwksSource, type JwksSourceConfig } from './jwks/jwks-source.ts';

@@ -1,0 +1,7 @@
+export {
+  createLimitTable,
+  type LimitParameters,
+  LimitResult,
+  LimitTable,
+  type LimitTableMemory,
+} from './limit-table.ts';

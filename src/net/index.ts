@@ -1,0 +1,12 @@
+export {
+  type AddressRange,
+  type AddressValue,
+  canonicalAddress,
+  formatAddress,
+  parseAddress,
+  parseCidr,
+} from './address/address.ts';
+export { AddressSet } from './address/address-set.ts';
+export { resolveClientAddress } from './address/client-address.ts';
+export { type ProxyHeader, parseProxyHeader } from './proxy-protocol/proxy-protocol.ts';
+export { type ByteReader, readAccepted, readEvents, sharedReadBuffer } from './read-buffer.ts';

@@ -1,0 +1,160 @@
+// What a contract does not name, a request may not carry. Schemas of request bodies are rewritten before they are
+// compiled: objects that list properties take no others, and properties that only the server may write are refused.
+// References are followed into copies, because a schema is closed as a whole value but open as a part of `allOf`.
+import { lookUp } from './parse-pointer.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+type Mode = 'whole' | 'part';
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const mapKeywords = ['properties', 'patternProperties', 'dependentSchemas'];
+const valueKeywords = [
+  'items',
+  'additionalProperties',
+  'contains',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+  'additionalItems',
+];
+const partKeywords = ['not', 'if', 'then', 'else'];
+const listKeywords = ['allOf', 'anyOf', 'oneOf'];
+
+export interface RewriteOptions {
+  readonly undocumentedFields: 'refuse' | 'allow';
+  /** True for request bodies: `readOnly` properties are refused. */
+  readonly refuseReadOnly: boolean;
+}
+
+/** A self-contained schema for `schema`, whose references point into `document`. Throws RangeError for dangling ones. */
+export function rewriteSchema(schema: unknown, document: unknown, options: RewriteOptions): unknown {
+  const writer = new Rewriter(document, options);
+  const root = writer.rewrite(schema, 'whole');
+  if (!isObject(root)) return root;
+  return writer.definitions.size === 0 ? root : { ...root, $defs: Object.fromEntries(writer.definitions) };
+}
+
+class Rewriter {
+  readonly definitions = new Map<string, unknown>();
+  readonly #names = new Map<string, string>();
+  readonly #document: unknown;
+  readonly #options: RewriteOptions;
+
+  constructor(document: unknown, options: RewriteOptions) {
+    this.#document = document;
+    this.#options = options;
+  }
+
+  rewrite(schema: unknown, mode: Mode): unknown {
+    if (!isObject(schema)) return schema;
+    const out: Record<string, unknown> = Object.create(null);
+    const closes =
+      mode === 'whole' && this.#options.undocumentedFields === 'refuse' && this.#isClosable(schema);
+    for (const [key, value] of Object.entries(schema)) {
+      if (key === '$ref' && typeof value === 'string') {
+        out['$ref'] = this.#reference(value, closes && Object.keys(schema).length > 1 ? 'part' : mode);
+      } else if (mapKeywords.includes(key) && isObject(value)) {
+        out[key] = this.#map(value, key === 'properties', key === 'dependentSchemas' ? 'part' : 'whole');
+      } else if (key === 'prefixItems' && Array.isArray(value)) {
+        out[key] = value.map((entry) => this.rewrite(entry, 'whole'));
+      } else if (valueKeywords.includes(key)) out[key] = this.rewrite(value, 'whole');
+      else if (partKeywords.includes(key)) out[key] = this.rewrite(value, 'part');
+      else if (listKeywords.includes(key) && Array.isArray(value)) {
+        // A lone alternative that is a whole object of its own stays a part: the composition is closed around it.
+        out[key] = value.map((entry) => this.rewrite(entry, closes ? 'part' : mode));
+      } else if (key === 'required' && Array.isArray(value)) {
+        out[key] = value.filter(
+          (name) =>
+            !this.#isReadOnly(
+              isObject(schema['properties']) ? schema['properties'][String(name)] : undefined,
+            ),
+        );
+      } else if (key !== '$defs' && key !== 'definitions') out[key] = value;
+    }
+    if (closes && !(Object.keys(schema).length === 1 && schema['$ref'] !== undefined))
+      out['unevaluatedProperties'] = false;
+    return { ...out };
+  }
+
+  #map(value: Json, isProperties: boolean, mode: Mode): Json {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, entry]) => [
+        name,
+        isProperties && this.#isReadOnly(entry) ? false : this.rewrite(entry, mode),
+      ]),
+    );
+  }
+
+  #isReadOnly(schema: unknown): boolean {
+    if (!this.#options.refuseReadOnly) return false;
+    const target =
+      isObject(schema) && typeof schema['$ref'] === 'string' ? this.#lookUp(schema['$ref']) : schema;
+    return (
+      (isObject(schema) && schema['readOnly'] === true) || (isObject(target) && target['readOnly'] === true)
+    );
+  }
+
+  #reference(reference: string, mode: Mode): string {
+    const key = `${mode}\n${reference}`;
+    let name = this.#names.get(key);
+    if (name === undefined) {
+      name = `d${this.#names.size}`;
+      this.#names.set(key, name);
+      // The name is known before the target is walked, so that circles end.
+      this.definitions.set(name, true);
+      this.definitions.set(name, this.rewrite(this.#lookUp(reference), mode));
+    }
+    return `#/$defs/${name}`;
+  }
+
+  #lookUp(reference: string): unknown {
+    const target = reference === '#' ? this.#document : lookUp(this.#document, reference);
+    if (target === undefined) throw new RangeError(`the reference ${reference} leads nowhere`);
+    return target;
+  }
+
+  /** Lists properties, itself or in its parts, and says nothing about others. */
+  #isClosable(schema: Json, seen: ReadonlySet<unknown> = new Set()): boolean {
+    if (
+      ['additionalProperties', 'unevaluatedProperties', 'patternProperties'].some(
+        (key) => schema[key] !== undefined,
+      )
+    )
+      return false;
+    if (seen.has(schema)) return false;
+    const next = new Set(seen).add(schema);
+    if (this.#isOpenSomewhere(schema, next)) return false;
+    return this.#listsProperties(schema, next);
+  }
+
+  #parts(schema: Json): unknown[] {
+    const parts = listKeywords.flatMap((key) =>
+      Array.isArray(schema[key]) ? (schema[key] as unknown[]) : [],
+    );
+    if (typeof schema['$ref'] === 'string') parts.push(this.#lookUp(schema['$ref']));
+    return parts;
+  }
+
+  #listsProperties(schema: unknown, seen: ReadonlySet<unknown>): boolean {
+    if (!isObject(schema)) return false;
+    if (isObject(schema['properties'])) return true;
+    return this.#parts(schema).some(
+      (part) => !seen.has(part) && this.#listsProperties(part, new Set(seen).add(part)),
+    );
+  }
+
+  /** Whether a part is an object of any content: then the whole is meant to be open. */
+  #isOpenSomewhere(schema: Json, seen: ReadonlySet<unknown>): boolean {
+    return this.#parts(schema).some((part) => {
+      if (!isObject(part) || seen.has(part)) return false;
+      if (part['additionalProperties'] !== undefined && part['additionalProperties'] !== false) return true;
+      if (
+        part['type'] === 'object' &&
+        Object.keys(part).every((key) => ['type', 'description', 'title'].includes(key))
+      )
+        return true;
+      return this.#isOpenSomewhere(part, new Set(seen).add(part));
+    });
+  }
+}

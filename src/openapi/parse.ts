@@ -1,0 +1,424 @@
+// Reads an OpenAPI 3.0 or 3.1 document (YAML or JSON) into operations. Everything that is wrong with it is told at
+// once, with line and column. Only this file needs the YAML library; data-plane threads get the result as data.
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+} from 'yaml';
+import { closestName, type Diagnostics, type Place } from '../core/index.ts';
+import type { ContractBody, ContractOperation, ContractParameter, ParameterPlace } from './contract.ts';
+import { lookUp } from './parse-pointer.ts';
+import { convertSchema30 } from './schema30.ts';
+
+export interface Contract {
+  readonly title: string;
+  readonly version: '3.0' | '3.1';
+  /** The document as JSON, schemas as JSON Schema 2020-12; references of schemas point into it. */
+  readonly document: Readonly<Record<string, unknown>>;
+  readonly operations: readonly ContractOperation[];
+  readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
+}
+
+export interface SecurityScheme {
+  /** apiKey, http, mutualTLS, oauth2, openIdConnect. */
+  readonly type: string;
+  /** Of http: bearer, basic, … */
+  readonly scheme: string;
+  /** Of apiKey: where, and under which name. */
+  readonly in: string;
+  readonly name: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
+const pathItemKeys = [...methods, 'trace', 'summary', 'description', 'servers', 'parameters', '$ref'];
+const MAX_ALIASES = 100;
+/** References followed one after the other. */
+const MAX_REFERENCES = 32;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Parses `text`; null when nothing useful could be read. Problems go to `diagnostics`. Never throws for bad input. */
+export function parseContract(text: string, file: string, diagnostics: Diagnostics): Contract | null {
+  return new ContractParser(text, file, diagnostics).run();
+}
+
+class ContractParser {
+  readonly #file: string;
+  readonly #diagnostics: Diagnostics;
+  readonly #lines = new LineCounter();
+  readonly #yaml: Document;
+  #root: Json = {};
+  #version: '3.0' | '3.1' = '3.1';
+
+  constructor(text: string, file: string, diagnostics: Diagnostics) {
+    this.#file = file;
+    this.#diagnostics = diagnostics;
+    this.#yaml = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true, prettyErrors: false });
+  }
+
+  run(): Contract | null {
+    const yaml = this.#yaml;
+    for (const error of yaml.errors) {
+      const { line, col } = this.#lines.linePos(error.pos[0]);
+      this.#diagnostics.error(
+        'contract-syntax',
+        { file: this.#file, line, column: col },
+        `${error.message}.`,
+      );
+    }
+    if (yaml.errors.length > 0) return null;
+    let aliases = 0;
+    visit(yaml, (_key, node) => {
+      if (isAlias(node)) aliases++;
+    });
+    if (aliases > MAX_ALIASES) {
+      this.#error('contract-syntax', [], `The document uses more than ${MAX_ALIASES} aliases.`);
+      return null;
+    }
+    let root: unknown;
+    try {
+      root = yaml.toJS({ maxAliasCount: MAX_ALIASES });
+    } catch {
+      this.#error('contract-syntax', [], 'The document expands to too much data.');
+      return null;
+    }
+    if (!isObject(root)) {
+      this.#error('contract-syntax', [], 'The document is not an object.');
+      return null;
+    }
+    if (!this.#takeVersion(root)) return null;
+    // 3.0 schemas become 2020-12 once, here; positions still come from the text.
+    this.#root = this.#version === '3.0' ? convertSchema30(root) : root;
+    const operations = this.#operations();
+    const title = isObject(this.#root['info']) ? this.#root['info']['title'] : undefined;
+    return {
+      title: typeof title === 'string' ? title : '',
+      version: this.#version,
+      document: this.#root,
+      operations,
+      securitySchemes: this.#schemes(),
+    };
+  }
+
+  #takeVersion(root: Json): boolean {
+    const version = root['openapi'];
+    if (typeof version === 'string' && /^3\.[01]\.\d+/.test(version)) {
+      this.#version = version.startsWith('3.0') ? '3.0' : '3.1';
+      const dialect = root['jsonSchemaDialect'];
+      if (dialect !== undefined && !dialects.has(String(dialect))) {
+        this.#error(
+          'contract-dialect',
+          ['jsonSchemaDialect'],
+          'This JSON Schema dialect is not supported.',
+          'Use https://json-schema.org/draft/2020-12/schema.',
+        );
+        return false;
+      }
+      return true;
+    }
+    if (root['swagger'] !== undefined) {
+      this.#error(
+        'contract-version',
+        ['swagger'],
+        'Swagger 2.0 is not supported.',
+        'Convert the document to OpenAPI 3.',
+      );
+    } else {
+      this.#error('contract-version', ['openapi'], 'The document has no "openapi: 3.0.x" or "3.1.x".');
+    }
+    return false;
+  }
+
+  /** Position of the value at `path`, or of the nearest ancestor that is there. */
+  #place(path: readonly (string | number)[]): Place {
+    for (let length = path.length; length >= 0; length--) {
+      const node = this.#yaml.getIn(path.slice(0, length), true);
+      const parent = length === 0 ? null : this.#yaml.getIn(path.slice(0, length - 1), true);
+      const pair = isMap(parent)
+        ? parent.items.find(
+            (item) =>
+              isPair(item) && isScalar(item.key) && String(item.key.value) === String(path[length - 1]),
+          )
+        : undefined;
+      const range =
+        (pair !== undefined && isNode(pair.key) ? pair.key.range : null) ??
+        (isNode(node) ? node.range : null);
+      if (range === null || range === undefined) continue;
+      const { line, col } = this.#lines.linePos(range[0]);
+      return { file: this.#file, line, column: col };
+    }
+    return { file: this.#file, line: 1, column: 1 };
+  }
+
+  #error(id: string, path: readonly (string | number)[], message: string, suggestion = ''): void {
+    this.#diagnostics.error(id, this.#place(path), message, suggestion);
+  }
+
+  /** Follows `$ref` within the document; null (and a diagnostic) when it leads nowhere. */
+  #resolve(value: unknown, path: readonly (string | number)[]): Json | null {
+    let current = value;
+    for (let i = 0; i < MAX_REFERENCES; i++) {
+      if (!isObject(current)) {
+        this.#error('contract-type', path, 'This should be an object.');
+        return null;
+      }
+      const reference = current['$ref'];
+      if (reference === undefined) return current;
+      if (typeof reference !== 'string' || !reference.startsWith('#/')) {
+        this.#error(
+          'contract-reference',
+          path,
+          'References into other documents are not followed.',
+          'Bundle the contract into one file first.',
+        );
+        return null;
+      }
+      current = lookUp(this.#root, reference);
+      if (current === undefined) {
+        this.#error('contract-reference', path, `The reference ${reference} leads nowhere.`);
+        return null;
+      }
+    }
+    this.#error('contract-reference', path, 'The references form a circle.');
+    return null;
+  }
+
+  #operations(): ContractOperation[] {
+    const paths = this.#root['paths'];
+    if (!isObject(paths)) {
+      this.#error('contract-paths', ['paths'], 'The document has no paths.');
+      return [];
+    }
+    const operations: ContractOperation[] = [];
+    const ids = new Set<string>();
+    const shapes = new Map<string, string>();
+    for (const [template, item] of Object.entries(paths)) {
+      if (template.startsWith('x-')) continue;
+      const at = ['paths', template];
+      if (!isTemplate(template)) {
+        this.#error(
+          'contract-template',
+          at,
+          `"${template}" is not a path template.`,
+          'Templates start with "/", and parameters stand as {name}.',
+        );
+        continue;
+      }
+      const shape = template.replace(/\{[^{}]*\}/g, '{}');
+      const twin = shapes.get(shape);
+      if (twin !== undefined)
+        this.#error('contract-template', at, `"${template}" and "${twin}" match the same paths.`);
+      shapes.set(shape, template);
+      const resolved = this.#resolve(item, at);
+      if (resolved === null) continue;
+      for (const key of Object.keys(resolved)) {
+        if (!pathItemKeys.includes(key) && !key.startsWith('x-')) {
+          const near = closestName(key, pathItemKeys);
+          this.#error(
+            'contract-unknown-key',
+            [...at, key],
+            `"${key}" is no method.`,
+            near === null ? '' : `Did you mean "${near}"?`,
+          );
+        }
+      }
+      const shared = this.#parameters(resolved['parameters'], [...at, 'parameters']);
+      for (const method of methods) {
+        if (resolved[method] === undefined) continue;
+        const operation = this.#operation(resolved[method], method, template, shared, [...at, method]);
+        if (operation === null) continue;
+        if (ids.has(operation.id)) {
+          this.#error(
+            'contract-operation-id',
+            [...at, method, 'operationId'],
+            `The operationId "${operation.id}" stands twice.`,
+          );
+        }
+        ids.add(operation.id);
+        operations.push(operation);
+      }
+    }
+    return operations;
+  }
+
+  #operation(
+    value: unknown,
+    method: string,
+    template: string,
+    shared: readonly ContractParameter[],
+    at: readonly (string | number)[],
+  ): ContractOperation | null {
+    if (!isObject(value)) {
+      this.#error('contract-type', at, 'This should be an object.');
+      return null;
+    }
+    const own = this.#parameters(value['parameters'], [...at, 'parameters']);
+    const parameters = [
+      ...shared.filter((entry) => !own.some((o) => o.name === entry.name && o.place === entry.place)),
+      ...own,
+    ];
+    const names = [...template.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1]!);
+    for (const name of names) {
+      if (!parameters.some((entry) => entry.place === 'path' && entry.name === name)) {
+        this.#error(
+          'contract-parameter',
+          at,
+          `The path parameter {${name}} is not described.`,
+          `Add "- { name: ${name}, in: path, required: true, schema: { type: string } }" to its parameters.`,
+        );
+      }
+    }
+    for (const entry of parameters) {
+      if (entry.place === 'path' && !names.includes(entry.name)) {
+        this.#error('contract-parameter', at, `The path has no parameter {${entry.name}}.`);
+      }
+    }
+    const place = this.#place(at);
+    const id = value['operationId'];
+    return {
+      id: typeof id === 'string' && id !== '' ? id : `${method.toUpperCase()} ${template}`,
+      method: method.toUpperCase(),
+      template,
+      parameters,
+      body: this.#body(value['requestBody'], [...at, 'requestBody']),
+      security: this.#security(value['security'] ?? this.#root['security'], [...at, 'security']),
+      deprecated: value['deprecated'] === true,
+      summary: typeof value['summary'] === 'string' ? value['summary'] : '',
+      line: place.line,
+      column: place.column,
+    };
+  }
+
+  #parameters(list: unknown, at: readonly (string | number)[]): ContractParameter[] {
+    if (list === undefined) return [];
+    if (!Array.isArray(list)) {
+      this.#error('contract-type', at, 'Parameters are a list.');
+      return [];
+    }
+    const out: ContractParameter[] = [];
+    list.forEach((entry, index) => {
+      const here = [...at, index];
+      const value = this.#resolve(entry, here);
+      if (value === null) return;
+      const name = value['name'];
+      const place = value['in'];
+      if (typeof name !== 'string' || !isPlace(place)) {
+        this.#error(
+          'contract-parameter',
+          here,
+          'A parameter needs a name and "in": path, query, header or cookie.',
+        );
+        return;
+      }
+      const style = String(value['style'] ?? (place === 'query' || place === 'cookie' ? 'form' : 'simple'));
+      if (!styles[place].includes(style)) {
+        this.#error(
+          'contract-parameter',
+          here,
+          `The style "${style}" is not supported for parameters in ${place}.`,
+          `Use ${styles[place].join(' or ')}.`,
+        );
+        return;
+      }
+      if (place === 'header' && ignoredHeaders.has(name.toLowerCase())) return;
+      const content = isObject(value['content']) ? Object.entries(value['content'])[0] : undefined;
+      out.push({
+        name: place === 'header' ? name.toLowerCase() : name,
+        place,
+        required: value['required'] === true || place === 'path',
+        style,
+        explode: typeof value['explode'] === 'boolean' ? value['explode'] : style === 'form',
+        schema:
+          content === undefined
+            ? (value['schema'] ?? null)
+            : ((content[1] as Json | null)?.['schema'] ?? null),
+        mediaType: content === undefined ? null : content[0],
+      });
+    });
+    return out;
+  }
+
+  #body(value: unknown, at: readonly (string | number)[]): ContractBody | null {
+    if (value === undefined) return null;
+    const body = this.#resolve(value, at);
+    if (body === null) return null;
+    const content = body['content'];
+    if (!isObject(content)) {
+      this.#error('contract-type', at, 'A request body needs "content".');
+      return null;
+    }
+    return {
+      required: body['required'] === true,
+      content: Object.entries(content).map(([type, media]) => ({
+        mediaType: type.split(';')[0]!.trim().toLowerCase(),
+        schema: isObject(media) ? (media['schema'] ?? null) : null,
+      })),
+    };
+  }
+
+  #security(value: unknown, at: readonly (string | number)[]): ContractOperation['security'] {
+    if (value === undefined) return null;
+    if (!Array.isArray(value) || !value.every(isObject)) {
+      this.#error('contract-type', at, 'Security is a list of requirements.');
+      return null;
+    }
+    return value.map((entry) =>
+      Object.fromEntries(
+        Object.entries(entry).map(([name, scopes]) => [
+          name,
+          Array.isArray(scopes) ? scopes.map(String) : [],
+        ]),
+      ),
+    );
+  }
+
+  #schemes(): Record<string, SecurityScheme> {
+    const components = this.#root['components'];
+    const schemes = isObject(components) ? components['securitySchemes'] : undefined;
+    const out: Record<string, SecurityScheme> = Object.create(null);
+    if (!isObject(schemes)) return out;
+    for (const [name, value] of Object.entries(schemes)) {
+      const scheme = this.#resolve(value, ['components', 'securitySchemes', name]);
+      if (scheme === null) continue;
+      out[name] = {
+        type: String(scheme['type'] ?? ''),
+        scheme: String(scheme['scheme'] ?? '').toLowerCase(),
+        in: String(scheme['in'] ?? ''),
+        name: String(scheme['name'] ?? ''),
+      };
+    }
+    return out;
+  }
+}
+
+const dialects = new Set([
+  'https://json-schema.org/draft/2020-12/schema',
+  'https://spec.openapis.org/oas/3.1/dialect/base',
+]);
+/** OpenAPI 3.1 section 4.8.12.1: described elsewhere, ignored as parameters. */
+const ignoredHeaders = new Set(['accept', 'content-type', 'authorization']);
+const styles: Readonly<Record<ParameterPlace, readonly string[]>> = {
+  path: ['simple'],
+  query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
+  header: ['simple'],
+  cookie: ['form'],
+};
+
+const isPlace = (value: unknown): value is ParameterPlace =>
+  value === 'path' || value === 'query' || value === 'header' || value === 'cookie';
+
+/** Canonical path text with parameters; empty segments only at the end. */
+function isTemplate(template: string): boolean {
+  if (!template.startsWith('/')) return false;
+  const fixed = template.replace(/\{[^{}/]+\}/g, 'x');
+  return /^\/(?:[A-Za-z0-9\-._~!$&'()*+,=:@]+\/)*[A-Za-z0-9\-._~!$&'()*+,=:@]*$/.test(fixed);
+}

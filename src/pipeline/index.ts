@@ -1,0 +1,7 @@
+export {
+  type CompiledPipeline,
+  compilePipeline,
+  runOnBody,
+  runOnRequest,
+  runOnResponse,
+} from './pipeline.ts';

@@ -1,0 +1,146 @@
+// The guards of one operation, in the order they were compiled in, as flat arrays of hooks. A guard that throws
+// denies. As long as all guards answer at once so does the pipeline; a promise appears only where one waits. HOT
+import { type Decision, type Exchange, type Guard, type GuardName, Refusal } from '../exchange/index.ts';
+import type { FieldList } from '../http/fields/index.ts';
+
+type RequestHook = NonNullable<Guard['onRequest']>;
+type BodyHook = NonNullable<Guard['onBody']>;
+type ResponseHook = NonNullable<Guard['onResponse']>;
+
+export interface CompiledPipeline {
+  readonly onRequest: readonly RequestHook[];
+  readonly requestNames: readonly GuardName[];
+  readonly onBody: readonly BodyHook[];
+  readonly bodyNames: readonly GuardName[];
+  readonly onResponse: readonly ResponseHook[];
+}
+
+/** Guards that are null were not needed by the operation. */
+export function compilePipeline(guards: readonly (Guard | null)[]): CompiledPipeline {
+  const present = guards.filter((guard) => guard !== null);
+  const request = present.filter((guard) => guard.onRequest !== null);
+  const body = present.filter((guard) => guard.onBody !== null);
+  return {
+    onRequest: request.map((guard) => guard.onRequest!),
+    requestNames: request.map((guard) => guard.name),
+    onBody: body.map((guard) => guard.onBody!),
+    bodyNames: body.map((guard) => guard.name),
+    onResponse: present.filter((guard) => guard.onResponse !== null).map((guard) => guard.onResponse!),
+  };
+}
+
+/** Judges the head; null when the request may go on. Never throws, never rejects. */
+export function runOnRequest(pipeline: CompiledPipeline, exchange: Exchange): Decision | Promise<Decision> {
+  return requestFrom(pipeline, exchange, 0);
+}
+
+function requestFrom(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  from: number,
+): Decision | Promise<Decision> {
+  const hooks = pipeline.onRequest;
+  for (let i = from; i < hooks.length; i++) {
+    let decision: Decision | Promise<Decision>;
+    try {
+      decision = hooks[i]!(exchange);
+    } catch (cause) {
+      return failed(pipeline.requestNames[i]!, cause);
+    }
+    if (decision === null) continue;
+    if (decision instanceof Promise) return requestAfter(pipeline, exchange, i, decision);
+    return decision;
+  }
+  return null;
+}
+
+async function requestAfter(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  at: number,
+  waiting: Promise<Decision>,
+): Promise<Decision> {
+  let decision: Decision;
+  try {
+    decision = await waiting;
+  } catch (cause) {
+    return failed(pipeline.requestNames[at]!, cause);
+  }
+  return decision ?? requestFrom(pipeline, exchange, at + 1);
+}
+
+/** Judges the whole body; null when the request may go on. Never throws, never rejects. */
+export function runOnBody(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  body: Uint8Array,
+): Decision | Promise<Decision> {
+  return bodyFrom(pipeline, exchange, body, 0);
+}
+
+function bodyFrom(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  body: Uint8Array,
+  from: number,
+): Decision | Promise<Decision> {
+  const hooks = pipeline.onBody;
+  for (let i = from; i < hooks.length; i++) {
+    let decision: Decision | Promise<Decision>;
+    try {
+      decision = hooks[i]!(exchange, body);
+    } catch (cause) {
+      return failed(pipeline.bodyNames[i]!, cause);
+    }
+    if (decision === null) continue;
+    if (decision instanceof Promise) return bodyAfter(pipeline, exchange, body, i, decision);
+    return decision;
+  }
+  return null;
+}
+
+async function bodyAfter(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  body: Uint8Array,
+  at: number,
+  waiting: Promise<Decision>,
+): Promise<Decision> {
+  let decision: Decision;
+  try {
+    decision = await waiting;
+  } catch (cause) {
+    return failed(pipeline.bodyNames[at]!, cause);
+  }
+  return decision ?? bodyFrom(pipeline, exchange, body, at + 1);
+}
+
+/**
+ * Lets guards edit the answer's head. Answers false when one threw: then the answer must not be sent, as it may
+ * still hold what the guard was there to remove.
+ */
+export function runOnResponse(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  status: number,
+  fields: FieldList,
+): boolean {
+  const hooks = pipeline.onResponse;
+  try {
+    for (let i = 0; i < hooks.length; i++) hooks[i]!(exchange, status, fields);
+    return true;
+  } catch (cause) {
+    report(cause);
+    return false;
+  }
+}
+
+function failed(guard: GuardName, cause: unknown): Refusal {
+  report(cause);
+  return new Refusal('guard-failed', guard, 'guard-threw');
+}
+
+/** A throwing guard is a bug of ours: it must be seen, but never by the client. */
+function report(cause: unknown): void {
+  process.emitWarning(cause instanceof Error ? cause : new Error(String(cause)), 'GuardFailure');
+}

@@ -1,0 +1,127 @@
+// One line of the access log for one exchange. Names follow the OpenTelemetry semantic conventions where they have
+// one, flattened with underscores. No header but User-Agent, no body, no credential; query values are masked. HOT
+import type { Exchange, Operation } from '../exchange/index.ts';
+import { jsonText } from './json-text.ts';
+
+const MAX_USER_AGENT = 256;
+const MAX_PATH = 2048;
+const MAX_QUERY = 2048;
+const MAX_CONSUMER = 256;
+
+const operationTexts = new WeakMap<Operation, string>();
+let secondOf = -1;
+let secondText = '';
+
+/** RFC 3339 in UTC with milliseconds. */
+function timeText(epochMs: number): string {
+  const second = Math.floor(epochMs / 1000);
+  if (second !== secondOf) {
+    secondOf = second;
+    secondText = new Date(second * 1000).toISOString().slice(0, 20);
+  }
+  const ms = epochMs - second * 1000;
+  return secondText + (ms < 10 ? '00' : ms < 100 ? '0' : '') + ms + 'Z';
+}
+
+function operationText(operation: Operation): string {
+  let text = operationTexts.get(operation);
+  if (text === undefined) {
+    text = `,"api":${jsonText(operation.api)},"operation":${jsonText(operation.id)}`;
+    operationTexts.set(operation, text);
+  }
+  return text;
+}
+
+/** Milliseconds with three decimals. */
+const ms = (value: number): string => (Math.round(value * 1000) / 1000).toString();
+
+/** The exchange as one line of JSON, ASCII, with its line feed. */
+export function accessLine(exchange: Exchange, keepQueryValues: boolean): string {
+  let out =
+    '{"time":"' +
+    timeText(exchange.receivedMs) +
+    '","id":"' +
+    exchange.id +
+    '","listener":' +
+    jsonText(exchange.listener) +
+    ',"client_address":' +
+    jsonText(exchange.clientAddress);
+  if (exchange.peerAddress !== exchange.clientAddress)
+    out += ',"peer_address":' + jsonText(exchange.peerAddress);
+  if (exchange.traceId !== '')
+    out += ',"trace_id":"' + exchange.traceId + '","span_id":"' + exchange.spanId + '"';
+  if (exchange.method !== '') {
+    out +=
+      ',"method":"' +
+      exchange.method +
+      '","host":' +
+      jsonText(exchange.host) +
+      ',"path":' +
+      jsonText(exchange.path.length > MAX_PATH ? exchange.path.slice(0, MAX_PATH) : exchange.path);
+    if (exchange.query !== '') {
+      const query = exchange.query.length > MAX_QUERY ? exchange.query.slice(0, MAX_QUERY) : exchange.query;
+      out += ',"query":' + jsonText(keepQueryValues ? query : maskQuery(query));
+    }
+    out += exchange.httpMinor === 1 ? ',"protocol":"HTTP/1.1"' : ',"protocol":"HTTP/1.0"';
+  }
+  if (exchange.operation !== null) out += operationText(exchange.operation);
+  const consumer = exchange.consumer;
+  if (consumer !== null) {
+    out +=
+      ',"consumer":' +
+      jsonText(consumer.id.slice(0, MAX_CONSUMER)) +
+      ',"method_of_authentication":"' +
+      consumer.method +
+      '"';
+    if (consumer.credentialId !== '')
+      out += ',"credential":' + jsonText(consumer.credentialId.slice(0, MAX_CONSUMER));
+  }
+  const refusal = exchange.refusal;
+  if (refusal !== null) {
+    out +=
+      (refusal.guard === 'upstream' ? ',"decision":"failed","guard":"' : ',"decision":"refused","guard":"') +
+      refusal.guard +
+      '","code":"' +
+      refusal.code +
+      '"';
+    if (refusal.reason !== refusal.code) out += ',"reason":' + jsonText(refusal.reason);
+  } else {
+    out +=
+      exchange.decidedBy === ''
+        ? ',"decision":"allowed"'
+        : ',"decision":"answered","guard":"' + exchange.decidedBy + '"';
+  }
+  out +=
+    ',"status":' +
+    exchange.status +
+    ',"request_bytes":' +
+    exchange.requestBytes +
+    ',"response_bytes":' +
+    exchange.responseBytes +
+    ',"duration_ms":' +
+    ms(exchange.endMs);
+  if (exchange.judgedMs >= 0) out += ',"judged_ms":' + ms(exchange.judgedMs);
+  if (exchange.upstreamFirstByteMs >= 0)
+    out += ',"upstream_first_byte_ms":' + ms(exchange.upstreamFirstByteMs);
+  if (exchange.upstreamAttempts > 0) {
+    out += ',"upstream_address":' + jsonText(exchange.upstreamAddress);
+    if (exchange.upstreamAttempts > 1) out += ',"upstream_attempts":' + exchange.upstreamAttempts;
+  }
+  const agent = exchange.fields.get('user-agent');
+  if (agent !== null) {
+    out +=
+      ',"user_agent":' + jsonText(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
+  }
+  return out + '}\n';
+}
+
+/** Parameter names only: `a=1&b=2` becomes `a=*&b=*`; a part without `=` is a value as well. */
+export function maskQuery(query: string): string {
+  let out = '';
+  for (const part of query.split('&')) {
+    if (out !== '') out += '&';
+    const equals = part.indexOf('=');
+    out += equals === -1 ? '*' : part.slice(0, equals + 1) + '*';
+  }
+  return out;
+}

@@ -1,0 +1,17 @@
+export { accessLine, maskQuery } from './access-line.ts';
+export {
+  type AccessLogMemory,
+  AccessLogReader,
+  AccessLogWriter,
+  createAccessLog,
+  fileSink,
+  type LogSink,
+  stdoutSink,
+} from './access-log.ts';
+export { type GateLog, type LogLevel, silentLog, stderrLog } from './gate-log.ts';
+export { jsonText } from './json-text.ts';
+export { createMetrics, type MetricsMemory, WorkerMetrics } from './metrics.ts';
+export { type Gauge, MetricsRegistry } from './registry.ts';
+export { type Readiness, startTelemetryServer, type TelemetryServer } from './server.ts';
+export { applyTraceContext, traceparentOf } from './trace-context.ts';
+export { WorkerTelemetry } from './worker-telemetry.ts';

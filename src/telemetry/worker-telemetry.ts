@@ -1,0 +1,37 @@
+// The one thing a data-plane thread calls: an exchange ended, a connection came or went. HOT
+import type { Exchange } from '../exchange/index.ts';
+import { accessLine } from './access-line.ts';
+import { type AccessLogMemory, AccessLogWriter } from './access-log.ts';
+import { type MetricsMemory, WorkerMetrics } from './metrics.ts';
+
+export class WorkerTelemetry {
+  #metrics: WorkerMetrics;
+  readonly #log: AccessLogWriter | null;
+  readonly #keepQueryValues: boolean;
+
+  constructor(metrics: MetricsMemory, log: AccessLogMemory | null) {
+    this.#metrics = new WorkerMetrics(metrics);
+    this.#log = log === null ? null : new AccessLogWriter(log);
+    this.#keepQueryValues = log?.keepQueryValues ?? false;
+  }
+
+  /** Counts into the memory of a new snapshot from now on. */
+  swap(metrics: MetricsMemory): void {
+    const next = new WorkerMetrics(metrics);
+    next.open = this.#metrics.open;
+    this.#metrics = next;
+  }
+
+  record(exchange: Exchange): void {
+    this.#metrics.record(exchange);
+    if (this.#log !== null) this.#log.write(accessLine(exchange, this.#keepQueryValues));
+  }
+
+  connectionOpened(): void {
+    this.#metrics.connectionOpened();
+  }
+
+  connectionClosed(): void {
+    this.#metrics.connectionClosed();
+  }
+}
