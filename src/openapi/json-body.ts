@@ -66,7 +66,7 @@ function scan(text: string): JsonProblem | null {
       if (close === -1) return problem;
       if (nameNext) {
         const raw = text.slice(start, close);
-        const name = raw.indexOf('\\') === -1 ? raw : unescape(raw);
+        const name = raw.indexOf('\\') === -1 ? raw : decodeName(raw);
         const members = levels[depth - 1]!;
         if (members.has(name)) problem ??= 'duplicate-member';
         members.add(name);
@@ -118,7 +118,7 @@ function isEscaped(text: string, start: number, at: number): boolean {
   return (n & 1) === 1;
 }
 
-function unescape(raw: string): string {
+function decodeName(raw: string): string {
   try {
     return JSON.parse(`"${raw}"`) as string;
   } catch {

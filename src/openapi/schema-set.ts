@@ -22,8 +22,15 @@ export type SchemaValidator = (value: unknown) => SchemaError | null;
 const addFormats = addFormatsModule as unknown as (ajv: Ajv2020) => void;
 const MAX_INT32 = 2 ** 31;
 
-/** The validator every schema of the gate goes through. `assertFormats` false treats `format` as a remark. */
-export function createAjv(assertFormats = true): Ajv2020 {
+export interface AjvOptions {
+  /** False treats `format` as a remark, as JSON Schema does by default. */
+  readonly assertFormats?: boolean;
+  /** The schemas were checked against the meta-schema before; skipping it makes the first compilation fast. */
+  readonly checked?: boolean;
+}
+
+/** The validator every schema of the gate goes through. */
+export function createAjv({ assertFormats = true, checked = false }: AjvOptions = {}): Ajv2020 {
   const ajv = new Ajv2020({
     strict: false,
     allErrors: false,
@@ -34,6 +41,7 @@ export function createAjv(assertFormats = true): Ajv2020 {
     ownProperties: true,
     addUsedSchema: false,
     inlineRefs: false,
+    ...(checked ? { meta: false, validateSchema: false } : {}),
   });
   if (assertFormats) {
     addFormats(ajv);
@@ -81,10 +89,11 @@ function describe(error: ErrorObject): SchemaError {
 /** Schemas of one contract. */
 export class SchemaSet {
   readonly #document: unknown;
-  readonly #ajv = createAjv();
+  readonly #ajv: Ajv2020;
 
-  constructor(document: unknown) {
+  constructor(document: unknown, options: AjvOptions = {}) {
     this.#document = document;
+    this.#ajv = createAjv(options);
   }
 
   /** Compiles now. Throws Error when the schema is not valid. */

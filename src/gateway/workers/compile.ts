@@ -72,7 +72,7 @@ export function compileSnapshot(
   );
   let index = 0;
   for (const api of config.apis) {
-    const schemas = new SchemaSet(api.contractDocument);
+    const schemas = new SchemaSet(api.contractDocument, { checked: true });
     const upstream = upstreams.get(api.upstream);
     if (upstream === undefined) throw new RangeError(`unknown upstream ${api.upstream}`);
     for (const operation of api.operations) {

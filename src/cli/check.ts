@@ -1,0 +1,41 @@
+// `gatewright check`: the configuration's problems, or for every operation who may call it and under which limits.
+import { describeOperations, type OperationView, reviewPosture } from '../config/describe.ts';
+import { loadConfig } from '../config/load.ts';
+import { Exit, CommandError, print, printDiagnostics, printJson } from './output.ts';
+
+export async function runCheck(options: Readonly<Record<string, unknown>>): Promise<number> {
+  const { config, diagnostics } = await loadConfig(options['config'] as string, process.env);
+  if (config === null) {
+    const errors = diagnostics.filter((entry) => entry.severity === 'error').length;
+    throw new CommandError(`${errors} ${errors === 1 ? 'error' : 'errors'} in the configuration`, Exit.configuration, diagnostics);
+  }
+  const operations = describeOperations(config);
+  const posture = reviewPosture(config);
+  if (options['json'] === true) {
+    printJson({ ok: true, operations, posture, diagnostics });
+    return Exit.ok;
+  }
+  printDiagnostics(diagnostics);
+  for (const api of config.apis) {
+    print(`${api.name}  ${api.hosts.join(', ') || 'any host'}  on ${api.listeners.join(', ')}  to ${api.upstream}`);
+    for (const operation of operations.filter((entry) => entry.api === api.name)) printOperation(operation);
+    print('');
+  }
+  if (posture.length > 0) {
+    print('Worth a second look:');
+    for (const { message } of posture) print(`  - ${message}`);
+    print('');
+  }
+  print(`${operations.length} operations, no errors.`);
+  return Exit.ok;
+}
+
+function printOperation(view: OperationView): void {
+  print(`  ${view.method.padEnd(7)} ${view.path}  (${view.operation})`);
+  print(`          callers   ${view.callers.join('; ')}`);
+  if (view.scopes.length > 0) print(`          scopes    ${view.scopes.join(', or ')}`);
+  print(`          limits    ${view.limits.join('; ') || 'none'}`);
+  const inspected = view.validated ? 'against the contract' : 'not at all';
+  const body = view.maxBodyBytes > 0 ? `, body up to ${view.maxBodyBytes} bytes` : '';
+  print(`          validated ${inspected}${body}${view.websocket ? ', WebSocket may pass' : ''}`);
+}

@@ -1,0 +1,101 @@
+// The command line. Each command is loaded when it is called, so that `--help` answers at once.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { version } from '../app/version.ts';
+import { Exit, reportError } from './output.ts';
+
+const defaultFile = 'gatewright.yaml';
+
+const count = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return value;
+};
+
+const portNumber = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError('It must be a port.');
+  return value;
+};
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Runs `load()`'s function; its result is the exit code. */
+function action(load: () => Promise<(options: Options, ...args: string[]) => Promise<number>>) {
+  return async (...received: unknown[]): Promise<void> => {
+    const command = received.at(-1) as Command;
+    const options = command.optsWithGlobals<Options>();
+    const args = received.slice(0, -2) as string[];
+    try {
+      process.exitCode = await (await load())(options, ...args);
+    } catch (error) {
+      process.exitCode = reportError(error, options['json'] === true);
+    }
+  };
+}
+
+/** The whole command tree; the reference in docs is generated from it. */
+export function buildProgram(): Command {
+  const program = new Command('gatewright')
+    .description('A secure gateway in front of your APIs.')
+    .version(version)
+    .showHelpAfterError('(add --help for what is possible)')
+    .configureHelp({ sortSubcommands: false })
+    .exitOverride();
+  const config = () => new Option('-c, --config <file>', 'configuration file or folder').default(defaultFile);
+  const json = () => new Option('--json', 'machine-readable output');
+
+  program
+    .command('init <contract>')
+    .description('write a gatewright.yaml for an OpenAPI document, secure by default')
+    .requiredOption('-u, --upstream <url>', 'where the API runs, for instance http://localhost:3000')
+    .option('-o, --out <file>', 'file to write', defaultFile)
+    .option('-p, --port <port>', 'port of the gate', portNumber, 8080)
+    .option('-f, --force', 'replace the file when it exists')
+    .addOption(json())
+    .action(action(async () => (await import('./init.ts')).runInit));
+  program
+    .command('start')
+    .description('run the gate')
+    .addOption(config())
+    .option('-w, --workers <count>', 'data-plane threads, instead of the configured number', count)
+    .option('--no-watch', 'do not reload when files of the configuration change')
+    .addOption(json())
+    .action(action(async () => (await import('./start.ts')).runStart));
+  program
+    .command('check')
+    .description('check the configuration and show who may call what')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./check.ts')).runCheck));
+  const keys = program.command('keys').description('API keys');
+  keys
+    .command('create <id>')
+    .description('create a key: prints it once, and the YAML to paste')
+    .addOption(json())
+    .action(action(async () => (await import('./keys.ts')).runKeysCreate));
+  keys
+    .command('hash')
+    .description('hash a key read from standard input')
+    .addOption(json())
+    .action(action(async () => (await import('./keys.ts')).runKeysHash));
+  program
+    .command('demo')
+    .description('run a sample API behind the gate')
+    .option('-p, --port <port>', 'port of the gate', portNumber, 8080)
+    .option('--traffic', 'send traffic of good clients and attackers')
+    .addOption(json())
+    .action(action(async () => (await import('./demo.ts')).runDemoCommand));
+  return program;
+}
+
+/** Runs the command line; sets the exit code of the process. */
+export async function main(args: readonly string[]): Promise<void> {
+  const program = buildProgram();
+  try {
+    await program.parseAsync(args as string[], { from: 'user' });
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? '';
+    if (!code.startsWith('commander.')) throw error;
+    process.exitCode = code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help' ? Exit.ok : Exit.usage;
+  }
+}

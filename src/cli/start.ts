@@ -1,0 +1,40 @@
+// `gatewright start`: runs until a signal. SIGTERM and SIGINT drain, SIGHUP reloads and reopens log files.
+import { ConfigError, startGate } from '../app/index.ts';
+import { stderrLog } from '../telemetry/index.ts';
+import { CommandError, Exit, printDiagnostics } from './output.ts';
+
+export async function runStart(options: Readonly<Record<string, unknown>>): Promise<number> {
+  const log = stderrLog(process.stderr.isTTY === true && options['json'] !== true);
+  const workers = options['workers'] as number | undefined;
+  let gate: Awaited<ReturnType<typeof startGate>>;
+  try {
+    gate = await startGate({
+      file: options['config'] as string,
+      log,
+      watch: options['watch'] !== false,
+      ...(workers === undefined ? {} : { workers }),
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError('the configuration has errors, nothing was started', Exit.configuration, error.diagnostics);
+    throw new CommandError(`the gate could not start: ${(error as Error).message}`);
+  }
+  printDiagnostics(gate.warnings);
+  for (const listener of gate.listeners) {
+    log.write('info', 'listening', { listener: listener.name, url: `${listener.tls ? 'https' : 'http'}://${listener.host}:${listener.port}` });
+  }
+  if (gate.telemetry !== null) log.write('info', 'telemetry', { url: `http://${gate.telemetry.host}:${gate.telemetry.port}/metrics` });
+  await new Promise<void>((resolve) => {
+    const stop = (signal: NodeJS.Signals): void => {
+      log.write('info', 'draining', { signal });
+      resolve();
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+    process.on('SIGHUP', () => {
+      gate.reopenLogs();
+      void gate.reload();
+    });
+  });
+  await gate.close();
+  return Exit.ok;
+}
