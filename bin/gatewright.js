@@ -45,7 +45,8 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
     stdio: 'inherit',
     env: { ...process.env, GATEWRIGHT_REEXECUTED: '1' },
   });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'])
+    process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`gatewright: ${error.message}\n`);
     process.exit(1);

@@ -1,13 +1,17 @@
 // `gatewright check`: the configuration's problems, or for every operation who may call it and under which limits.
 import { describeOperations, type OperationView, reviewPosture } from '../config/describe.ts';
 import { loadConfig } from '../config/load.ts';
-import { Exit, CommandError, print, printDiagnostics, printJson } from './output.ts';
+import { CommandError, Exit, print, printDiagnostics, printJson } from './output.ts';
 
 export async function runCheck(options: Readonly<Record<string, unknown>>): Promise<number> {
   const { config, diagnostics } = await loadConfig(options['config'] as string, process.env);
   if (config === null) {
     const errors = diagnostics.filter((entry) => entry.severity === 'error').length;
-    throw new CommandError(`${errors} ${errors === 1 ? 'error' : 'errors'} in the configuration`, Exit.configuration, diagnostics);
+    throw new CommandError(
+      `${errors} ${errors === 1 ? 'error' : 'errors'} in the configuration`,
+      Exit.configuration,
+      diagnostics,
+    );
   }
   const operations = describeOperations(config);
   const posture = reviewPosture(config);
@@ -17,7 +21,9 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
   }
   printDiagnostics(diagnostics);
   for (const api of config.apis) {
-    print(`${api.name}  ${api.hosts.join(', ') || 'any host'}  on ${api.listeners.join(', ')}  to ${api.upstream}`);
+    print(
+      `${api.name}  ${api.hosts.join(', ') || 'any host'}  on ${api.listeners.join(', ')}  to ${api.upstream}`,
+    );
     for (const operation of operations.filter((entry) => entry.api === api.name)) printOperation(operation);
     print('');
   }

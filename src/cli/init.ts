@@ -9,7 +9,10 @@ import { type Contract, parseContract } from '../openapi/document.ts';
 import type { ContractOperation } from '../openapi/index.ts';
 import { CommandError, Exit, print, printDiagnostics, printJson } from './output.ts';
 
-export async function runInit(options: Readonly<Record<string, unknown>>, contractFile: string): Promise<number> {
+export async function runInit(
+  options: Readonly<Record<string, unknown>>,
+  contractFile: string,
+): Promise<number> {
   const out = options['out'] as string;
   if (existsSync(out) && options['force'] !== true) {
     throw new CommandError(`${out} exists already; --force replaces it, --out writes elsewhere`);
@@ -20,13 +23,35 @@ export async function runInit(options: Readonly<Record<string, unknown>>, contra
   const { key, sha256 } = createApiKey('first');
   const port = options['port'] as number;
   const path = relative(dirname(resolve(out)), resolve(contractFile));
-  await writeFile(out, document({ contract, contractPath: path.startsWith('.') ? path : `./${path}`, upstream, probes, sha256, port }));
+  await writeFile(
+    out,
+    document({
+      contract,
+      contractPath: path.startsWith('.') ? path : `./${path}`,
+      upstream,
+      probes,
+      sha256,
+      port,
+    }),
+  );
 
-  const example = contract.operations.find((operation) => operation.method === 'GET' && !probes.includes(operation)) ?? contract.operations[0];
+  const example =
+    contract.operations.find((operation) => operation.method === 'GET' && !probes.includes(operation)) ??
+    contract.operations[0];
   const curl = example === undefined ? '' : curlLine(example, keyHeader(contract), key, port);
-  if (options['json'] === true) printJson({ ok: true, file: out, key, operations: contract.operations.length, public: probes.map((p) => p.id), curl });
+  if (options['json'] === true)
+    printJson({
+      ok: true,
+      file: out,
+      key,
+      operations: contract.operations.length,
+      public: probes.map((p) => p.id),
+      curl,
+    });
   else {
-    print(`${out} written: ${contract.operations.length} operations, all but ${probes.length} need an API key.`);
+    print(
+      `${out} written: ${contract.operations.length} operations, all but ${probes.length} need an API key.`,
+    );
     print(`\nAPI key of the consumer "first" (shown once, only its hash is in the file):\n\n  ${key}\n`);
     print(`Next:\n\n  gatewright check --config ${out}\n  gatewright start --config ${out}`);
     if (curl !== '') print(`  ${curl}`);
@@ -35,10 +60,13 @@ export async function runInit(options: Readonly<Record<string, unknown>>, contra
 }
 
 function parseUpstream(text: string): string {
-  if (!URL.canParse(text)) throw new CommandError(`"${text}" is no URL, for instance http://localhost:3000`, Exit.usage);
+  if (!URL.canParse(text))
+    throw new CommandError(`"${text}" is no URL, for instance http://localhost:3000`, Exit.usage);
   const url = new URL(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new CommandError('the upstream must be an http or https URL', Exit.usage);
-  if (url.username !== '' || url.password !== '') throw new CommandError('the upstream URL must not hold credentials', Exit.usage);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new CommandError('the upstream must be an http or https URL', Exit.usage);
+  if (url.username !== '' || url.password !== '')
+    throw new CommandError('the upstream URL must not hold credentials', Exit.usage);
   return url.origin;
 }
 
@@ -52,22 +80,33 @@ async function readContract(file: string): Promise<Contract> {
   const diagnostics = new Diagnostics();
   const contract = parseContract(text, file, diagnostics);
   if (contract === null || diagnostics.hasErrors) {
-    throw new CommandError('the contract has errors, nothing was written', Exit.configuration, diagnostics.all);
+    throw new CommandError(
+      'the contract has errors, nothing was written',
+      Exit.configuration,
+      diagnostics.all,
+    );
   }
   printDiagnostics(diagnostics.all);
-  if (contract.operations.length === 0) throw new CommandError('the contract has no operations', Exit.configuration);
+  if (contract.operations.length === 0)
+    throw new CommandError('the contract has no operations', Exit.configuration);
   return contract;
 }
 
 /** Health checks without parameters are what load balancers must reach without a key. */
 function isProbe(operation: ContractOperation): boolean {
   const last = operation.template.split('/').at(-1) ?? '';
-  return operation.method === 'GET' && /^(?:health|healthz|livez|readyz|ready|live|ping|status)$/i.test(last) && !operation.template.includes('{');
+  return (
+    operation.method === 'GET' &&
+    /^(?:health|healthz|livez|readyz|ready|live|ping|status)$/i.test(last) &&
+    !operation.template.includes('{')
+  );
 }
 
 /** Header of the contract's own API keys, where it has them. */
 function keyHeader(contract: Contract): string {
-  const scheme = Object.values(contract.securitySchemes).find((entry) => entry.type === 'apiKey' && entry.in === 'header');
+  const scheme = Object.values(contract.securitySchemes).find(
+    (entry) => entry.type === 'apiKey' && entry.in === 'header',
+  );
   return scheme?.name.toLowerCase() ?? 'x-api-key';
 }
 
@@ -81,9 +120,15 @@ interface Facts {
 }
 
 function document({ contract, contractPath, upstream, probes, sha256, port }: Facts): string {
-  const scopes = [...new Set(contract.operations.flatMap((o) => (o.security ?? []).flatMap((entry) => Object.values(entry).flat())))].sort();
+  const scopes = [
+    ...new Set(
+      contract.operations.flatMap((o) => (o.security ?? []).flatMap((entry) => Object.values(entry).flat())),
+    ),
+  ].sort();
   const health = probes[0] === undefined ? '' : `\n    health: { path: ${probes[0].template} }`;
-  const operations = probes.map((probe) => `      ${JSON.stringify(probe.id)}: { public: true, reason: health check of load balancers }`);
+  const operations = probes.map(
+    (probe) => `      ${JSON.stringify(probe.id)}: { public: true, reason: health check of load balancers }`,
+  );
   return `# yaml-language-server: $schema=./node_modules/gatewright/schema/gatewright.schema.json
 # Written by "gatewright init". Every key is described in docs/reference/configuration.md;
 # "gatewright check" shows who may call what.

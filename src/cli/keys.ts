@@ -13,7 +13,9 @@ export async function runKeysCreate(options: Readonly<Record<string, unknown>>, 
   if (options['json'] === true) printJson({ id, key: created.key, sha256: created.sha256 });
   else {
     print(`Key (shown once, give it to the caller):\n\n  ${created.key}\n`);
-    print(`Under identity.consumers.<name>.keys in the configuration:\n\n  - { id: ${id}, sha256: ${created.sha256} }`);
+    print(
+      `Under identity.consumers.<name>.keys in the configuration:\n\n  - { id: ${id}, sha256: ${created.sha256} }`,
+    );
   }
   return Exit.ok;
 }

@@ -7,13 +7,15 @@ const defaultFile = 'gatewright.yaml';
 
 const count = (text: string): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number from 1.');
   return value;
 };
 
 const portNumber = (text: string): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError('It must be a port.');
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('It must be a port.');
   return value;
 };
 
@@ -96,6 +98,9 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     const code = (error as { code?: string }).code ?? '';
     if (!code.startsWith('commander.')) throw error;
-    process.exitCode = code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help' ? Exit.ok : Exit.usage;
+    process.exitCode =
+      code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help'
+        ? Exit.ok
+        : Exit.usage;
   }
 }

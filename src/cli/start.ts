@@ -15,14 +15,23 @@ export async function runStart(options: Readonly<Record<string, unknown>>): Prom
       ...(workers === undefined ? {} : { workers }),
     });
   } catch (error) {
-    if (error instanceof ConfigError) throw new CommandError('the configuration has errors, nothing was started', Exit.configuration, error.diagnostics);
+    if (error instanceof ConfigError)
+      throw new CommandError(
+        'the configuration has errors, nothing was started',
+        Exit.configuration,
+        error.diagnostics,
+      );
     throw new CommandError(`the gate could not start: ${(error as Error).message}`);
   }
   printDiagnostics(gate.warnings);
   for (const listener of gate.listeners) {
-    log.write('info', 'listening', { listener: listener.name, url: `${listener.tls ? 'https' : 'http'}://${listener.host}:${listener.port}` });
+    log.write('info', 'listening', {
+      listener: listener.name,
+      url: `${listener.tls ? 'https' : 'http'}://${listener.host}:${listener.port}`,
+    });
   }
-  if (gate.telemetry !== null) log.write('info', 'telemetry', { url: `http://${gate.telemetry.host}:${gate.telemetry.port}/metrics` });
+  if (gate.telemetry !== null)
+    log.write('info', 'telemetry', { url: `http://${gate.telemetry.host}:${gate.telemetry.port}/metrics` });
   await new Promise<void>((resolve) => {
     const stop = (signal: NodeJS.Signals): void => {
       log.write('info', 'draining', { signal });

@@ -34,7 +34,8 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     operation.publicReason !== null
       ? [`everybody (${operation.publicReason})`]
       : operation.authenticate.map((method) => {
-          if (method.kind === 'api-key') return `API key in ${method.header} (${config.consumers.length} consumers)`;
+          if (method.kind === 'api-key')
+            return `API key in ${method.header} (${config.consumers.length} consumers)`;
           return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}`;
         });
   return {
@@ -91,19 +92,34 @@ export function reviewPosture(config: GateConfig): Posture[] {
     }
     for (const target of upstream.targets) {
       if (!target.tls && !loopback.test(target.host)) {
-        out.push({ id: 'posture-plain-upstream', message: `Upstream "${upstream.name}" is reached over plain HTTP (${target.url}).` });
+        out.push({
+          id: 'posture-plain-upstream',
+          message: `Upstream "${upstream.name}" is reached over plain HTTP (${target.url}).`,
+        });
       }
     }
   }
   for (const api of config.apis) {
     const names = (test: (operation: OperationConfig) => boolean): string =>
-      api.operations.filter(test).map((operation) => operation.id).join(', ');
+      api.operations
+        .filter(test)
+        .map((operation) => operation.id)
+        .join(', ');
     const unlimited = names((operation) => operation.limits.length === 0);
-    if (unlimited !== '') out.push({ id: 'posture-no-limit', message: `No rate limit in "${api.name}" for ${unlimited}.` });
+    if (unlimited !== '')
+      out.push({ id: 'posture-no-limit', message: `No rate limit in "${api.name}" for ${unlimited}.` });
     const unchecked = names((operation) => operation.validate === null);
-    if (unchecked !== '') out.push({ id: 'posture-not-validated', message: `Requests are not validated in "${api.name}" for ${unchecked}.` });
+    if (unchecked !== '')
+      out.push({
+        id: 'posture-not-validated',
+        message: `Requests are not validated in "${api.name}" for ${unchecked}.`,
+      });
     const scopeless = names((operation) => operation.publicReason === null && operation.scopes.length === 0);
-    if (scopeless !== '') out.push({ id: 'posture-no-scope', message: `Every authenticated caller may use, in "${api.name}": ${scopeless}.` });
+    if (scopeless !== '')
+      out.push({
+        id: 'posture-no-scope',
+        message: `Every authenticated caller may use, in "${api.name}": ${scopeless}.`,
+      });
   }
   return out;
 }

@@ -1,0 +1,122 @@
+// The demo: a sample API, a gate in front of it with all guards on, and lines to try.
+import { createServer } from 'node:net';
+import { startGate } from '../app/index.ts';
+import { silentLog } from '../telemetry/index.ts';
+import { startSampleApi } from './sample-api.ts';
+import { type DemoCredentials, setUpDemo } from './setup.ts';
+import { startTraffic } from './traffic.ts';
+
+export interface DemoOptions {
+  /** Wanted port; another is taken when it is in use. */
+  readonly port: number;
+  readonly traffic: boolean;
+  readonly json: boolean;
+  readonly print: (line: string) => void;
+}
+
+export interface RunningDemo {
+  readonly port: number;
+  readonly telemetryPort: number;
+  readonly credentials: DemoCredentials;
+  close(): Promise<void>;
+}
+
+/** Starts everything and prints what to try. */
+export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
+  const sample = await startSampleApi();
+  const [port, telemetryPort] = [await freePort(options.port), await freePort(9090)];
+  const setup = await setUpDemo({ apiPort: sample.port, port, telemetryPort });
+  const gate = await startGate({ file: setup.file, log: silentLog, watch: true });
+  const { credentials } = setup;
+  if (options.json) {
+    options.print(
+      JSON.stringify({
+        gate: `http://127.0.0.1:${port}`,
+        telemetry: `http://127.0.0.1:${telemetryPort}`,
+        folder: setup.folder,
+        credentials,
+      }),
+    );
+  } else {
+    if (port !== options.port) options.print(`Port ${options.port} is taken, using ${port}.`);
+    options.print(introduction(port, telemetryPort, sample.port, setup.folder, credentials));
+  }
+  const traffic = options.traffic ? startTraffic(port, credentials, options.print) : null;
+  return {
+    port,
+    telemetryPort,
+    credentials,
+    close: async () => {
+      traffic?.stop();
+      await gate.close();
+      await sample.close();
+      await setup.remove();
+    },
+  };
+}
+
+/** `wanted` when it is free, else any port. */
+function freePort(wanted: number): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(wanted === 0 ? 0 : freePort(0)));
+    probe.listen(wanted, '127.0.0.1', () => {
+      const address = probe.address();
+      const port = typeof address === 'object' && address !== null ? address.port : wanted;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function introduction(
+  port: number,
+  telemetryPort: number,
+  apiPort: number,
+  folder: string,
+  { ingrid, admin, expired, partnerKey }: DemoCredentials,
+): string {
+  const url = `http://127.0.0.1:${port}`;
+  const payment = `'{"from":"acc_100001","to":"NO9386011117947","money":{"amount":"12.50","currency":"EUR"},"reference":"coffee"}'`;
+  const sly = `'{"sku":"SAI-1042","quantity":1,"price":"0.01"}'`;
+  return `Gatewright demo: Fjordbank, a small bank, behind a gate with all guards on.
+
+  the gate         ${url}
+  metrics, health  http://127.0.0.1:${telemetryPort}/metrics  /health/ready
+  sample API       http://127.0.0.1:${apiPort}  (what the gate protects: try it directly, too)
+  configuration    ${folder}/gatewright.yaml  (change it: it reloads by itself)
+  access log       ${folder}/access.log
+
+Credentials, valid for eight hours (paste these first)
+
+  INGRID='${ingrid}'
+  ADMIN='${admin}'
+  EXPIRED='${expired}'
+  PARTNER='${partnerKey}'
+
+Allowed
+  curl -i ${url}/accounts -H "Authorization: Bearer $INGRID"
+  curl -i ${url}/accounts/acc_100001/transactions?limit=3 -H "Authorization: Bearer $INGRID"
+  curl -i ${url}/orders?status=open -H "X-API-Key: $PARTNER"
+  curl -i ${url}/accounts/acc_200001/freeze -X POST -H "Authorization: Bearer $ADMIN"
+  curl -i ${url}/payments -H "Authorization: Bearer $INGRID" -H 'Content-Type: application/json' \\
+       -d ${payment}
+
+Refused
+  401 no credentials       curl -i ${url}/accounts
+  401 expired token        curl -i ${url}/accounts -H "Authorization: Bearer $EXPIRED"
+  401 tampered token       curl -i ${url}/accounts -H "Authorization: Bearer \${INGRID%?????}AAAAA"
+  403 missing scope        curl -i ${url}/accounts/acc_100001/freeze -X POST -H "Authorization: Bearer $INGRID"
+  403 key without scope    curl -i ${url}/accounts -H "X-API-Key: $PARTNER"
+  404 not in the contract  curl -i ${url}/internal/debug -H "Authorization: Bearer $INGRID"
+  405 wrong method         curl -i ${url}/accounts -X DELETE -H "Authorization: Bearer $INGRID"
+  400 bad parameter        curl -i ${url}/accounts?limit=1000 -H "Authorization: Bearer $INGRID"
+  400 field it may not set curl -i ${url}/orders -H "Authorization: Bearer $INGRID" \\
+                                -H 'Content-Type: application/json' -d ${sly}
+  415 not JSON             curl -i ${url}/orders -H "Authorization: Bearer $INGRID" -H 'Content-Type: text/xml' -d '<a/>'
+  400 path traversal       curl -i --path-as-is ${url}/accounts/..%2finternal/debug
+  400 smuggling            curl -i ${url}/orders -H 'Transfer-Encoding: chunked' -H 'Content-Length: 3' -d abc
+  429 too many             for i in $(seq 150); do curl -so /dev/null -w '%{http_code} ' ${url}/orders -H "X-API-Key: $PARTNER"; done
+
+Ctrl-C ends it. "npm start -- --traffic" adds good clients and attackers.
+`;
+}

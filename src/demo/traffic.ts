@@ -1,0 +1,149 @@
+// Traffic for the demo: good clients and attackers, sent to the demo's own address only, at a steady modest rate.
+import { connect } from 'node:net';
+import type { DemoCredentials } from './setup.ts';
+
+const TICK_MS = 40;
+
+interface Shot {
+  readonly kind: string;
+  readonly good: boolean;
+  run(): Promise<number>;
+}
+
+export interface Traffic {
+  stop(): void;
+}
+
+/** Sends until stopped; tells a line a second about what came back. */
+export function startTraffic(
+  port: number,
+  credentials: DemoCredentials,
+  print: (line: string) => void,
+): Traffic {
+  const base = `http://127.0.0.1:${port}`;
+  const shots = makeShots(base, port, credentials);
+  const counts = new Map<string, number>();
+  let n = 0;
+  const timer = setInterval(() => {
+    // Two good calls, then an attack.
+    const pool = shots.filter((shot) => shot.good === (n % 3 !== 2));
+    const shot = pool[Math.floor(Math.random() * pool.length)]!;
+    n++;
+    shot.run().then(
+      (status) => counts.set(`${shot.kind} ${status}`, (counts.get(`${shot.kind} ${status}`) ?? 0) + 1),
+      () => counts.set(`${shot.kind} closed`, (counts.get(`${shot.kind} closed`) ?? 0) + 1),
+    );
+  }, TICK_MS);
+  const teller = setInterval(() => {
+    print(
+      [...counts]
+        .sort()
+        .map(([kind, count]) => `${kind}: ${count}`)
+        .join('   '),
+    );
+    counts.clear();
+  }, 1000);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      clearInterval(teller);
+    },
+  };
+}
+
+function makeShots(base: string, port: number, credentials: DemoCredentials): Shot[] {
+  const call = async (path: string, init: RequestInit = {}): Promise<number> => {
+    const response = await fetch(base + path, { ...init, signal: AbortSignal.timeout(5000) });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  const as = (token: string) => ({ authorization: `Bearer ${token}` });
+  const post = (path: string, token: string, body: unknown) =>
+    call(path, {
+      method: 'POST',
+      headers: { ...as(token), 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const { ingrid, mateus, partnerKey, expired } = credentials;
+  const payment = {
+    from: 'acc_100001',
+    to: 'NO9386011117947',
+    money: { amount: '12.50', currency: 'EUR' },
+    reference: 'coffee',
+  };
+  const guess = () => Math.random().toString(36).slice(2);
+  return [
+    { kind: 'accounts', good: true, run: () => call('/accounts', { headers: as(ingrid) }) },
+    {
+      kind: 'transactions',
+      good: true,
+      run: () => call('/accounts/acc_200001/transactions?limit=5', { headers: as(mateus) }),
+    },
+    { kind: 'payment', good: true, run: () => post('/payments', ingrid, payment) },
+    {
+      kind: 'partner',
+      good: true,
+      run: () => call('/orders?status=open', { headers: { 'x-api-key': partnerKey } }),
+    },
+    {
+      kind: 'key-guessing',
+      good: false,
+      run: () => call('/orders', { headers: { 'x-api-key': `gwk_partner-1_${guess()}` } }),
+    },
+    { kind: 'old-token', good: false, run: () => call('/accounts', { headers: as(expired) }) },
+    {
+      kind: 'forged-token',
+      good: false,
+      run: () => call('/accounts', { headers: as(`${ingrid.slice(0, -6)}AAAAAA`) }),
+    },
+    {
+      kind: 'function-probing',
+      good: false,
+      run: () => call('/accounts/acc_100001/freeze', { method: 'POST', headers: as(mateus) }),
+    },
+    {
+      kind: 'mass-assignment',
+      good: false,
+      run: () => post('/payments', mateus, { ...payment, status: 'settled', approved: true }),
+    },
+    {
+      kind: 'injection',
+      good: false,
+      run: () => call(`/accounts/${encodeURIComponent("1' OR '1'='1")}`, { headers: as(ingrid) }),
+    },
+    {
+      kind: 'scanning',
+      good: false,
+      run: () =>
+        call(`/${['.env', 'wp-login.php', 'internal/debug', 'actuator/env'][Math.floor(Math.random() * 4)]}`),
+    },
+    {
+      kind: 'traversal',
+      good: false,
+      run: () => raw(port, 'GET /accounts/..%2finternal/debug HTTP/1.1\r\nHost: a\r\n\r\n'),
+    },
+    {
+      kind: 'smuggling',
+      good: false,
+      run: () =>
+        raw(
+          port,
+          'POST /payments HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+        ),
+    },
+  ];
+}
+
+/** Sends bytes that no client library would, and reads the status. */
+function raw(port: number, text: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'));
+    socket.setTimeout(5000, () => socket.destroy(new Error('late')));
+    socket.once('data', (chunk) => {
+      socket.destroy();
+      resolve(Number(chunk.toString('latin1', 9, 12)));
+    });
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('closed')));
+  });
+}
