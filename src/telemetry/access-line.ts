@@ -32,8 +32,8 @@ function operationText(operation: Operation): string {
   return text;
 }
 
-/** Milliseconds with three decimals. */
-const ms = (value: number): string => (Math.round(value * 1000) / 1000).toString();
+/** Whole microseconds: a small integer becomes text much faster than a fraction. */
+const us = (ms: number): number => Math.round(ms * 1000);
 
 /** The exchange as one line of JSON, ASCII, with its line feed. */
 export function accessLine(exchange: Exchange, keepQueryValues: boolean): string {
@@ -98,11 +98,11 @@ export function accessLine(exchange: Exchange, keepQueryValues: boolean): string
     exchange.requestBytes +
     ',"response_bytes":' +
     exchange.responseBytes +
-    ',"duration_ms":' +
-    ms(exchange.endMs);
-  if (exchange.judgedMs >= 0) out += ',"judged_ms":' + ms(exchange.judgedMs);
+    ',"duration_us":' +
+    us(exchange.endMs);
+  if (exchange.judgedMs >= 0) out += ',"judged_us":' + us(exchange.judgedMs);
   if (exchange.upstreamFirstByteMs >= 0)
-    out += ',"upstream_first_byte_ms":' + ms(exchange.upstreamFirstByteMs);
+    out += ',"upstream_first_byte_us":' + us(exchange.upstreamFirstByteMs);
   if (exchange.upstreamAttempts > 0) {
     out += ',"upstream_address":' + jsonText(exchange.upstreamAddress);
     if (exchange.upstreamAttempts > 1) out += ',"upstream_attempts":' + exchange.upstreamAttempts;

@@ -8,6 +8,8 @@ const RESTART_MIN_MS = 20;
 const RESTART_MAX_MS = 5000;
 /** A thread that lived longer than this was not killed by its configuration, ms. */
 const YOUNG_MS = 10_000;
+/** What a request allocates dies with it: a large young generation is collected less often for the same garbage. */
+const YOUNG_GENERATION_MB = 64;
 /** How long a thread may take to compile a snapshot, ms. */
 const PREPARE_TIMEOUT_MS = 60_000;
 
@@ -96,6 +98,7 @@ export class WorkerSupervisor {
       {
         name: `gate-${id}`,
         workerData: data,
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       },
     );
     const old = this.#slots[id];

@@ -27,10 +27,12 @@ const corsAnswerFields = [
   'access-control-max-age',
 ];
 
-export function compileHarden(config: HardenConfig): Guard {
+/** Guard for answers; null when nothing is added or taken. */
+export function compileHarden(config: HardenConfig): Guard | null {
   const removed = new Set(config.removeFields);
   const hsts = config.hstsSeconds > 0 ? `max-age=${config.hstsSeconds}; includeSubDomains` : '';
   const cors = config.cors;
+  if (removed.size === 0 && !config.securityFields && hsts === '' && cors === null) return null;
   const onResponse = (exchange: Exchange, _status: number, fields: FieldList): void => {
     if (removed.size > 0) removeAll(fields, removed);
     if (config.securityFields) addSecurityFields(exchange, fields, cors !== null);

@@ -10,11 +10,18 @@ const MAX_HOST_BYTES = 261;
 /** A server's own names come again and again; junk must not grow the table. */
 const MAX_REMEMBERED = 256;
 const remembered = new Map<string, string>();
+let lastValue = '';
+let lastHost = '';
 
 /** Lower-case host without the port, or null when the value is not exactly one host. A trailing dot is refused. */
 export function parseHost(value: string): string | null {
+  if (value === lastValue) return lastHost;
   const known = remembered.get(value);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    lastValue = value;
+    lastHost = known;
+    return known;
+  }
   const host = readHost(value);
   if (host !== null && remembered.size < MAX_REMEMBERED) {
     remembered.set(Buffer.from(value, 'latin1').toString('latin1'), host);

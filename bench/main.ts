@@ -1,0 +1,135 @@
+// `npm run bench -- plain | secured [--post]`: CPU microseconds a request of the gate beside nginx and HAProxy, all in
+// one run, in turns. The method stands in bench/README.md.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Load, measure, median, type Sample, startPinned, waitForPort } from './measure.ts';
+import { orderBody, ports, writeGate, writeHaproxy, writeNginx, writeUpstream } from './setup.ts';
+
+const GATE_CPU = 0;
+const LOAD_CPU = 1;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '5' },
+    post: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+const mode = positionals[0];
+if (mode !== 'plain' && mode !== 'secured') {
+  process.stderr.write(
+    'usage: npm run bench -- plain | secured [--post] [--rounds 5] [--seconds 5] [--json]\n',
+  );
+  process.exit(2);
+}
+if (availableParallelism() < 2)
+  fail('a benchmark needs two processors: one for what is measured, one for the load');
+
+function fail(message: string): never {
+  process.stderr.write(`bench: ${message}\n`);
+  process.exit(1);
+}
+
+for (const tool of ['nginx', 'haproxy', 'wrk', 'taskset']) {
+  try {
+    execFileSync('which', [tool]);
+  } catch {
+    fail(`${tool} is not installed; on Debian: apt-get install nginx-light haproxy wrk util-linux`);
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'gatewright-bench-'));
+const gate = writeGate(folder);
+const script = join(folder, 'post.lua');
+writeFileSync(
+  script,
+  `wrk.method = "POST"\nwrk.body = [[${orderBody}]]\nwrk.headers["Content-Type"] = "application/json"\n`,
+);
+const isPost = mode === 'secured' && values.post;
+const path = isPost
+  ? '/orders'
+  : mode === 'secured'
+    ? '/orders/ord_000042?expand=true'
+    : '/orders/ord_000042';
+const headers = mode === 'secured' ? [`Authorization: Bearer ${gate.token}`] : [];
+const bin = fileURLToPath(new URL('../bin/gatewright.js', import.meta.url));
+
+const upstream = startPinned(LOAD_CPU, 'nginx', ['-c', writeUpstream(folder)]);
+const contenders = [
+  { name: 'nginx', port: ports.nginx, process: startPinned(GATE_CPU, 'nginx', ['-c', writeNginx(folder)]) },
+  {
+    name: 'haproxy',
+    port: ports.haproxy,
+    process: startPinned(GATE_CPU, 'haproxy', ['-f', writeHaproxy(folder), '-q']),
+  },
+  {
+    name: `gatewright ${mode}`,
+    port: ports.gate,
+    process: startPinned(GATE_CPU, process.execPath, [
+      bin,
+      'start',
+      '--no-watch',
+      '--config',
+      mode === 'plain' ? gate.plain : gate.secured,
+    ]),
+  },
+];
+const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]));
+
+try {
+  await Promise.all([waitForPort(ports.upstream), ...contenders.map(({ port }) => waitForPort(port))]);
+  const load = (port: number, seconds: number): Load => ({
+    url: `http://127.0.0.1:${port}${path}`,
+    seconds,
+    cpu: LOAD_CPU,
+    script: isPost ? script : '',
+    headers,
+  });
+  for (const { port, process: child } of contenders) await measure(child.pid!, load(port, 3));
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const { name, port, process: child } of contenders) {
+      samples.get(name)!.push(await measure(child.pid!, load(port, Number(values.seconds))));
+    }
+  }
+} finally {
+  for (const { process: child } of contenders) child.kill('SIGTERM');
+  upstream.kill('SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  rmSync(folder, { recursive: true, force: true });
+}
+
+const base = samples.get('nginx')!;
+const rows = contenders.map(({ name }) => {
+  const list = samples.get(name)!;
+  const cpu = list.map((sample) => sample.cpuUs);
+  const ratios = list.map((sample, i) => sample.cpuUs / base[i]!.cpuUs);
+  return {
+    name,
+    cpuUs: median(cpu),
+    cpuUsMin: Math.min(...cpu),
+    cpuUsMax: Math.max(...cpu),
+    ratioToNginx: median(ratios),
+    requestsPerSecond: median(list.map((sample) => sample.requestsPerSecond)),
+  };
+});
+if (values.json) process.stdout.write(`${JSON.stringify({ mode, post: isPost, rows }, null, 2)}\n`);
+else {
+  const what = isPost ? 'POST of 290 B JSON' : 'GET';
+  process.stdout.write(
+    `${mode}, ${what}, 64 keep-alive connections, 304 B answer, ${values.rounds} rounds of ${values.seconds} s\n\n`,
+  );
+  process.stdout.write(
+    `${'what'.padEnd(22)}${'µs CPU/request'.padStart(16)}${'min–max'.padStart(16)}${'× nginx'.padStart(10)}${'requests/s'.padStart(13)}\n`,
+  );
+  for (const row of rows) {
+    process.stdout.write(
+      `${row.name.padEnd(22)}${row.cpuUs.toFixed(1).padStart(16)}${`${row.cpuUsMin.toFixed(1)}–${row.cpuUsMax.toFixed(1)}`.padStart(16)}${row.ratioToNginx.toFixed(2).padStart(10)}${row.requestsPerSecond.toFixed(0).padStart(13)}\n`,
+    );
+  }
+}
