@@ -45,8 +45,11 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
     stdio: 'inherit',
     env: { ...process.env, GATEWRIGHT_REEXECUTED: '1' },
   });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'])
-    process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR2']) process.on(signal, () => child.kill(signal));
+  // A terminal sends Ctrl-C to both; passed on as well, it would end the drain that the first one began.
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
   child.on('error', (error) => {
     process.stderr.write(`gatewright: ${error.message}\n`);
     process.exit(1);

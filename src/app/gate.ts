@@ -7,6 +7,7 @@ import { type Diagnostic, formatDiagnostic, systemClock } from '../core/index.ts
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
 import { JwksSource } from '../identity/index.ts';
 import { createLimitTable, LimitTable, type LimitTableMemory } from '../limits/index.ts';
+import { canSharePorts } from '../net/index.ts';
 import {
   type AccessLogMemory,
   AccessLogReader,
@@ -76,13 +77,16 @@ const WATCH_SETTLE_MS = 150;
 export async function startGate(options: GateOptions): Promise<RunningGate> {
   const loaded = await loadConfig(options.file, options.env ?? process.env);
   if (loaded.config === null) throw new ConfigError(loaded.diagnostics);
-  const gate = new Gate(options, withWorkers(loaded.config, options.workers), loaded.diagnostics);
+  const gate = new Gate(options, loaded.config, loaded.diagnostics);
   await gate.start();
   return gate;
 }
 
-const withWorkers = (config: GateConfig, workers: number | undefined): GateConfig =>
-  workers === undefined ? config : { ...config, workers };
+/** Where threads can not share a port there is one, whatever was asked for. */
+function withWorkers(config: GateConfig, wanted: number = config.workers): GateConfig {
+  const workers = canSharePorts ? wanted : 1;
+  return workers === config.workers ? config : { ...config, workers };
+}
 
 class Gate implements RunningGate {
   config: GateConfig;
@@ -93,6 +97,8 @@ class Gate implements RunningGate {
   readonly #limits: LimitTableMemory = createLimitTable();
   readonly #accessLogs = new Map<number, AccessLogMemory>();
   readonly #workers: number;
+  /** What the file said at start, whatever the command line made of it. */
+  readonly #configuredWorkers: number;
   readonly #supervisor: WorkerSupervisor;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
@@ -109,11 +115,12 @@ class Gate implements RunningGate {
   constructor(options: GateOptions, config: GateConfig, diagnostics: readonly Diagnostic[]) {
     this.#options = options;
     this.#log = options.log;
-    this.config = config;
+    this.config = withWorkers(config, options.workers);
     this.warnings = diagnostics;
-    this.#workers = config.workers;
+    this.#configuredWorkers = config.workers;
+    this.#workers = this.config.workers;
     this.#supervisor = new WorkerSupervisor({
-      workers: config.workers,
+      workers: this.#workers,
       startData: (workerId) => ({
         limits: this.#limits,
         accessLog: this.#accessLogOf(workerId),
@@ -133,28 +140,30 @@ class Gate implements RunningGate {
   }
 
   async start(): Promise<void> {
-    const { telemetry } = this.config;
-    if (telemetry.accessLog.to !== 'none') {
-      const { to } = telemetry.accessLog;
-      this.#reader = new AccessLogReader(to === 'stdout' ? stdoutSink() : fileSink(to.file));
-    }
-    this.#addGauges();
-    await Promise.all([...this.#startMonitors(this.config), ...this.#startSources(this.config)]);
     try {
-      await this.#supervisor.start();
-      if (telemetry.listen !== null) {
-        this.#server = await startTelemetryServer({
-          ...telemetry.listen,
-          registry: this.#registry,
-          readiness: () => this.#readiness(),
-        });
-      }
+      await this.#startAll();
     } catch (error) {
       await this.close();
       throw error;
     }
     if (this.#options.watch === true) this.#watchFiles();
     this.#log.write('info', 'started', { workers: this.#workers, operations: countOperations(this.config) });
+  }
+
+  async #startAll(): Promise<void> {
+    const { telemetry } = this.config;
+    const { to } = telemetry.accessLog;
+    if (to !== 'none') this.#reader = new AccessLogReader(to === 'stdout' ? stdoutSink() : fileSink(to.file));
+    this.#addGauges();
+    await Promise.all([...this.#startMonitors(this.config), ...this.#startSources(this.config)]);
+    await this.#supervisor.start();
+    if (telemetry.listen !== null) {
+      this.#server = await startTelemetryServer({
+        ...telemetry.listen,
+        registry: this.#registry,
+        readiness: () => this.#readiness(),
+      });
+    }
   }
 
   get listeners(): RunningGate['listeners'] {
@@ -302,7 +311,8 @@ class Gate implements RunningGate {
     if (loaded.config === null) {
       this.#reloads.failure++;
       this.#log.write('error', 'reload-refused', { problems: loaded.diagnostics.length });
-      for (const diagnostic of loaded.diagnostics) this.#log.write('error', formatDiagnostic(diagnostic));
+      for (const { severity, id, file, line, column, message, suggestion } of loaded.diagnostics)
+        this.#log.write(severity, 'diagnostic', { id, at: `${file}:${line}:${column}`, message, suggestion });
       return { ok: false, diagnostics: loaded.diagnostics, problem: '' };
     }
     const config = withWorkers(loaded.config, this.#workers);
@@ -330,6 +340,11 @@ class Gate implements RunningGate {
     for (const workerId of this.#metrics.keys()) this.#registry.retireOthers(workerId, generation);
     this.#reloads.success++;
     this.warnings = loaded.diagnostics;
+    const { telemetry } = previous.config;
+    if (JSON.stringify(telemetry) !== JSON.stringify(config.telemetry))
+      this.#log.write('warning', 'restart-needed', { changed: 'telemetry' });
+    if (loaded.config.workers !== this.#configuredWorkers)
+      this.#log.write('warning', 'restart-needed', { changed: 'workers' });
     if (this.#options.watch === true) this.#watchFiles();
     this.#log.write('info', 'reloaded', { generation, operations: countOperations(config) });
     return { ok: true, diagnostics: loaded.diagnostics, problem: '' };

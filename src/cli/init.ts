@@ -67,6 +67,11 @@ function parseUpstream(text: string): string {
     throw new CommandError('the upstream must be an http or https URL', Exit.usage);
   if (url.username !== '' || url.password !== '')
     throw new CommandError('the upstream URL must not hold credentials', Exit.usage);
+  if (url.pathname !== '/' || url.search !== '')
+    throw new CommandError(
+      `the upstream URL has a path; paths come from the contract. Use ${url.origin}, and where the service expects a prefix add "base: ${url.pathname}" to the API`,
+      Exit.usage,
+    );
   return url.origin;
 }
 

@@ -1,5 +1,5 @@
 // The command line. Each command is loaded when it is called, so that `--help` answers at once.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../app/version.ts';
 import { Exit, reportError } from './output.ts';
 
@@ -92,15 +92,15 @@ export function buildProgram(): Command {
 
 /** Runs the command line; sets the exit code of the process. */
 export async function main(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `gatewright check | head`: nobody reads on. A running gate outlives whoever read its output.
+    if (error.code === 'EPIPE' && args[0] !== 'start') process.exit(Exit.ok);
+  });
   const program = buildProgram();
   try {
     await program.parseAsync(args as string[], { from: 'user' });
   } catch (error) {
-    const code = (error as { code?: string }).code ?? '';
-    if (!code.startsWith('commander.')) throw error;
-    process.exitCode =
-      code === 'commander.helpDisplayed' || code === 'commander.version' || code === 'commander.help'
-        ? Exit.ok
-        : Exit.usage;
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? Exit.ok : Exit.usage;
   }
 }

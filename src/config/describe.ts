@@ -35,7 +35,7 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
       ? [`everybody (${operation.publicReason})`]
       : operation.authenticate.map((method) => {
           if (method.kind === 'api-key')
-            return `API key in ${method.header} (${config.consumers.length} consumers)`;
+            return `API key in ${method.header} (${countText(config.consumers.length, 'consumer')})`;
           return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}`;
         });
   return {
@@ -46,18 +46,28 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     path: operation.template,
     listeners: api.listeners,
     callers,
-    scopes: operation.scopes.map(({ method, scopes }) => {
-      const names = scopes.join(' + ') || 'no scope';
-      return method === 'any' ? names : `${names} by ${method}`;
-    }),
+    scopes: describeScopes(operation),
     limits: operation.limits.map(
       (limit) => `${limit.count} per ${periodText(limit.periodMs)} and ${limit.per}, burst ${limit.burst}`,
     ),
     maxBodyBytes: operation.contract.body === null ? 0 : operation.maxBodyBytes,
     validated: operation.validate !== null,
-    websocket: operation.websocket,
+    websocket: operation.websocket !== null,
     upstream: api.upstream,
   };
+}
+
+const countText = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** Alternatives that no way to authenticate can fulfil say nothing to a reader. */
+function describeScopes(operation: OperationConfig): string[] {
+  const kinds = new Set<string>(operation.authenticate.map((method) => method.kind));
+  const possible = operation.scopes.filter(({ method }) => method === 'any' || kinds.has(method));
+  if (possible.every(({ scopes }) => scopes.length === 0)) return [];
+  return possible.map(({ method, scopes }) => {
+    const names = scopes.join(' + ') || 'no scope';
+    return method === 'any' ? names : `${names} by ${method}`;
+  });
 }
 
 function periodText(periodMs: number): string {

@@ -18,6 +18,10 @@ const listener = z.strictObject({
     })
     .optional()
     .describe('Speaks TLS; without it plain HTTP.'),
+  http2: z
+    .boolean()
+    .optional()
+    .describe('HTTP/2: by ALPN with TLS, the default there; without TLS by prior knowledge (h2c).'),
   'proxy-protocol': z
     .strictObject({
       from: z.array(addressBlock()).min(1).describe('Peers that must send a PROXY header (version 1 or 2).'),
@@ -30,10 +34,16 @@ const listener = z.strictObject({
     .describe('Proxies whose X-Forwarded-For or Forwarded names the client.'),
 });
 
+/** Scheme, host and port: what else a URL can hold would be ignored. */
+const targetUrl = () =>
+  z.string().refine((text) => /^https?:\/\/[^/?#@\s]+\/?$/i.test(text) && URL.canParse(text), {
+    message: 'is not http:// or https:// with host and port alone, for instance http://10.0.0.5:3000',
+  });
+
 const target = z.union([
-  z.url({ protocol: /^https?$/ }),
+  targetUrl(),
   z.strictObject({
-    url: z.url({ protocol: /^https?$/ }).describe('http:// or https:// with host and port, no path.'),
+    url: targetUrl().describe('http:// or https:// with host and port, no path.'),
     weight: z.number().positive().max(1000).default(1).describe('Share relative to the other targets.'),
   }),
 ]);
@@ -227,7 +237,9 @@ const limits = z.array(
     scope: z
       .enum(['api', 'operation'])
       .optional()
-      .describe('Whether the operations of an API share a count.'),
+      .describe(
+        'Whether the operations of an API share a count: by default those under the API do, those under an operation and those per operation do not.',
+      ),
   }),
 );
 
@@ -238,6 +250,16 @@ const validate = z.union([
       .enum(['refuse', 'allow'])
       .default('refuse')
       .describe('Query parameters and body members that the contract does not name.'),
+  }),
+]);
+
+const websocket = z.union([
+  z.boolean(),
+  z.strictObject({
+    'max-message': byteSize()
+      .default(1_048_576)
+      .describe('Largest message over all its frames, as it passes (compressed where that was agreed).'),
+    rate: rate().optional().describe('Messages of a client, on average over ten seconds; any by default.'),
   }),
 ]);
 
@@ -253,7 +275,7 @@ const operation = z
     limits: limits.optional().describe("Instead of the API's."),
     'max-body': byteSize().optional().describe('Largest request body.'),
     validate: validate.optional().describe("Instead of the API's."),
-    websocket: z.boolean().optional().describe('WebSocket connections may pass.'),
+    websocket: websocket.optional().describe("Instead of the API's."),
   })
   .refine((value) => value.public !== true || value.reason !== undefined, {
     path: ['public'],
@@ -303,7 +325,9 @@ const api = z.strictObject({
     .describe('Address lists; deny wins.'),
   validate: validate.prefault({}).describe('Requests are held to the contract; false switches that off.'),
   'max-body': byteSize().default(1_048_576).describe('Largest request body.'),
-  websocket: z.boolean().default(false).describe('WebSocket connections may pass.'),
+  websocket: websocket
+    .default(false)
+    .describe('WebSocket connections may pass: true for the default limits, or the limits.'),
   headers: z
     .strictObject({
       security: z.boolean().default(true).describe('Adds security headers where the upstream set none.'),

@@ -38,6 +38,7 @@ export interface ListenerConfig {
     readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   } | null;
   /** CIDR blocks of peers that must send a PROXY protocol header (v1 or v2); empty: nobody may. */
+  readonly http2: boolean;
   readonly proxyProtocolFrom: readonly string[];
   /** CIDR blocks of proxies whose X-Forwarded-For or Forwarded is believed. */
   readonly trustedProxies: readonly string[];
@@ -126,6 +127,12 @@ export interface ApiConfig {
   readonly contractVersion: '3.0' | '3.1';
 }
 
+export interface WebSocketConfig {
+  readonly maxMessageBytes: number;
+  /** 0 for no limit. */
+  readonly maxMessagesPerSecond: number;
+}
+
 export interface OperationConfig {
   readonly id: string;
   readonly method: string;
@@ -144,7 +151,8 @@ export interface OperationConfig {
   readonly validate: ValidateConfig | null;
   readonly contract: ContractOperation;
   /** WebSocket upgrades may pass. */
-  readonly websocket: boolean;
+  /** Null: no WebSocket may be opened. */
+  readonly websocket: WebSocketConfig | null;
 }
 
 export interface HttpConfig {

@@ -132,11 +132,12 @@ function resolveOperation(
         ? shared
         : resolveAuthentication(own.authenticate, [...path, 'authenticate'], document, context),
     scopes: isPublic ? [] : scopesOf(own?.scopes, entry, operation, contract),
-    limits: resolveLimits(own?.limits ?? entry.limits),
+    limits:
+      own?.limits === undefined ? resolveLimits(entry.limits, 'api') : resolveLimits(own.limits, 'operation'),
     maxBodyBytes: own?.['max-body'] ?? entry['max-body'],
     validate: resolveValidate(own?.validate ?? entry.validate),
     contract: operation,
-    websocket: own?.websocket ?? entry.websocket,
+    websocket: resolveWebsocket(own?.websocket ?? entry.websocket),
   };
 }
 
@@ -190,7 +191,19 @@ function scopesOf(
   });
 }
 
-function resolveLimits(limits: ApiDocument['limits']): LimitConfig[] {
+const DEFAULT_MESSAGE_BYTES = 1_048_576;
+
+function resolveWebsocket(entry: ApiDocument['websocket']): OperationConfig['websocket'] {
+  if (entry === false) return null;
+  if (entry === true) return { maxMessageBytes: DEFAULT_MESSAGE_BYTES, maxMessagesPerSecond: 0 };
+  return {
+    maxMessageBytes: entry['max-message'],
+    maxMessagesPerSecond: entry.rate === undefined ? 0 : (entry.rate.count * 1000) / entry.rate.periodMs,
+  };
+}
+
+/** A limit stands for all operations of what it was written under, unless it says otherwise. */
+function resolveLimits(limits: ApiDocument['limits'], scope: LimitConfig['scope']): LimitConfig[] {
   const used = new Map<string, number>();
   return limits.map((limit) => {
     const base = limit.name ?? limit.per;
@@ -199,7 +212,7 @@ function resolveLimits(limits: ApiDocument['limits']): LimitConfig[] {
     return {
       name: count === 1 ? base : `${base}-${count}`,
       per: limit.per,
-      scope: limit.scope ?? (limit.per === 'operation' ? 'operation' : 'api'),
+      scope: limit.scope ?? (limit.per === 'operation' ? 'operation' : scope),
       count: limit.rate.count,
       periodMs: limit.rate.periodMs,
       burst: limit.burst ?? limit.rate.count,

@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { closestName, type Diagnostics } from '../core/index.ts';
+import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.ts';
 import { compileKeySet } from '../jose/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { GateConfig, ListenerConfig, UpstreamConfig } from './gate-config.ts';
@@ -90,7 +90,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
 
 export function fail(
   context: ResolveContext,
-  id: string,
+  id: DiagnosticId,
   path: Path,
   message: string,
   suggestion = '',
@@ -122,6 +122,7 @@ function resolveListener(
     host: entry.host,
     port: entry.port,
     tls: entry.tls === undefined ? null : resolveTls(name, entry.tls, context),
+    http2: entry.http2 ?? entry.tls !== undefined,
     proxyProtocolFrom: entry['proxy-protocol']?.from ?? [],
     trustedProxies: entry['trusted-proxies'],
   };

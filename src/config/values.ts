@@ -3,20 +3,27 @@ import { z } from 'zod';
 import { parseByteSize, parseDuration, parseRate } from '../core/index.ts';
 import { parseCidr } from '../net/index.ts';
 
-function quantity<T>(parse: (text: string) => T | null, what: string, example: string) {
-  return z
+export type QuantityKind = 'duration' | 'size' | 'rate';
+
+/** Which schemas stand for quantities: the generated reference writes their defaults as people do. */
+export const quantityKinds = new WeakMap<object, QuantityKind>();
+
+function quantity<T>(kind: QuantityKind, parse: (text: string) => T | null, what: string, example: string) {
+  const schema = z
     .string()
     .refine((text) => parse(text) !== null, { message: `is not ${what}, for instance ${example}` })
     .transform((text) => parse(text)!)
     .meta({ examples: [example] });
+  quantityKinds.set(schema, kind);
+  return schema;
 }
 
 /** `30s` → 30000. */
-export const duration = () => quantity(parseDuration, 'a duration', '30s');
+export const duration = () => quantity('duration', parseDuration, 'a duration', '30s');
 /** `1MiB` → 1048576. */
-export const byteSize = () => quantity(parseByteSize, 'a size', '1MiB');
+export const byteSize = () => quantity('size', parseByteSize, 'a size', '1MiB');
 /** `100/s`. */
-export const rate = () => quantity(parseRate, 'a rate', '100/s');
+export const rate = () => quantity('rate', parseRate, 'a rate', '100/s');
 
 export const addressBlock = () =>
   z.string().refine((text) => parseCidr(text) !== null, {

@@ -115,7 +115,10 @@ export async function readYaml(file: string, diagnostics: Diagnostics): Promise<
     sources.push(source);
     for (const error of document.errors) {
       const { line, col } = lines.linePos(error.pos[0]);
-      diagnostics.error('config-yaml-syntax', { file: path, line, column: col }, `${error.message}.`);
+      const isTwice = error.code === 'DUPLICATE_KEY';
+      const id = isTwice ? 'config-duplicate-key' : 'config-yaml-syntax';
+      const message = isTwice ? 'The key stands twice in its map.' : `${error.message}.`;
+      diagnostics.error(id, { file: path, line, column: col }, message);
       broken = true;
     }
     if (document.errors.length > 0) continue;

@@ -1,6 +1,8 @@
 // Diagnostics are what a user reads when a file of theirs (configuration, contract, keys) is wrong: all of
 // them at once, each with a place and, where one is known, a way out.
 
+import type { DiagnosticId } from './diagnostic-table.ts';
+
 export type Severity = 'error' | 'warning';
 
 /** Position in a text file; line and column count from 1, 0 when there is no position. */
@@ -12,7 +14,7 @@ export interface Place {
 
 export interface Diagnostic extends Place {
   /** Stable id, kebab-case, for instance `config-unknown-key`; documented in docs/reference/diagnostics.md. */
-  readonly id: string;
+  readonly id: DiagnosticId;
   readonly severity: Severity;
   /** What is wrong, one sentence, ends with a full stop. Never contains a secret. */
   readonly message: string;
@@ -23,11 +25,11 @@ export interface Diagnostic extends Place {
 export class Diagnostics {
   readonly all: Diagnostic[] = [];
 
-  error(id: string, place: Place, message: string, suggestion = ''): void {
+  error(id: DiagnosticId, place: Place, message: string, suggestion = ''): void {
     this.all.push({ id, severity: 'error', ...pick(place), message, suggestion });
   }
 
-  warning(id: string, place: Place, message: string, suggestion = ''): void {
+  warning(id: DiagnosticId, place: Place, message: string, suggestion = ''): void {
     this.all.push({ id, severity: 'warning', ...pick(place), message, suggestion });
   }
 

@@ -37,6 +37,7 @@ export const errorTable = {
   'operation-unknown': row(404, 'client', 'There is no such operation.'),
   'method-not-allowed': row(405, 'client', 'The operation does not allow this method.'),
   'upgrade-refused': row(400, 'client', 'The protocol upgrade is not allowed here.'),
+  'websocket-violation': row(400, 'client', 'The WebSocket broke a rule.'),
   // guards
   'address-denied': row(403, 'client', 'Requests from this address are not accepted.'),
   'origin-denied': row(403, 'client', 'Requests from this origin are not accepted.'),
@@ -59,10 +60,6 @@ export const errorTable = {
   'upstream-response-invalid': row(502, 'upstream', 'The service gave an invalid answer.', true),
   'upstream-aborted': row(502, 'upstream', 'The service broke off its answer.', true),
   'upstream-timeout': row(504, 'upstream', 'The service did not answer in time.', true),
-  // the gate itself
-  'gate-draining': row(503, 'gate', 'The gate is shutting down.', true),
-  'gate-overloaded': row(503, 'gate', 'The gate is busy at the moment.', true),
-  'internal-error': row(500, 'gate', 'The request could not be handled.', true),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorTable;

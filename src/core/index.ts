@@ -1,4 +1,5 @@
 export { type Clock, systemClock } from './clock.ts';
+export { type DiagnosticId, diagnosticTable } from './diagnostic-table.ts';
 export {
   closestName,
   type Diagnostic,

@@ -95,8 +95,8 @@ Credentials, valid for eight hours (paste these first)
 
 Allowed
   curl -i ${url}/accounts -H "Authorization: Bearer $INGRID"
-  curl -i ${url}/accounts/acc_100001/transactions?limit=3 -H "Authorization: Bearer $INGRID"
-  curl -i ${url}/orders?status=open -H "X-API-Key: $PARTNER"
+  curl -i '${url}/accounts/acc_100001/transactions?limit=3' -H "Authorization: Bearer $INGRID"
+  curl -i '${url}/orders?status=open' -H "X-API-Key: $PARTNER"
   curl -i ${url}/accounts/acc_200001/freeze -X POST -H "Authorization: Bearer $ADMIN"
   curl -i ${url}/payments -H "Authorization: Bearer $INGRID" -H 'Content-Type: application/json' \\
        -d ${payment}
@@ -109,13 +109,14 @@ Refused
   403 key without scope    curl -i ${url}/accounts -H "X-API-Key: $PARTNER"
   404 not in the contract  curl -i ${url}/internal/debug -H "Authorization: Bearer $INGRID"
   405 wrong method         curl -i ${url}/accounts -X DELETE -H "Authorization: Bearer $INGRID"
-  400 bad parameter        curl -i ${url}/accounts?limit=1000 -H "Authorization: Bearer $INGRID"
+  400 bad parameter        curl -i '${url}/accounts?limit=1000' -H "Authorization: Bearer $INGRID"
   400 field it may not set curl -i ${url}/orders -H "Authorization: Bearer $INGRID" \\
                                 -H 'Content-Type: application/json' -d ${sly}
   415 not JSON             curl -i ${url}/orders -H "Authorization: Bearer $INGRID" -H 'Content-Type: text/xml' -d '<a/>'
   400 path traversal       curl -i --path-as-is ${url}/accounts/..%2finternal/debug
   400 smuggling            curl -i ${url}/orders -H 'Transfer-Encoding: chunked' -H 'Content-Length: 3' -d abc
-  429 too many             for i in $(seq 150); do curl -so /dev/null -w '%{http_code} ' ${url}/orders -H "X-API-Key: $PARTNER"; done
+  429 too many             for i in $(seq 15); do curl -so /dev/null -w '%{http_code} ' ${url}/payments -H "Authorization: Bearer $INGRID" \\
+                                -H 'Content-Type: application/json' -d ${payment}; done
 
 Ctrl-C ends it. "npm start -- --traffic" adds good clients and attackers.
 `;

@@ -48,9 +48,11 @@ export class Exchange {
   path = '';
   /** Query string as received, without `?`; empty when there is none. */
   query = '';
-  /** 0 or 1: the minor version of HTTP/1.x. */
+  /** 1 or 2. */
+  httpMajor = 1;
+  /** 0 or 1 for HTTP/1, 0 for HTTP/2. */
   httpMinor = 1;
-  readonly fields = new FieldList();
+  fields = new FieldList();
   /** Bytes of the request body that the head announces, 0 for none, LENGTH_UNKNOWN for chunked. */
   contentLength = 0;
 

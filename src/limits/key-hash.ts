@@ -13,10 +13,10 @@ export class KeyHasher {
     this.#seedLow = seedLow | 0;
   }
 
-  /** Hashes `limitId` and `key` into `high` and `low`. */
+  /** Hashes `limitId`, an integer below 2^53, and `key` into `high` and `low`. */
   run(limitId: number, key: string): void {
     let a = this.#seedHigh ^ Math.imul(limitId + 1, 0x9e3779b1);
-    let b = this.#seedLow ^ Math.imul(limitId + 1, 0x85ebca77);
+    let b = this.#seedLow ^ Math.imul(limitId / 0x1_0000_0000 + 1, 0x85ebca77);
     for (let i = 0; i < key.length; i++) {
       const code = key.charCodeAt(i);
       a = Math.imul(a ^ code, 0xcc9e2d51);

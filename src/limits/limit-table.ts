@@ -13,7 +13,7 @@ const CELL_BYTES = CELL_WORDS * 4;
 const HEADER_BYTES = 64;
 /** Attempts to take a bucket's lock before the thread gives its time slice up. */
 const SPINS = 1000;
-/** A lock held this long belongs to a thread that was killed while it held it. */
+/** A lock that the same holder has kept this long belongs to a thread that was killed while it held it. */
 const STALE_LOCK_MS = 50;
 
 /** Shared memory of a table, to be posted to other threads. */
@@ -25,7 +25,7 @@ export interface LimitTableMemory {
 
 /** GCRA parameters, in ms. */
 export interface LimitParameters {
-  /** Distinguishes limits; part of the key. */
+  /** Distinguishes limits; part of the key. An integer below 2^53. */
   readonly id: number;
   /** Emission interval: period / count. */
   readonly intervalMs: number;
@@ -63,6 +63,8 @@ export class LimitTable {
   readonly #tats: Float64Array;
   readonly #locks: Int32Array;
   readonly #hasher: KeyHasher;
+  /** What this table writes into a lock that it holds: never 0, and another number each time. */
+  #ticket = (randomBytes(2).readUInt16LE(0) << 16) | 1;
 
   constructor(memory: LimitTableMemory) {
     const { buffer, buckets } = memory;
@@ -85,13 +87,13 @@ export class LimitTable {
     const hasher = this.#hasher;
     hasher.run(limit.id, key);
     const bucket = (hasher.high >>> 0) & (this.#buckets - 1);
-    this.#lock(bucket);
+    const ticket = this.#lock(bucket);
     const cell = this.#cellOf(bucket, hasher.high, hasher.low, nowMs);
     const at = cell * 2 + 1;
     const tat = Math.max(this.#tats[at]!, nowMs);
     const early = tat - nowMs;
     if (early > limit.toleranceMs) {
-      Atomics.store(this.#locks, bucket, 0);
+      this.#unlock(bucket, ticket);
       result.allowed = false;
       result.remaining = 0;
       result.retryAfterMs = early - limit.toleranceMs;
@@ -100,7 +102,7 @@ export class LimitTable {
     }
     const next = tat + limit.intervalMs;
     this.#tats[at] = next;
-    Atomics.store(this.#locks, bucket, 0);
+    this.#unlock(bucket, ticket);
     result.allowed = true;
     result.retryAfterMs = 0;
     result.resetMs = next - nowMs;
@@ -114,26 +116,50 @@ export class LimitTable {
     const hasher = this.#hasher;
     hasher.run(limit.id, key);
     const bucket = (hasher.high >>> 0) & (this.#buckets - 1);
-    this.#lock(bucket);
+    const ticket = this.#lock(bucket);
     const cell = this.#cellOf(bucket, hasher.high, hasher.low, nowMs);
     const at = cell * 2 + 1;
     this.#tats[at] = Math.max(this.#tats[at]! - limit.intervalMs, 0);
-    Atomics.store(this.#locks, bucket, 0);
+    this.#unlock(bucket, ticket);
   }
 
   /**
    * A bucket is held for some tens of nanoseconds. A thread that is terminated meanwhile leaves the lock behind; it is
    * broken after STALE_LOCK_MS, and the worst it leaves is one request too many or too few.
    */
-  #lock(bucket: number): void {
+  #lock(bucket: number): number {
     const locks = this.#locks;
-    for (let spin = 0; ; spin++) {
-      if (Atomics.compareExchange(locks, bucket, 0, 1) === 0) return;
-      if (spin >= SPINS) {
-        if (Atomics.wait(locks, bucket, 1, STALE_LOCK_MS) === 'timed-out') return;
-        spin = 0;
-      }
+    const low = (this.#ticket & 0xffff) + 1;
+    this.#ticket = (this.#ticket & ~0xffff) | (low > 0xffff ? 1 : low);
+    const ticket = this.#ticket;
+    for (let spin = 0; spin < SPINS; spin++) {
+      if (Atomics.compareExchange(locks, bucket, 0, ticket) === 0) return ticket;
     }
+    this.#lockSlowly(bucket, ticket);
+    return ticket;
+  }
+
+  #lockSlowly(bucket: number, ticket: number): void {
+    const locks = this.#locks;
+    let holder = 0;
+    let sinceMs = 0;
+    for (;;) {
+      const found = Atomics.compareExchange(locks, bucket, 0, ticket);
+      if (found === 0) return;
+      const nowMs = performance.now();
+      if (found !== holder) {
+        holder = found;
+        sinceMs = nowMs;
+      } else if (nowMs - sinceMs > STALE_LOCK_MS) {
+        if (Atomics.compareExchange(locks, bucket, holder, ticket) === holder) return;
+      }
+      Atomics.wait(locks, bucket, found, 1);
+    }
+  }
+
+  /** A holder that was taken for dead leaves the lock to the one that broke it. */
+  #unlock(bucket: number, ticket: number): void {
+    Atomics.compareExchange(this.#locks, bucket, ticket, 0);
   }
 
   /** Index of the key's cell, taken over from an expired key, or else from the one that expires first. */

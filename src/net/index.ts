@@ -10,3 +10,4 @@ export { AddressSet } from './address/address-set.ts';
 export { resolveClientAddress } from './address/client-address.ts';
 export { type ProxyHeader, parseProxyHeader } from './proxy-protocol/proxy-protocol.ts';
 export { type ByteReader, readAccepted, readEvents, sharedReadBuffer } from './read-buffer.ts';
+export { canSharePorts } from './shared-ports.ts';

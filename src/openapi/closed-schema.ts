@@ -20,6 +20,8 @@ const valueKeywords = [
 ];
 const partKeywords = ['not', 'if', 'then', 'else'];
 const listKeywords = ['allOf', 'anyOf', 'oneOf'];
+/** Definitions are collected anew, and the copies of one schema must not claim its identity. */
+const replaced = new Set(['$defs', 'definitions', '$id', '$anchor']);
 
 export interface RewriteOptions {
   readonly undocumentedFields: 'refuse' | 'allow';
@@ -70,7 +72,7 @@ class Rewriter {
               isObject(schema['properties']) ? schema['properties'][String(name)] : undefined,
             ),
         );
-      } else if (key !== '$defs' && key !== 'definitions') out[key] = value;
+      } else if (!replaced.has(key)) out[key] = value;
     }
     if (closes && !(Object.keys(schema).length === 1 && schema['$ref'] !== undefined))
       out['unevaluatedProperties'] = false;

@@ -2,7 +2,13 @@
 // member twice, bounded depth, no number that a double can not hold. JSON.parse does the work; a scan over the
 // text finds what it lets pass. HOT
 
-export type JsonProblem = 'encoding' | 'syntax' | 'duplicate-member' | 'too-deep' | 'number-range';
+export type JsonProblem =
+  | 'encoding'
+  | 'syntax'
+  | 'duplicate-member'
+  | 'member-name'
+  | 'too-deep'
+  | 'number-range';
 
 /** Nesting of objects and lists; more is refused before it is parsed. */
 export const MAX_JSON_DEPTH = 64;
@@ -42,8 +48,16 @@ export function parseJsonBody(bytes: Uint8Array, out: JsonBody): void {
     return;
   }
   out.problem = scanned;
-  if (scanned !== null) out.value = undefined;
+  if (scanned === null && surrogateEscape.test(text) && hasLoneSurrogate(out.value)) out.problem = 'encoding';
+  if (out.problem !== null) out.value = undefined;
 }
+
+const surrogateEscape = /\\u[dD][89a-fA-F]/;
+/** An escape that JSON.stringify writes only for half a pair; backslashes before it must be pairs. */
+const loneSurrogate = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
+
+/** Half a surrogate pair is no character: readers replace, drop or keep it. */
+const hasLoneSurrogate = (value: unknown): boolean => loneSurrogate.test(JSON.stringify(value));
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -69,6 +83,8 @@ function scan(text: string): JsonProblem | null {
         const name = raw.indexOf('\\') === -1 ? raw : decodeName(raw);
         const members = levels[depth - 1]!;
         if (members.has(name)) problem ??= 'duplicate-member';
+        // To a service that copies members one by one this is no member but the object's prototype.
+        if (name === '__proto__') problem ??= 'member-name';
         members.add(name);
         nameNext = false;
       }

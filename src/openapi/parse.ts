@@ -11,7 +11,7 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
-import { closestName, type Diagnostics, type Place } from '../core/index.ts';
+import { closestName, type DiagnosticId, type Diagnostics, type Place } from '../core/index.ts';
 import type { ContractBody, ContractOperation, ContractParameter, ParameterPlace } from './contract.ts';
 import { lookUp } from './parse-pointer.ts';
 import { convertSchema30 } from './schema30.ts';
@@ -159,7 +159,7 @@ class ContractParser {
     return { file: this.#file, line: 1, column: 1 };
   }
 
-  #error(id: string, path: readonly (string | number)[], message: string, suggestion = ''): void {
+  #error(id: DiagnosticId, path: readonly (string | number)[], message: string, suggestion = ''): void {
     this.#diagnostics.error(id, this.#place(path), message, suggestion);
   }
 

@@ -39,7 +39,6 @@ export function createAjv({ assertFormats = true, checked = false }: AjvOptions 
     logger: false,
     // `constructor` and `__proto__` are names like any other.
     ownProperties: true,
-    addUsedSchema: false,
     inlineRefs: false,
     ...(checked ? { meta: false, validateSchema: false } : {}),
   });

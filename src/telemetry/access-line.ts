@@ -12,6 +12,13 @@ const operationTexts = new WeakMap<Operation, string>();
 let secondOf = -1;
 let secondText = '';
 
+/** By major version × 2 + minor. */
+const protocolTexts: Readonly<Record<number, string>> = {
+  2: ',"protocol":"HTTP/1.0"',
+  3: ',"protocol":"HTTP/1.1"',
+  4: ',"protocol":"HTTP/2"',
+};
+
 /** RFC 3339 in UTC with milliseconds. */
 function timeText(epochMs: number): string {
   const second = Math.floor(epochMs / 1000);
@@ -62,7 +69,7 @@ export function accessLine(exchange: Exchange, keepQueryValues: boolean): string
       const query = exchange.query.length > MAX_QUERY ? exchange.query.slice(0, MAX_QUERY) : exchange.query;
       out += ',"query":' + jsonText(keepQueryValues ? query : maskQuery(query));
     }
-    out += exchange.httpMinor === 1 ? ',"protocol":"HTTP/1.1"' : ',"protocol":"HTTP/1.0"';
+    out += protocolTexts[exchange.httpMajor * 2 + exchange.httpMinor]!;
   }
   if (exchange.operation !== null) out += operationText(exchange.operation);
   const consumer = exchange.consumer;

@@ -1,7 +1,7 @@
 // The access log's way from the data-plane threads to its file: one byte ring in shared memory a thread, written by
 // that thread alone and read by the main thread alone. A line becomes visible when it is complete, so that a thread
 // that is killed leaves no torn one. HOT
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { closeSync, openSync, write } from 'node:fs';
 
 /** Bytes of a ring; a power of two. Some ten thousand lines. */
 const RING_BYTES = 4_194_304;
@@ -34,6 +34,8 @@ export class AccessLogWriter {
   readonly #data: Buffer;
   readonly #mask: number;
   readonly #waits: boolean;
+  /** A wait was in vain: until there is room again lines are dropped without another. */
+  #stalled = false;
 
   constructor(memory: AccessLogMemory) {
     this.#control = new Int32Array(memory.buffer, 0, HEADER_BYTES / 4);
@@ -51,6 +53,7 @@ export class AccessLogWriter {
       Atomics.add(control, DROPPED, 1);
       return;
     }
+    this.#stalled = false;
     const at = head & this.#mask;
     const room = this.#data.length - at;
     if (size <= room) this.#data.write(line, at, 'latin1');
@@ -67,34 +70,37 @@ export class AccessLogWriter {
   }
 
   #waitForRoom(head: number, size: number): boolean {
-    if (!this.#waits || size > this.#data.length) return false;
+    if (!this.#waits || this.#stalled || size > this.#data.length) return false;
     const untilMs = performance.now() + WAIT_MS;
     while (performance.now() < untilMs) {
       const tail = Atomics.load(this.#control, TAIL);
       Atomics.wait(this.#control, TAIL, tail, 50);
       if (this.#hasRoom(head, size)) return true;
     }
+    this.#stalled = true;
     return false;
   }
 }
 
 /** Where lines go. */
 export interface LogSink {
-  /** Resolves when the bytes are taken; rejects when they could not be written. */
-  write(bytes: Buffer): Promise<void>;
+  /** Answers how many of the bytes were taken: fewer than all when the rest could not be written. Never rejects. */
+  write(bytes: Buffer): Promise<number>;
   /** Opens the file again after it was moved away. */
   reopen(): void;
   close(): Promise<void>;
 }
 
-/** The main thread's end of all rings. */
+/** The main thread's end of all rings. What a sink does not take stays in the ring and is offered again. */
 export class AccessLogReader {
   readonly #rings = new Set<AccessLogMemory>();
   readonly #sink: LogSink;
   readonly #timer: NodeJS.Timeout;
   #draining: Promise<void> | null = null;
+  /** Ring of which the sink has taken a part, perhaps of a line: it goes on before any other. */
+  #broken: AccessLogMemory | null = null;
   #droppedBefore = 0;
-  /** Lines that could not be written by the sink. */
+  /** Batches that the sink did not take whole. */
   failedWrites = 0;
 
   constructor(sink: LogSink) {
@@ -109,9 +115,11 @@ export class AccessLogReader {
 
   /** The thread is gone: what it left is written, then its ring is forgotten. */
   async retire(memory: AccessLogMemory): Promise<void> {
-    await this.drain();
-    await this.drain();
-    if (this.#rings.delete(memory)) this.#droppedBefore += droppedOf(memory);
+    while (this.#rings.has(memory)) {
+      await this.drain();
+      if (sizeOf(memory) > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS).unref());
+      else if (this.#rings.delete(memory)) this.#droppedBefore += droppedOf(memory);
+    }
   }
 
   /** Lines that threads had to drop, ever. */
@@ -130,71 +138,112 @@ export class AccessLogReader {
   }
 
   async #drainOnce(): Promise<void> {
-    for (const memory of this.#rings) {
-      const control = new Int32Array(memory.buffer, 0, HEADER_BYTES / 4);
-      const data = Buffer.from(memory.buffer, HEADER_BYTES);
-      const tail = Atomics.load(control, TAIL);
-      const size = (Atomics.load(control, HEAD) - tail) >>> 0;
-      if (size === 0) continue;
-      const at = tail & (data.length - 1);
-      const batch = Buffer.allocUnsafe(size);
-      const first = Math.min(size, data.length - at);
-      data.copy(batch, 0, at, at + first);
-      data.copy(batch, first, 0, size - first);
-      try {
-        await this.#sink.write(batch);
-      } catch {
-        this.failedWrites++;
-      }
-      Atomics.store(control, TAIL, (tail + size) | 0);
-      Atomics.notify(control, TAIL);
+    const rings = this.#broken === null ? this.#rings : new Set([this.#broken, ...this.#rings]);
+    this.#broken = null;
+    for (const memory of rings) {
+      if (await this.#drainRing(memory)) continue;
+      this.failedWrites++;
+      this.#broken = memory;
+      return;
     }
+  }
+
+  /** Answers whether the sink took all that stood in the ring. */
+  async #drainRing(memory: AccessLogMemory): Promise<boolean> {
+    const control = controlOf(memory);
+    const data = Buffer.from(memory.buffer, HEADER_BYTES);
+    const head = Atomics.load(control, HEAD);
+    let tail = Atomics.load(control, TAIL);
+    while (tail !== head) {
+      // Straight from shared memory: the writer does not touch these bytes before the tail has passed them.
+      const at = tail & (data.length - 1);
+      const size = Math.min((head - tail) >>> 0, data.length - at);
+      const taken = await this.#sink.write(data.subarray(at, at + size));
+      tail = (tail + taken) | 0;
+      Atomics.store(control, TAIL, tail);
+      Atomics.notify(control, TAIL);
+      if (taken < size) return false;
+    }
+    return true;
   }
 
   reopen(): void {
     this.#sink.reopen();
   }
 
-  /** Writes what is left and closes the sink. */
+  /** Writes what is left and closes the sink; what it does not take now is lost and counted as a failed write. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.drain();
     await this.drain();
     await this.#sink.close();
+    this.#rings.clear();
   }
 }
 
-const droppedOf = (memory: AccessLogMemory): number =>
-  Atomics.load(new Int32Array(memory.buffer, 0, HEADER_BYTES / 4), DROPPED);
+const controlOf = (memory: AccessLogMemory): Int32Array => new Int32Array(memory.buffer, 0, HEADER_BYTES / 4);
+
+const droppedOf = (memory: AccessLogMemory): number => Atomics.load(controlOf(memory), DROPPED);
+
+function sizeOf(memory: AccessLogMemory): number {
+  const control = controlOf(memory);
+  return (Atomics.load(control, HEAD) - Atomics.load(control, TAIL)) >>> 0;
+}
 
 export function stdoutSink(): LogSink {
   return {
     write: (bytes) =>
-      new Promise((resolve, reject) => {
-        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+      new Promise((resolve) => {
+        process.stdout.write(bytes, (error) => resolve(error ? 0 : bytes.length));
       }),
     reopen: () => {},
     close: () => Promise.resolve(),
   };
 }
 
-/** Appends to `path`, readable by owner and group only. */
+/**
+ * Appends to `path`, readable by owner and group only. Throws Error when it can not be opened; later, a file that can
+ * not be opened or written is tried again with each write.
+ */
 export function fileSink(path: string): LogSink {
-  const open = (): WriteStream => {
-    const stream = createWriteStream(path, { flags: 'a', mode: 0o640 });
-    stream.on('error', () => {});
-    return stream;
+  const open = (): number => openSync(path, 'a', 0o640);
+  let wantsReopen = false;
+  let writing = false;
+  let file = open();
+  const close = (): void => {
+    if (file !== -1) closeSync(file);
+    file = -1;
   };
-  let stream = open();
+  const writeOnce = (bytes: Buffer): Promise<number> =>
+    new Promise((resolve) => {
+      write(file, bytes, (error, written) => resolve(error ? 0 : written));
+    });
   return {
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => (error ? reject(error) : resolve()));
-      }),
-    reopen: () => {
-      stream.end();
-      stream = open();
+    async write(bytes) {
+      writing = true;
+      let taken = 0;
+      while (taken < bytes.length) {
+        if (file === -1) {
+          try {
+            file = open();
+          } catch {
+            break;
+          }
+        }
+        const written = await writeOnce(bytes.subarray(taken));
+        if (written === 0) break;
+        taken += written;
+      }
+      writing = false;
+      if (wantsReopen || taken < bytes.length) close();
+      wantsReopen = false;
+      return taken;
     },
-    close: () => new Promise((resolve) => stream.end(() => resolve())),
+    reopen() {
+      // Lines under way end in the old file.
+      if (writing) wantsReopen = true;
+      else close();
+    },
+    close: () => Promise.resolve(close()),
   };
 }

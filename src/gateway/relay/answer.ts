@@ -1,59 +1,65 @@
 // Answers that the gate gives itself: problem documents (RFC 9457) for refusals, and what guards answer directly.
 // Both pass the operation's answer guards, so that they carry the same security fields as any other answer. HOT
-import { type ErrorCode, errorTable } from '../../core/index.ts';
+import { errorTable } from '../../core/index.ts';
 import type { Answer, Exchange, Refusal } from '../../exchange/index.ts';
 import { FieldList } from '../../http/fields/index.ts';
-import { encodeField, encodeFields, encodeStatusLine } from '../../http/h1/index.ts';
 import { buildProblem } from '../../http/problem/index.ts';
 import { type CompiledPipeline, runOnResponse } from '../../pipeline/index.ts';
 
-const fields = new FieldList();
+/** One such answer; reused, valid until the next is prepared. */
+export class OwnAnswer {
+  status = 0;
+  readonly fields = new FieldList();
+  /** One latin1 character a byte. Not sent in answers to HEAD, nor with 204. */
+  body = '';
+  /** Whether the body is sent. */
+  sendsBody = true;
+  /** Whether Content-Length is. */
+  hasLength = true;
+}
 
-/** The whole answer for a refusal, latin1. */
-export function encodeRefusal(
+export function prepareRefusal(
+  out: OwnAnswer,
   exchange: Exchange,
   refusal: Refusal,
   pipeline: CompiledPipeline,
-  connectionField: string,
-): string {
+): void {
+  const { status } = errorTable[refusal.code];
+  out.fields.clear();
+  out.fields.append('content-type', 'application/problem+json');
+  out.fields.append('cache-control', 'no-store');
   const body = buildProblem(refusal.code, exchange.id, refusal.detail, refusal.members);
-  fields.clear();
-  fields.append('content-type', 'application/problem+json');
-  fields.append('cache-control', 'no-store');
-  const status = errorTable[refusal.code as ErrorCode].status;
-  return encode(exchange, status, refusal.fields, body, pipeline, connectionField);
+  prepare(out, exchange, status, refusal.fields, body, pipeline);
 }
 
-/** The whole answer of a guard, latin1. */
-export function encodeAnswer(
+export function prepareAnswer(
+  out: OwnAnswer,
   exchange: Exchange,
   answer: Answer,
   pipeline: CompiledPipeline,
-  connectionField: string,
-): string {
-  fields.clear();
-  return encode(exchange, answer.status, answer.fields, answer.body, pipeline, connectionField);
+): void {
+  out.fields.clear();
+  prepare(out, exchange, answer.status, answer.fields, answer.body, pipeline);
 }
 
-function encode(
+function prepare(
+  out: OwnAnswer,
   exchange: Exchange,
   status: number,
   extra: readonly string[],
   body: string,
   pipeline: CompiledPipeline,
-  connectionField: string,
-): string {
+): void {
+  const { fields } = out;
   for (let i = 0; i < extra.length; i += 2) fields.append(extra[i]!, extra[i + 1]!);
   runOnResponse(pipeline, exchange, status, fields);
-  const bytes = asLatin1(body);
-  let out = encodeStatusLine(status) + encodeFields(fields);
   const added = exchange.answerFields;
-  for (let i = 0; i < added.length; i += 2) out += encodeField(added[i]!, added[i + 1]!);
-  if (status !== 204) out += 'content-length: ' + bytes.length + '\r\n';
-  out += connectionField + '\r\n';
-  if (exchange.method === 'HEAD' || status === 204) return out;
-  exchange.responseBytes += bytes.length;
-  return out + bytes;
+  for (let i = 0; i < added.length; i += 2) fields.append(added[i]!, added[i + 1]!);
+  out.status = status;
+  out.body = asLatin1(body);
+  out.hasLength = status !== 204;
+  out.sendsBody = out.hasLength && exchange.method !== 'HEAD';
+  if (out.sendsBody) exchange.responseBytes += out.body.length;
 }
 
 /** UTF-8 bytes of `text` as one latin1 character a byte. */

@@ -1,28 +1,23 @@
 // The upstream half of one exchange: choose an endpoint, send, try again where that is safe, relay the answer with
 // back-pressure, and never let a broken answer look whole. One object a client connection, reused. HOT
-import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../../core/index.ts';
-import type { Exchange } from '../../exchange/index.ts';
+import { type Exchange, Refusal } from '../../exchange/index.ts';
 import type { FieldList } from '../../http/fields/index.ts';
 import {
   type BodyDecoder,
   CHUNKED,
   encodeChunkSize,
-  encodeFields,
   encodeLastChunk,
-  encodeStatusLine,
   type ResponseHead,
-  UNTIL_CLOSE,
 } from '../../http/h1/index.ts';
 import { runOnResponse } from '../../pipeline/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { JOIN_BYTES, joinText } from './join-text.ts';
 import { encodeUpstreamHead } from './request-head.ts';
 import type { RouteEntry } from './route.ts';
+import type { ServedExchange } from './served-exchange.ts';
 import type { UpstreamConnection, UpstreamFailure, UpstreamUser } from './upstream-connection.ts';
-
-/** Spans up to this size join the text that is being collected; larger ones are written as bytes. */
-const JOIN_BYTES = 16_384;
+import { isAccepted, WebSocketTunnel } from './websocket.ts';
 
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
 const idempotent = new Set([
@@ -37,26 +32,18 @@ const idempotent = new Set([
   'SEARCH',
 ]);
 
-/** RFC 6455 section 1.3. */
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-
-const ResponseFraming = { none: 0, length: 1, chunked: 2, close: 3 } as const;
-
 export class Forwarding implements UpstreamUser {
-  readonly #client: ClientConnection;
+  readonly #client: ServedExchange;
   #exchange: Exchange | null = null;
   #route: RouteEntry | null = null;
   #connection: UpstreamConnection | null = null;
   #endpoint: Endpoint | null = null;
-  /** Monotonic ms at which the current attempt began. */
-  #attemptMs = 0;
   /** Whole request body when it was buffered or is empty; null while it is streamed, which forbids a second try. */
   #body: Buffer | null = null;
   #streams = false;
   #upgrade = '';
   #outgoing = '';
-  #incoming = '';
-  #framing: number = ResponseFraming.none;
+  #tunnel: WebSocketTunnel | null = null;
   #headSent = false;
   #requestSent = false;
 
@@ -64,7 +51,7 @@ export class Forwarding implements UpstreamUser {
   deadlineMs = Number.POSITIVE_INFINITY;
   #totalDeadlineMs = Number.POSITIVE_INFINITY;
 
-  constructor(client: ClientConnection) {
+  constructor(client: ServedExchange) {
     this.#client = client;
   }
 
@@ -103,7 +90,6 @@ export class Forwarding implements UpstreamUser {
     if (endpoint === null) return this.#giveUp('upstream-unavailable');
     upstream.balancer.started(endpoint);
     this.#endpoint = endpoint;
-    this.#attemptMs = nowMs;
     exchange.upstreamAttempts++;
     exchange.upstreamAddress = endpoint.label;
 
@@ -118,7 +104,7 @@ export class Forwarding implements UpstreamUser {
     } else if (body.length === 0) {
       connection.socket.write(head, 'latin1');
     } else {
-      connection.socket.write(joinHead(head, body));
+      connection.socket.write(joinText(head, body));
     }
     if (connection.connected) this.#awaitAnswer(nowMs);
     else this.#setDeadline(nowMs + upstream.connectTimeoutMs);
@@ -161,7 +147,7 @@ export class Forwarding implements UpstreamUser {
       if (chunked) this.#outgoing += '\r\n';
       return;
     }
-    connection.socket.write(joinHead(this.#outgoing, bytes.subarray(start, end)));
+    connection.socket.write(joinText(this.#outgoing, bytes.subarray(start, end)));
     this.#outgoing = chunked ? '\r\n' : '';
   }
 
@@ -195,18 +181,15 @@ export class Forwarding implements UpstreamUser {
 
   // The answer.
 
-  onUpstreamHead(head: ResponseHead): void {
+  onUpstreamHead(head: ResponseHead, nowMs: number): void {
     const exchange = this.#exchange!;
     const status = head.status;
     if (status < 200) {
       if (status === 101) this.#switchProtocols(head);
-      else if (status === 103 && exchange.httpMinor === 1) {
-        this.#client.write(encodeStatusLine(103) + encodeFields(head.fields) + '\r\n');
-      }
+      else if (status === 103) this.#client.sendInterim(103, head.fields);
       // 100 and 102 concern this hop: the gate has answered the client's Expect itself.
       return;
     }
-    const nowMs = performance.now();
     const route = this.#route!;
     if (route.upstream.retryStatuses.has(status) && this.#mayRetry(true))
       return this.#retry('failure', nowMs);
@@ -218,85 +201,35 @@ export class Forwarding implements UpstreamUser {
     fields.remove('traceparent');
     if (!runOnResponse(route.pipeline, exchange, status, fields))
       return this.#fail('guard-failed', 'success');
-    this.#incoming = encodeStatusLine(status) + encodeFields(fields) + this.#framingFields(head, exchange);
     this.#headSent = true;
-  }
-
-  #framingFields(head: ResponseHead, exchange: Exchange): string {
-    const client = this.#client;
-    let out = '';
-    const added = exchange.answerFields;
-    for (let i = 0; i < added.length; i += 2) out += added[i]! + ': ' + added[i + 1]! + '\r\n';
-    const length = head.contentLength;
-    if (length === CHUNKED || length === UNTIL_CLOSE) {
-      if (exchange.httpMinor === 1) {
-        this.#framing = ResponseFraming.chunked;
-        out += 'transfer-encoding: chunked\r\n';
-      } else {
-        this.#framing = ResponseFraming.close;
-        client.keepAlive = false;
-      }
-    } else if (length > 0) {
-      this.#framing = ResponseFraming.length;
-      out += 'content-length: ' + length + '\r\n';
-    } else {
-      this.#framing = ResponseFraming.none;
-      // HEAD and 304 tell the length that GET would have; 204 must not (RFC 9110 section 8.6).
-      if (head.announcedLength !== -1) {
-        if (head.status !== 204) out += 'content-length: ' + head.announcedLength + '\r\n';
-      } else if (head.status !== 204 && head.status !== 304 && exchange.method !== 'HEAD') {
-        out += 'content-length: 0\r\n';
-      }
-    }
-    return out + client.connectionField() + '\r\n';
+    this.#client.startAnswer(status, fields, head.contentLength, head.announcedLength);
   }
 
   onBodyData(bytes: Uint8Array, start: number, end: number): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
-    const size = end - start;
-    exchange.responseBytes += size;
-    const chunked = this.#framing === ResponseFraming.chunked;
-    if (chunked) this.#incoming += encodeChunkSize(size);
-    if (size <= JOIN_BYTES) {
-      this.#incoming += latin1(bytes, start, end);
-      if (chunked) this.#incoming += '\r\n';
-      return;
-    }
-    this.#client.writeBytes(joinHead(this.#incoming, bytes.subarray(start, end)));
-    this.#incoming = chunked ? '\r\n' : '';
+    exchange.responseBytes += end - start;
+    this.#client.sendBody(bytes, start, end);
   }
 
-  onUpstreamRead(): void {
+  onUpstreamRead(nowMs: number): void {
     if (this.#exchange === null) return;
-    this.#flushAnswer();
-    if (this.#headSent) this.#setDeadline(performance.now() + this.#route!.upstream.idleTimeoutMs);
+    this.#client.flush();
+    if (this.#headSent) this.#setDeadline(nowMs + this.#route!.upstream.idleTimeoutMs);
     if (this.#client.needsDrain) this.#connection?.socket.pause();
   }
 
-  onUpstreamEnd(decoder: BodyDecoder): void {
+  onUpstreamEnd(decoder: BodyDecoder, nowMs: number): void {
     const connection = this.#connection;
     const endpoint = this.#endpoint;
     const exchange = this.#exchange;
     if (connection === null || endpoint === null || exchange === null) return;
-    if (this.#framing === ResponseFraming.chunked) this.#incoming += encodeLastChunk(decoder.trailers);
-    this.#flushAnswer();
-    this.#route!.upstream.balancer.finished(
-      endpoint,
-      exchange.status >= 500 ? 'failure' : 'success',
-      performance.now() - this.#attemptMs,
-    );
+    this.#client.endAnswer(decoder.trailers);
+    this.#route!.upstream.balancer.finished(endpoint, exchange.status >= 500 ? 'failure' : 'success');
     const requestSent = this.#requestSent;
     this.#clear();
-    connection.release(requestSent);
-    this.#client.onAnswered();
-  }
-
-  #flushAnswer(): void {
-    if (this.#incoming === '') return;
-    const text = this.#incoming;
-    this.#incoming = '';
-    this.#client.write(text);
+    connection.release(requestSent, nowMs);
+    this.#client.onAnswered(nowMs);
   }
 
   /** The client takes bytes again. */
@@ -313,6 +246,13 @@ export class Forwarding implements UpstreamUser {
   onUpstreamFailure(kind: UpstreamFailure): void {
     const connection = this.#connection;
     if (connection === null) return;
+    if (this.#tunnel !== null) {
+      // The end of a tunnel is no failure, whichever side comes first.
+      this.#route!.upstream.balancer.finished(this.#endpoint!, 'success');
+      this.#clear();
+      this.#client.endTunnel(null, null);
+      return;
+    }
     // An answer without a byte on a used connection is most often the server closing it for idleness.
     const safe = kind === 'connect' || (kind === 'closed' && idempotent.has(this.#exchange!.method));
     if (safe && this.#mayRetry(kind !== 'connect')) {
@@ -359,7 +299,7 @@ export class Forwarding implements UpstreamUser {
 
   #retry(outcome: 'failure' | 'aborted', nowMs: number): void {
     const endpoint = this.#endpoint!;
-    this.#route!.upstream.balancer.finished(endpoint, outcome, nowMs - this.#attemptMs);
+    this.#route!.upstream.balancer.finished(endpoint, outcome);
     this.#connection?.destroy();
     this.#connection = null;
     this.#attempt(endpoint, nowMs);
@@ -369,7 +309,7 @@ export class Forwarding implements UpstreamUser {
   #fail(code: ErrorCode, outcome: 'success' | 'failure' | 'aborted'): void {
     const endpoint = this.#endpoint;
     if (endpoint !== null) {
-      this.#route!.upstream.balancer.finished(endpoint, outcome, performance.now() - this.#attemptMs);
+      this.#route!.upstream.balancer.finished(endpoint, outcome);
     }
     this.#connection?.destroy();
     this.#giveUp(code);
@@ -387,7 +327,7 @@ export class Forwarding implements UpstreamUser {
     const connection = this.#connection;
     const endpoint = this.#endpoint;
     if (connection !== null && endpoint !== null) {
-      this.#route!.upstream.balancer.finished(endpoint, 'aborted', performance.now() - this.#attemptMs);
+      this.#route!.upstream.balancer.finished(endpoint, 'aborted');
       connection.destroy();
     }
     this.#clear();
@@ -399,57 +339,46 @@ export class Forwarding implements UpstreamUser {
     this.#connection = null;
     this.#endpoint = null;
     this.#body = null;
+    this.#tunnel = null;
     this.#outgoing = '';
-    this.#incoming = '';
+    this.#headSent = false;
     this.deadlineMs = Number.POSITIVE_INFINITY;
   }
 
   // WebSocket: only a checked 101 makes the connection a tunnel.
 
   #switchProtocols(head: ResponseHead): void {
-    const key = this.#exchange!.fields.get('sec-websocket-key') ?? '';
-    const expected = createHash('sha1')
-      .update(key + WEBSOCKET_GUID)
-      .digest('base64');
-    const fields = head.fields;
-    if (
-      this.#upgrade === '' ||
-      head.upgrade !== this.#upgrade ||
-      fields.count('sec-websocket-accept') !== 1 ||
-      fields.get('sec-websocket-accept') !== expected
-    ) {
+    const exchange = this.#exchange!;
+    const { fields } = head;
+    if (this.#upgrade === '' || head.upgrade !== this.#upgrade || !isAccepted(exchange, fields)) {
       this.#fail('upstream-response-invalid', 'failure');
       return;
     }
-    const exchange = this.#exchange!;
     exchange.status = 101;
     exchange.upstreamFirstByteMs = performance.now() - this.#client.startMs;
     if (!runOnResponse(this.#route!.pipeline, exchange, 101, fields))
       return this.#fail('guard-failed', 'success');
     this.#headSent = true;
     this.#totalDeadlineMs = Number.POSITIVE_INFINITY;
+    this.#tunnel = new WebSocketTunnel(this.#route!.websocket!, fields);
     this.#connection!.tunnel();
-    this.#client.write(
-      encodeStatusLine(101) +
-        encodeFields(fields) +
-        'connection: upgrade\r\nupgrade: ' +
-        head.upgrade +
-        '\r\n\r\n',
-    );
-    this.#touchTunnel();
-    this.#client.onTunnel();
+    this.#touchTunnel(performance.now());
+    this.#client.switchProtocols(fields, head.upgrade);
   }
 
-  #touchTunnel(): void {
-    this.#setDeadline(performance.now() + this.#route!.upstream.idleTimeoutMs);
+  #touchTunnel(nowMs: number): void {
+    this.#setDeadline(nowMs + this.#route!.upstream.idleTimeoutMs);
   }
 
   onUpstreamTunnel(bytes: Buffer, start: number, end: number): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
+    const nowMs = performance.now();
+    const code = this.#tunnel!.checkServer(bytes, start, end, nowMs);
+    if (code !== 0) return this.#closeTunnel(code, 'upstream');
     exchange.responseBytes += end - start;
-    this.#touchTunnel();
-    this.#client.writeBytes(Buffer.from(bytes.subarray(start, end)));
+    this.#touchTunnel(nowMs);
+    this.#client.sendTunnelBytes(Buffer.from(bytes.subarray(start, end)));
     if (this.#client.needsDrain) this.#connection?.socket.pause();
   }
 
@@ -457,19 +386,30 @@ export class Forwarding implements UpstreamUser {
   sendTunnel(bytes: Buffer, start: number, end: number): boolean {
     const connection = this.#connection;
     if (connection === null) return true;
+    const nowMs = performance.now();
+    const code = this.#tunnel!.checkClient(bytes, start, end, nowMs);
+    if (code !== 0) {
+      this.#closeTunnel(code, 'codec');
+      return true;
+    }
     this.#exchange!.requestBytes += end - start;
-    this.#touchTunnel();
+    this.#touchTunnel(nowMs);
     connection.socket.write(Buffer.from(bytes.subarray(start, end)));
     return !connection.socket.writableNeedDrain;
   }
-}
 
-/** `text` (latin1) followed by `bytes`, in one piece. */
-function joinHead(text: string, bytes: Uint8Array): Buffer {
-  const joined = Buffer.allocUnsafe(text.length + bytes.length);
-  joined.write(text, 0, 'latin1');
-  joined.set(bytes, text.length);
-  return joined;
+  /** One side broke a rule: both are told by a close code, where a frame fits, and the tunnel ends. */
+  #closeTunnel(code: number, guard: 'codec' | 'upstream'): void {
+    const tunnel = this.#tunnel!;
+    const connection = this.#connection!;
+    const forServer = tunnel.closeForServer(code);
+    const forClient = tunnel.closeForClient(code);
+    if (forServer !== null) connection.socket.end(forServer);
+    this.#route!.upstream.balancer.finished(this.#endpoint!, guard === 'upstream' ? 'failure' : 'aborted');
+    connection.detach(forServer !== null);
+    this.#clear();
+    this.#client.endTunnel(new Refusal('websocket-violation', guard, `close-${code}`), forClient);
+  }
 }
 
 function latin1(bytes: Uint8Array, start: number, end: number): string {

@@ -1,4 +1,3 @@
-export { ClientConnection } from './client-connection.ts';
 export { RelayListener } from './listener.ts';
 export type { ListenerSnapshot, RelayContext, RelayLimits, RouteEntry, UpstreamEntry } from './route.ts';
 export { ConnectionPool } from './upstream-connection.ts';

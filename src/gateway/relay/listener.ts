@@ -4,12 +4,15 @@ import { createServer as createTcpServer, type Server, type Socket } from 'node:
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import {
   type AddressSet,
+  type ByteReader,
   canonicalAddress,
   parseProxyHeader,
   readAccepted,
   readEvents,
 } from '../../net/index.ts';
-import { ClientConnection } from './client-connection.ts';
+import { H1Connection } from './h1-connection.ts';
+import { H2Connection } from './h2-connection.ts';
+import { ProtocolReader } from './protocol-reader.ts';
 import type { RelayContext } from './route.ts';
 
 /** How often deadlines are looked at, ms; time-outs are late by at most this much. */
@@ -30,11 +33,20 @@ export interface RelayListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly tls: ListenerTls | null;
+  /** HTTP/2: by ALPN where the listener speaks TLS, else by prior knowledge. */
+  readonly http2: boolean;
   /** Peers that must send a PROXY header; null: nobody may. */
   readonly proxyProtocolFrom: AddressSet | null;
   readonly maxConnections: number;
   /** Several threads and processes listen on one port (SO_REUSEPORT). */
   readonly reusePort: boolean;
+}
+
+/** A connection of a client, whichever protocol it speaks. */
+export interface ClientConnection extends ByteReader {
+  sweep(nowMs: number): void;
+  drain(): void;
+  destroy(): void;
 }
 
 export class RelayListener {
@@ -65,7 +77,7 @@ export class RelayListener {
       {
         ...secureOptions(tls),
         handshakeTimeout: HANDSHAKE_MS,
-        ALPNProtocols: ['http/1.1'],
+        ALPNProtocols: this.#options.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
         pauseOnConnect: true,
         allowHalfOpen: true,
       },
@@ -116,8 +128,12 @@ export class RelayListener {
       return;
     }
     let opened: ClientConnection | null = null;
+    const onClosed = (connection: ClientConnection): void => this.#closed(connection);
     const open = (ready: Socket): ClientConnection => {
-      opened = new ClientConnection(ready, peer, this.context, (connection) => this.#closed(connection));
+      const h1 = () => new H1Connection(ready, peer, this.context, onClosed);
+      const h2 = () => new H2Connection(ready, peer, this.context, onClosed);
+      if (decrypted) opened = (socket as TLSSocket).alpnProtocol === 'h2' ? h2() : h1();
+      else opened = this.#options.http2 ? new ProtocolReader(ready, this.context, h1, h2, onClosed) : h1();
       return opened;
     };
     if (decrypted || socket.readableLength > 0) readEvents(socket, open);

@@ -2,7 +2,7 @@
 // stand here together, because what is judged must be what is sent. HOT
 import type { ErrorCode } from '../../core/index.ts';
 import type { Exchange } from '../../exchange/index.ts';
-import { CHUNKED, encodeField, type RequestHead } from '../../http/h1/index.ts';
+import { CHUNKED, encodeField, encodeFields, type RequestHead } from '../../http/h1/index.ts';
 import { normalisePath, parseHost, parseTarget, TargetParts } from '../../http/uri/index.ts';
 import { resolveClientAddress } from '../../net/index.ts';
 import { applyTraceContext, traceparentOf } from '../../telemetry/index.ts';
@@ -18,7 +18,7 @@ export function takeHead(
   listener: ListenerSnapshot,
 ): ErrorCode | null {
   exchange.method = head.method;
-  exchange.httpMinor = head.minor;
+  exchange.httpMinor = exchange.httpMajor === 1 ? head.minor : 0;
   exchange.contentLength = head.contentLength;
 
   const problem = parseTarget(head.target, parts);
@@ -101,9 +101,7 @@ export function encodeUpstreamHead(
 
   const added = exchange.upstreamFields;
   for (let i = 0; i < added.length; i += 2) exchange.fields.remove(added[i]!);
-  const names = exchange.fields.names;
-  const values = exchange.fields.values;
-  for (let i = 0; i < names.length; i++) out += names[i]! + ': ' + values[i]! + '\r\n';
+  out += encodeFields(exchange.fields);
   for (let i = 0; i < added.length; i += 2) out += encodeField(added[i]!, added[i + 1]!);
 
   if (bodyLength === CHUNKED) out += 'transfer-encoding: chunked\r\n';

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/index.ts';
 import type { Operation } from '../../exchange/index.ts';
 import type { HardenConfig } from '../../guards/harden/index.ts';
 import type { HeadLimits } from '../../http/h1/index.ts';
+import type { WebSocketLimits } from '../../http/websocket/index.ts';
 import type { AddressSet } from '../../net/index.ts';
 import type { CompiledPipeline } from '../../pipeline/index.ts';
 import type { WorkerTelemetry } from '../../telemetry/index.ts';
@@ -17,7 +18,8 @@ export interface RouteEntry {
   /** Collects the whole body before the upstream sees the request. */
   readonly buffersBody: boolean;
   readonly maxBodyBytes: number;
-  readonly websocket: boolean;
+  /** Null: no WebSocket may be opened. */
+  readonly websocket: WebSocketLimits | null;
   /** Characters of the path that the upstream does not get. */
   readonly stripLength: number;
   readonly upstream: UpstreamEntry;

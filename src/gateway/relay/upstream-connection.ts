@@ -23,6 +23,9 @@ const responseLimits: HeadLimits = { ...defaultHeadLimits, maxHeadBytes: 65_536,
  */
 const POOL_IDLE_MS = 4000;
 
+/** How long an upstream may take to close after it was told to, ms. */
+const CLOSE_GRACE_MS = 2000;
+
 export type UpstreamFailure =
   /** No connection was made; nothing was sent. */
   | 'connect'
@@ -33,14 +36,14 @@ export type UpstreamFailure =
   /** The answer is not valid HTTP. */
   | 'invalid';
 
-/** Who waits for the answer. */
+/** Who waits for the answer. `nowMs`: monotonic time of the read, ms. */
 export interface UpstreamUser extends BodySink {
   onUpstreamConnect(): void;
   /** `head` is valid during the call. Called for interim answers (1xx) too. */
-  onUpstreamHead(head: ResponseHead): void;
+  onUpstreamHead(head: ResponseHead, nowMs: number): void;
   /** One read has been handed on; time to write out. */
-  onUpstreamRead(): void;
-  onUpstreamEnd(decoder: BodyDecoder): void;
+  onUpstreamRead(nowMs: number): void;
+  onUpstreamEnd(decoder: BodyDecoder, nowMs: number): void;
   onUpstreamFailure(kind: UpstreamFailure): void;
   onUpstreamDrain(): void;
   /** Bytes of the protocol that a 101 answer switched to. */
@@ -124,26 +127,39 @@ export class UpstreamConnection implements ByteReader {
     this.socket.destroy();
   }
 
+  /** Takes the connection from its user, who has ended its side with a last word where `graceful`. */
+  detach(graceful: boolean): void {
+    this.#user = null;
+    this.#phase = Phase.closed;
+    this.#pool.forget(this);
+    if (!graceful) this.socket.destroy();
+    else {
+      this.socket.resume();
+      this.socket.setTimeout(CLOSE_GRACE_MS, () => this.socket.destroy());
+    }
+  }
+
   /** The exchange is over: back to the pool when the connection is clean, else closed. */
-  release(requestComplete: boolean): void {
+  release(requestComplete: boolean, nowMs: number): void {
     this.#user = null;
     if (this.#phase !== Phase.idle || !this.#keepAlive || !requestComplete || this.endpoint.draining) {
       this.destroy();
       return;
     }
     this.served++;
-    this.keptUntilMs = performance.now() + POOL_IDLE_MS;
+    this.keptUntilMs = nowMs + POOL_IDLE_MS;
     this.#pool.put(this);
   }
 
   onBytes(bytes: Buffer, end: number): void {
+    const nowMs = performance.now();
     let at = 0;
     while (at < end) {
       switch (this.#phase) {
         case Phase.head:
           at = this.#buffer.feed(bytes, at, end);
           if (this.#buffer.tooLarge || this.#buffer.malformed) return this.#fail('invalid');
-          if (this.#buffer.complete && !this.#takeHead(at < end)) return;
+          if (this.#buffer.complete && !this.#takeHead(at < end, nowMs)) return;
           break;
         case Phase.body: {
           const user = this.#user!;
@@ -153,7 +169,7 @@ export class UpstreamConnection implements ByteReader {
           if (this.#body.done) {
             this.#phase = Phase.idle;
             if (at < end) this.#keepAlive = false;
-            user.onUpstreamEnd(this.#body);
+            user.onUpstreamEnd(this.#body, nowMs);
             return;
           }
           break;
@@ -168,11 +184,11 @@ export class UpstreamConnection implements ByteReader {
           return;
       }
     }
-    this.#user?.onUpstreamRead();
+    this.#user?.onUpstreamRead(nowMs);
   }
 
   /** One head has been collected; false when nothing more is to be read now. */
-  #takeHead(more: boolean): boolean {
+  #takeHead(more: boolean, nowMs: number): boolean {
     const head = this.#head;
     head.fields.clear();
     const text = this.#buffer.take();
@@ -181,7 +197,7 @@ export class UpstreamConnection implements ByteReader {
       return false;
     }
     const user = this.#user!;
-    user.onUpstreamHead(head);
+    user.onUpstreamHead(head, nowMs);
     // The user may have given the connection up, or asked for a tunnel.
     if (this.#phase !== Phase.head) return this.#phase === Phase.tunnel;
     if (head.status < 200) return true;
@@ -190,7 +206,7 @@ export class UpstreamConnection implements ByteReader {
     if (this.#body.done) {
       this.#phase = Phase.idle;
       if (more) this.#keepAlive = false;
-      user.onUpstreamEnd(this.#body);
+      user.onUpstreamEnd(this.#body, nowMs);
       return false;
     }
     this.#phase = Phase.body;
@@ -211,7 +227,7 @@ export class UpstreamConnection implements ByteReader {
     if (phase === Phase.body && user !== null && this.#body.finish()) {
       this.#phase = Phase.idle;
       this.#keepAlive = false;
-      user.onUpstreamEnd(this.#body);
+      user.onUpstreamEnd(this.#body, performance.now());
       return;
     }
     this.#fail(

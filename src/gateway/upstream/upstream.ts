@@ -146,7 +146,7 @@ export class Upstream {
   }
 
   /** The attempt ended; a failure is one of the endpoint's, an aborted one of nobody's. */
-  finished(endpoint: Endpoint, outcome: Outcome, _latencyMs: number): void {
+  finished(endpoint: Endpoint, outcome: Outcome): void {
     const nowMs = this.#clock.monotonicMs();
     endpoint.inFlight--;
     this.#inFlight--;

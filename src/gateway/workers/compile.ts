@@ -1,18 +1,13 @@
 // From the validated configuration to what a data-plane thread serves: routers with compiled pipelines at their
-// entries. Upstreams, token caches and limit counters outlive the snapshot, so that a reload forgets nothing.
+// entries. Upstreams and limit counters outlive the snapshot, so that a reload forgets nothing.
 import type { ApiConfig, GateConfig, OperationConfig, UpstreamConfig } from '../../config/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
 import type { Operation } from '../../exchange/index.ts';
 import { compileAdmit } from '../../guards/admit/index.ts';
-import {
-  ApiKeyTable,
-  compileAuthenticate,
-  type Issuer,
-  TokenCaches,
-} from '../../guards/authenticate/index.ts';
+import { ApiKeyTable, compileAuthenticate, type Issuer } from '../../guards/authenticate/index.ts';
 import { compileAuthorize } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
-import { compileLimit, LimitIds } from '../../guards/limit/index.ts';
+import { compileLimit } from '../../guards/limit/index.ts';
 import { compileValidate } from '../../guards/validate/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
@@ -30,8 +25,6 @@ import { Upstream } from '../upstream/index.ts';
 /** What stays when a snapshot goes. */
 export interface LastingState {
   readonly limits: LimitTable;
-  readonly limitIds: LimitIds;
-  readonly caches: TokenCaches;
   readonly clock: Clock;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
   upstreams: ReadonlyMap<string, KeptUpstream>;
@@ -44,8 +37,6 @@ export interface KeptUpstream {
 
 export const createLastingState = (limits: LimitTable): LastingState => ({
   limits,
-  limitIds: new LimitIds(),
-  caches: new TokenCaches(),
   clock: systemClock,
   upstreams: new Map(),
 });
@@ -124,7 +115,6 @@ function compileEntry(
     compileLimit(
       config.limits.filter((entry) => per(entry.per)),
       names,
-      state.limitIds,
       state.limits,
       state.clock,
     );
@@ -137,7 +127,6 @@ function compileEntry(
     compileAuthenticate(config.authenticate, operation.public, {
       issuers: context.issuers,
       keys: context.keys,
-      caches: state.caches,
       clock: state.clock,
     }),
     limit((per) => per === 'consumer'),

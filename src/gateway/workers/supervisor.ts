@@ -72,10 +72,10 @@ export class WorkerSupervisor {
         this.#stopping = true;
         reject(error);
       };
+      const onEarlyExit = (code: number): void =>
+        fail(new Error(`data-plane thread ended with code ${code} before it was ready`));
       slot.worker.once('error', fail);
-      slot.worker.once('exit', (code) => {
-        if (!slot.ready) fail(new Error(`data-plane thread ended with code ${code} before it was ready`));
-      });
+      slot.worker.once('exit', onEarlyExit);
       const onMessage = (from: Slot, message: FromWorker): void => {
         if (from !== slot) return;
         if (message.kind === 'prepare-failed' || message.kind === 'activate-failed') {
@@ -84,6 +84,7 @@ export class WorkerSupervisor {
         } else if (message.kind === 'ready') {
           this.#waiting.delete(onMessage);
           slot.worker.off('error', fail);
+          slot.worker.off('exit', onEarlyExit);
           resolve();
         }
       };

@@ -5,7 +5,7 @@ import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { IssuerReplica } from '../../guards/authenticate/index.ts';
 import { LimitTable } from '../../limits/index.ts';
-import { AddressSet } from '../../net/index.ts';
+import { AddressSet, canSharePorts } from '../../net/index.ts';
 import { WorkerTelemetry } from '../../telemetry/index.ts';
 import { type RelayContext, RelayListener } from '../relay/index.ts';
 import { type CompiledSnapshot, compileSnapshot, createLastingState } from './compile.ts';
@@ -102,7 +102,12 @@ class DataPlaneThread {
   #prepare(message: SnapshotMessage): Prepared {
     const issuers = new Map<string, IssuerReplica>();
     for (const config of message.config.issuers) {
-      const replica = new IssuerReplica(config, (issuer) => this.#send({ kind: 'refresh-keys', issuer }));
+      const known = this.#issuers.get(config.name);
+      // The same issuer keeps its keys, its verdicts and the requests that wait for newer keys.
+      const replica =
+        known !== undefined && JSON.stringify(known.config) === JSON.stringify(config)
+          ? known
+          : new IssuerReplica(config, (issuer) => this.#send({ kind: 'refresh-keys', issuer }));
       const keys = message.keys.find((entry) => entry.issuer === config.name);
       if (keys !== undefined) replica.update(keys.document, keys.version);
       issuers.set(config.name, replica);
@@ -137,10 +142,11 @@ class DataPlaneThread {
           host: listener.host,
           port,
           tls: listener.tls,
+          http2: listener.http2,
           proxyProtocolFrom:
             listener.proxyProtocolFrom.length === 0 ? null : new AddressSet(listener.proxyProtocolFrom),
           maxConnections: config.http.maxConnections,
-          reusePort: true,
+          reusePort: canSharePorts,
         });
         opened[listener.name] = await relay.listen();
         if (known !== undefined) void known.listener.drain(config.drainMs);
@@ -169,6 +175,9 @@ class DataPlaneThread {
       if (prepared.compiled.upstreams.get(name)?.entry !== kept.entry) kept.entry.pool.closeIdle();
     }
     this.#state.upstreams = prepared.compiled.upstreams;
+    for (const [name, replica] of this.#issuers) {
+      if (prepared.issuers.get(name) !== replica) replica.refreshed();
+    }
     this.#issuers = prepared.issuers;
     this.#telemetry.swap(prepared.message.metrics);
     this.#prepared = null;
@@ -196,8 +205,8 @@ class DataPlaneThread {
 
 /** What can not be changed while a port is open; certificates and routes can. */
 function listenerSettings(listener: ListenerConfig, maxConnections: number): string {
-  const { host, port, tls, proxyProtocolFrom } = listener;
-  return JSON.stringify([host, port, tls !== null, proxyProtocolFrom, maxConnections]);
+  const { host, port, tls, http2, proxyProtocolFrom } = listener;
+  return JSON.stringify([host, port, tls !== null, http2, proxyProtocolFrom, maxConnections]);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

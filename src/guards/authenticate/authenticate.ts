@@ -6,7 +6,7 @@ import { type JwtExpectations, type ParsedJws, parseJwt, peekIssuer, verifyJwt }
 import type { ApiKeyTable } from './api-keys.ts';
 import type { ApiKeyMethod, AuthenticationMethod, JwtMethod } from './contract.ts';
 import type { Issuer } from './issuer.ts';
-import { TokenCache } from './token-cache.ts';
+import type { TokenCache } from './token-cache.ts';
 
 interface JwtRow {
   readonly issuer: Issuer;
@@ -14,27 +14,11 @@ interface JwtRow {
   readonly cache: TokenCache;
 }
 
-/** Caches belong to issuer and audience: a verdict for one audience says nothing about another. */
-export class TokenCaches {
-  readonly #caches = new Map<string, TokenCache>();
-
-  of(issuer: string, audiences: readonly string[]): TokenCache {
-    const key = JSON.stringify([issuer, ...[...audiences].sort()]);
-    let cache = this.#caches.get(key);
-    if (cache === undefined) {
-      cache = new TokenCache();
-      this.#caches.set(key, cache);
-    }
-    return cache;
-  }
-}
-
 const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 
 export interface AuthenticateContext {
   readonly issuers: ReadonlyMap<string, Issuer>;
   readonly keys: ApiKeyTable;
-  readonly caches: TokenCaches;
   readonly clock: Clock;
 }
 
@@ -110,7 +94,7 @@ function compileJwtRow(method: JwtMethod, context: AuthenticateContext): JwtRow 
       types: config.types,
       clockSkewMs: config.clockSkewMs,
     },
-    cache: context.caches.of(method.issuer, method.audiences),
+    cache: issuer.cacheFor(method.audiences),
   };
 }
 

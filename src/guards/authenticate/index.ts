@@ -1,5 +1,5 @@
 export { ApiKeyTable, createApiKey, hashApiKey, MAX_API_KEY_BYTES, type NewApiKey } from './api-keys.ts';
-export { type AuthenticateContext, compileAuthenticate, TokenCaches } from './authenticate.ts';
+export { type AuthenticateContext, compileAuthenticate } from './authenticate.ts';
 export type {
   ApiKeyConfig,
   ApiKeyMethod,

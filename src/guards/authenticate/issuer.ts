@@ -2,6 +2,7 @@
 // ask for a newer one. The thread itself fetches nothing.
 import { compileKeySet, JwkError, type KeySet } from '../../jose/index.ts';
 import type { IssuerConfig } from './contract.ts';
+import { TokenCache } from './token-cache.ts';
 
 export interface Issuer {
   readonly config: IssuerConfig;
@@ -11,6 +12,8 @@ export interface Issuer {
   readonly keys: KeySet | null;
   /** Asks for newer keys; resolves when they are here or none may be fetched now. Never rejects. */
   refresh(): Promise<void>;
+  /** Verdicts about tokens for these audiences; a verdict for one audience says nothing about another. */
+  cacheFor(audiences: readonly string[]): TokenCache;
 }
 
 /** How long a request waits for newer keys, ms. */
@@ -23,6 +26,9 @@ export class IssuerReplica implements Issuer {
   readonly #ask: (issuer: string) => void;
   #waiting: (() => void)[] = [];
   #askedMs = Number.NEGATIVE_INFINITY;
+  // INVARIANT: the caches go with the replica, and a replica is kept only while its configuration is the same; a
+  // verdict never outlives the rules it was made under.
+  readonly #caches = new Map<string, TokenCache>();
 
   constructor(config: IssuerConfig, ask: (issuer: string) => void) {
     this.config = config;
@@ -39,6 +45,16 @@ export class IssuerReplica implements Issuer {
         if (!(error instanceof JwkError)) throw error;
       }
     }
+  }
+
+  cacheFor(audiences: readonly string[]): TokenCache {
+    const key = JSON.stringify([...audiences].sort());
+    let cache = this.#caches.get(key);
+    if (cache === undefined) {
+      cache = new TokenCache();
+      this.#caches.set(key, cache);
+    }
+    return cache;
   }
 
   /** The main thread has done what it could. */

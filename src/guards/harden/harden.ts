@@ -29,7 +29,10 @@ const corsAnswerFields = [
 
 /** Guard for answers; null when nothing is added or taken. */
 export function compileHarden(config: HardenConfig): Guard | null {
-  const removed = new Set(config.removeFields);
+  // Without CORS of its own an API is for no other origin, whatever the upstream says.
+  const removed = new Set(
+    config.cors === null ? [...config.removeFields, ...corsAnswerFields] : config.removeFields,
+  );
   const hsts = config.hstsSeconds > 0 ? `max-age=${config.hstsSeconds}; includeSubDomains` : '';
   const cors = config.cors;
   if (removed.size === 0 && !config.securityFields && hsts === '' && cors === null) return null;
@@ -68,7 +71,8 @@ function addSecurityFields(exchange: Exchange, fields: FieldList, crossOrigin: b
   if (exchange.consumer !== null && !fields.has('cache-control')) fields.append('cache-control', 'no-store');
 }
 
-function originAllowed(cors: CorsConfig, origin: string): boolean {
+/** Whether pages of `origin` may read answers. */
+export function originAllowed(cors: CorsConfig, origin: string): boolean {
   return cors.origins.includes(origin) || cors.origins[0] === '*';
 }
 

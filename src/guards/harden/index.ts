@@ -1,2 +1,2 @@
 export type { CorsConfig, HardenConfig } from './contract.ts';
-export { answerPreflight, compileHarden } from './harden.ts';
+export { answerPreflight, compileHarden, originAllowed } from './harden.ts';

@@ -1,5 +1,5 @@
-// Requests against their contract: parameters, content type, JSON and form bodies. Only what was validated goes on,
-// so a body that can not be read (encoded, of an unknown type) is refused. HOT
+// Requests against their contract: parameters, content type, JSON bodies. A body of a type that the contract does not
+// name, and JSON that can not be read (encoded, another charset), is refused. HOT
 import { type Decision, type Exchange, type Guard, Refusal } from '../../exchange/index.ts';
 import {
   type ContractOperation,
@@ -25,6 +25,7 @@ const jsonMessages: Readonly<Record<JsonProblem, string>> = {
   encoding: 'is not UTF-8',
   syntax: 'is not JSON',
   'duplicate-member': 'has a member twice',
+  'member-name': 'has a member called __proto__',
   'too-deep': 'is nested too deeply',
   'number-range': 'has a number that can not be represented exactly',
 };

@@ -1,6 +1,10 @@
 // The header fields of one message, in order: two parallel arrays, names in lower case. A list of ten to thirty
 // entries is scanned faster than a map is built, and repeated names need no special shape. HOT
 
+const lineBreak = /[\r\n\0]/;
+
+// INVARIANT: no name or value holds a line break or NUL: `append` and `set` refuse them, and the strict parsers, which
+// push to the arrays themselves, let none pass. So writing a list needs no check of its own.
 export class FieldList {
   /** Lower-case names, in order of arrival. */
   readonly names: string[] = [];
@@ -42,12 +46,14 @@ export class FieldList {
     return found;
   }
 
+  /** Throws TypeError when the name or value holds a line break or NUL. */
   append(name: string, value: string): void {
+    if (lineBreak.test(value) || lineBreak.test(name)) throw new TypeError('line break in a field');
     this.names.push(name);
     this.values.push(value);
   }
 
-  /** Replaces every field called `name` by one. */
+  /** Replaces every field called `name` by one. Throws like `append`. */
   set(name: string, value: string): void {
     this.remove(name);
     this.append(name, value);

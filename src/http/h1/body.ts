@@ -139,7 +139,7 @@ export class BodyDecoder {
             if (
               this.#guardChunks &&
               this.#chunks > CHUNK_GRACE &&
-              this.received < this.#chunks * MIN_CHUNK_AVERAGE
+              this.received < (this.#chunks - 1) * MIN_CHUNK_AVERAGE
             ) {
               return this.#fail(at);
             }

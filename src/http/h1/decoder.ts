@@ -1,6 +1,7 @@
 // Whole-connection decoders: bytes in, events out. The relay drives the same head parser and body decoder
 // itself to save the event objects; these serve tests, tools and users of `gatewright/http/h1`.
 import type { ErrorCode } from '../../core/index.ts';
+import { parseTarget, TargetParts } from '../uri/index.ts';
 import { BodyDecoder, type BodySink } from './body.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { defaultHeadLimits, type HeadLimits } from './limits.ts';
@@ -97,9 +98,10 @@ abstract class Decoder<Head extends { contentLength: number; keepAlive: boolean 
   }
 }
 
-/** Decodes the requests of one connection. */
+/** Decodes the requests of one connection. Targets that are neither a path, nor an http(s) URL, nor `*` are refused. */
 export class RequestDecoder extends Decoder<RequestHead> {
   readonly #limits: HeadLimits;
+  readonly #target = new TargetParts();
 
   constructor(limits: HeadLimits = defaultHeadLimits) {
     super(limits, true);
@@ -108,7 +110,9 @@ export class RequestDecoder extends Decoder<RequestHead> {
 
   protected override parseHead(text: string): RequestHead | ErrorCode {
     const head = new RequestHead();
-    return parseRequestHead(text, head, this.#limits) ?? head;
+    const problem = parseRequestHead(text, head, this.#limits) ?? parseTarget(head.target, this.#target);
+    if (problem !== null) return problem;
+    return this.#target.form === 'authority' ? 'request-malformed' : head;
   }
 
   protected override switches(): boolean {
@@ -125,6 +129,11 @@ export class ResponseDecoder extends Decoder<ResponseHead> {
     super(limits, false);
     this.#limits = limits;
     this.#methods = [...methods];
+  }
+
+  /** A request with this method was sent; its response follows those expected before. */
+  expect(method: string): void {
+    this.#methods.push(method);
   }
 
   protected override parseHead(text: string): ResponseHead | ErrorCode {

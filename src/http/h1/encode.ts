@@ -1,10 +1,10 @@
-// Writing heads and chunks. Names and values come from a strict parser or from code; the check at this last place
-// makes header injection impossible whatever happened before. HOT
+// Writing heads and chunks. A field list holds no line breaks, by its own rule; fields that are written without one are
+// checked here, so that header injection is impossible whatever happened before. HOT
 import type { FieldList } from '../fields/index.ts';
 
 const lineBreak = /[\r\n\0]/;
 
-/** Field lines of `fields`. Throws TypeError when a name or value holds a line break. */
+/** Field lines of `fields`. */
 export function encodeFields(fields: FieldList): string {
   const names = fields.names;
   const values = fields.values;

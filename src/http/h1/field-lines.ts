@@ -99,12 +99,21 @@ export function parseFieldLines(
     if (name.role === FieldRole.ordinary) {
       fields.names.push(name.lower);
       fields.values.push(value);
-    } else if (!takeSpecial(name, value, fields, framing)) {
-      return FieldLinesResult.malformed;
+    } else {
+      // A tab beside the coding hides it from some parsers, which then read no chunks.
+      if (name.role === FieldRole.transferEncoding && hasTab(text, colon, lineEnd)) {
+        return FieldLinesResult.malformed;
+      }
+      if (!takeSpecial(name, value, fields, framing)) return FieldLinesResult.malformed;
     }
     at = lineEnd + 2;
   }
   return FieldLinesResult.ok;
+}
+
+function hasTab(text: string, from: number, end: number): boolean {
+  const at = text.indexOf('\t', from);
+  return at !== -1 && at < end;
 }
 
 const digits = /^[0-9]{1,15}$/;
@@ -128,6 +137,8 @@ function takeSpecial(name: FieldName, value: string, fields: FieldList, framing:
       return framing.chunked;
     case FieldRole.connection:
       return takeConnection(value, framing);
+    case FieldRole.proxyConnection:
+      return takeProxyConnection(value, framing);
     case FieldRole.expect:
       if (framing.expect !== '') return false;
       framing.expect = value === '' ? ' ' : value.toLowerCase();
@@ -143,11 +154,13 @@ function takeSpecial(name: FieldName, value: string, fields: FieldList, framing:
       return true;
     case FieldRole.forwarding:
       framing.hasForwarding = true;
-      fields.append(name.lower, value);
+      fields.names.push(name.lower);
+      fields.values.push(value);
       return true;
     case FieldRole.trace:
       framing.hasTrace = true;
-      fields.append(name.lower, value);
+      fields.names.push(name.lower);
+      fields.values.push(value);
       return true;
     default:
       return true;
@@ -171,7 +184,7 @@ function takeConnection(value: string, framing: MessageFraming): boolean {
     else if (option !== '') {
       const name = lookUpFieldName(option);
       if (name === null) return false;
-      if (name.role === FieldRole.hopByHop) continue;
+      if (name.role === FieldRole.hopByHop || name.role === FieldRole.proxyConnection) continue;
       // INVARIANT: no field that a guard or the upstream trusts can be removed on a client's word.
       if (name.protected) return false;
       framing.nominated ??= [];
@@ -179,6 +192,13 @@ function takeConnection(value: string, framing: MessageFraming): boolean {
     }
   }
   return true;
+}
+
+/** Where another parser would close the connection, so do we; what else it could mean to one is refused. */
+function takeProxyConnection(value: string, framing: MessageFraming): boolean {
+  const option = value.toLowerCase();
+  if (option === 'close') framing.close = true;
+  return option === 'close' || option === 'keep-alive' || option === '';
 }
 
 /** Removes the fields that Connection named (RFC 9110 section 7.6.1). */

@@ -6,7 +6,7 @@ const END = '\r\n\r\n';
 export class HeadBuffer {
   complete = false;
   tooLarge = false;
-  /** The head is certainly wrong although its end has not come: a second empty line or a bare LF before it. */
+  /** The head is certainly wrong although its end has not come: a second empty line, a bare CR or LF before it. */
   malformed = false;
   #text = '';
   #skippedEmptyLine = false;
@@ -50,7 +50,7 @@ export class HeadBuffer {
     if (at === -1) {
       this.#text = text;
       if (text.length > this.#maxBytes) this.tooLarge = true;
-      else if (text.charCodeAt(0) === 10 || hasBareLineFeed(text, offset)) this.malformed = true;
+      else if (hasBareLineEnd(text, offset)) this.malformed = true;
       return stop;
     }
     const length = at + END.length;
@@ -79,11 +79,13 @@ export class HeadBuffer {
   }
 }
 
-function hasBareLineFeed(text: string, from: number): boolean {
-  for (let at = text.indexOf('\n', Math.max(from, 0)); at !== -1; at = text.indexOf('\n', at + 1)) {
-    if (at === 0 || text.charCodeAt(at - 1) !== 13) return true;
-  }
-  return false;
+/** A CR without LF or an LF without CR; a CR at the end may still get its LF. */
+const bareLineEnd = /\r(?!\n|$)|(?<!\r)\n/g;
+
+function hasBareLineEnd(text: string, from: number): boolean {
+  // One character back: a CR that ended the last read.
+  bareLineEnd.lastIndex = from > 0 ? from - 1 : 0;
+  return bareLineEnd.test(text);
 }
 
 function latin1(bytes: Uint8Array, start: number, end: number): string {

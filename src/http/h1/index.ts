@@ -10,5 +10,6 @@ export {
 } from './encode.ts';
 export { HeadBuffer } from './head-buffer.ts';
 export { defaultHeadLimits, type HeadLimits } from './limits.ts';
-export { CHUNKED, parseRequestHead, RequestHead } from './request-head.ts';
+export { type FieldName, FieldRole, lookUpFieldName } from './names.ts';
+export { CHUNKED, isPassableMethod, isTarget, parseRequestHead, RequestHead } from './request-head.ts';
 export { parseResponseHead, ResponseHead, UNTIL_CLOSE } from './response-head.ts';

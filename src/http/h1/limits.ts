@@ -15,7 +15,7 @@ export const defaultHeadLimits: HeadLimits = { maxHeadBytes: 32_768, maxFields: 
 /** Hexadecimal digits of a chunk size: 2^44 bytes are beyond any body and far below 2^53. */
 export const MAX_CHUNK_SIZE_DIGITS = 11;
 
-/** A request with more chunks than this must carry at least MIN_CHUNK_AVERAGE bytes a chunk. */
+/** After this many chunks, those of a request must have carried MIN_CHUNK_AVERAGE bytes on average. */
 export const CHUNK_GRACE = 4096;
 export const MIN_CHUNK_AVERAGE = 8;
 

@@ -18,6 +18,8 @@ export const FieldRole = {
   forwarding: 9,
   /** W3C trace context. */
   trace: 10,
+  /** Means nothing (RFC 9112 appendix C.2.2), yet some parsers take it for Connection. */
+  proxyConnection: 11,
 } as const;
 
 export interface FieldName {
@@ -43,7 +45,7 @@ const roles: Readonly<Record<string, number>> = {
   expect: FieldRole.expect,
   upgrade: FieldRole.upgrade,
   'keep-alive': FieldRole.hopByHop,
-  'proxy-connection': FieldRole.hopByHop,
+  'proxy-connection': FieldRole.proxyConnection,
   'proxy-authenticate': FieldRole.hopByHop,
   'proxy-authorization': FieldRole.hopByHop,
   te: FieldRole.hopByHop,

@@ -25,6 +25,12 @@ const methods = new Set(
 
 const target = /^[\x21-\x7e]+$/;
 
+/** Whether the method is a registered one that a proxy may pass on. */
+export const isPassableMethod = (method: string): boolean => methods.has(method);
+
+/** Whether the request target holds visible ASCII only. */
+export const isTarget = (text: string): boolean => target.test(text);
+
 export class RequestHead {
   method = '';
   /** The request target as received: visible ASCII only. */

@@ -10,7 +10,7 @@ const MAX_HOST_BYTES = 261;
 /** A server's own names come again and again; junk must not grow the table. */
 const MAX_REMEMBERED = 256;
 const remembered = new Map<string, string>();
-let lastValue = '';
+let lastValue = '\0';
 let lastHost = '';
 
 /** Lower-case host without the port, or null when the value is not exactly one host. A trailing dot is refused. */

@@ -6,6 +6,10 @@
 const canonical =
   /^\/(?:[A-Za-z0-9\-_~!$&'()*+,=:@.]*[A-Za-z0-9\-_~!$&'()*+,=:@]\/)*(?:[A-Za-z0-9\-_~!$&'()*+,=:@.]*[A-Za-z0-9\-_~!$&'()*+,=:@])?$/;
 
+/** An escaped percent sign before two digits, which a second decoding would turn into something else. */
+const twiceEscaped = /%25[0-9A-Fa-f]{2}/;
+/** What may stand in a path besides escapes (RFC 3986 section 3.3), but for `;`. */
+const pathCharacters = /^[A-Za-z0-9\-._~!$&'()*+,=:@/%]+$/;
 const unreserved = /[A-Za-z0-9\-._~]/;
 
 /** The canonical form of `path`, or null when the path is ambiguous. Idempotent; the segments stay what they are. */
@@ -20,16 +24,16 @@ function normaliseEscapes(path: string): string | null {
   let at = 0;
   for (let percent = path.indexOf('%'); percent !== -1; percent = path.indexOf('%', at)) {
     const code = hexByte(path, percent + 1);
-    // Separators, controls and an escaped percent sign before two more digits would be decoded once too often.
     if (code < 32 || code === 127 || code === 0x2f || code === 0x5c) return null;
-    if (code === 0x25 && hexByte(path, percent + 3) !== -1) return null;
     const character = String.fromCharCode(code);
     out += path.slice(at, percent);
     out += code < 128 && unreserved.test(character) ? character : '%' + hex(code);
     at = percent + 3;
   }
   out += path.slice(at);
-  return segmentsAreClear(out) && isUtf8(out) ? out : null;
+  return pathCharacters.test(out) && !twiceEscaped.test(out) && segmentsAreClear(out) && isUtf8(out)
+    ? out
+    : null;
 }
 
 /** Value of two hexadecimal digits, -1 when they are none. */

@@ -17,7 +17,7 @@ export class TargetParts {
 const pathCharacters = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*$/;
 /** Query characters of RFC 3986 and those that browsers leave as they are; none of them can end a query. */
 const queryCharacters = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/?%[\]{}|^`"<>\\]*$/;
-const absolute = /^https?:\/\/([^/?#@]+)([/?].*)?$/i;
+const absolute = /^https?:\/\/([A-Za-z0-9\-._~:[\]]+)([/?].*)?$/i;
 const percentBroken = /%(?![0-9A-Fa-f]{2})/;
 
 /** Fills `out`; null or the reason to refuse the target. */

@@ -1,0 +1,119 @@
+// Every diagnostic that a user can meet, with what it means and the way out: the source of docs/reference/diagnostics.md
+// and the only ids that `Diagnostics` takes.
+
+export interface DiagnosticEntry {
+  readonly meaning: string;
+  readonly wayOut: string;
+}
+
+const row = (meaning: string, wayOut: string): DiagnosticEntry => ({ meaning, wayOut });
+
+export const diagnosticTable = {
+  'config-unreadable': row(
+    'The configuration file or folder can not be read.',
+    'Name it with `--config`, or write one with `gatewright init`.',
+  ),
+  'config-yaml-syntax': row(
+    'The file is not valid YAML.',
+    'Mend the line that is named; indentation counts.',
+  ),
+  'config-duplicate-key': row(
+    'A key stands twice in one map, or one API key belongs to two consumers.',
+    'Remove one of the two.',
+  ),
+  'config-duplicate-section': row(
+    'Two files of a configuration folder have the same top-level section.',
+    'Keep each section in one file.',
+  ),
+  'config-unknown-key': row(
+    'A key is not known at this place.',
+    'Mend its spelling, or move it: the reference of the configuration shows where each key belongs.',
+  ),
+  'config-missing-key': row('A key that is needed is missing.', 'Add it.'),
+  'config-type': row('A value has the wrong type.', 'Write what the message asks for.'),
+  'config-value': row(
+    'A value is of the right type but out of range or not one of those known.',
+    'Choose another.',
+  ),
+  'config-empty': row('The configuration has no listener or serves nothing.', 'Add what the message names.'),
+  'config-dangling-name': row(
+    'A name refers to a listener, upstream, issuer or operation that does not exist.',
+    'Mend the name, or add what it refers to.',
+  ),
+  'config-collision': row(
+    'Two APIs serve the same method and path on the same hosts and listeners.',
+    'Give them different hosts, bases or listeners.',
+  ),
+  'config-literal-secret': row(
+    'A secret stands in the file in clear.',
+    'Refer to it with `${env:NAME}` or `${file:path}`; replace a secret that was committed.',
+  ),
+  'config-reference-syntax': row(
+    'A reference is not written correctly.',
+    'Use `${env:NAME}` or `${file:path}`.',
+  ),
+  'config-reference-unresolved': row(
+    'A variable is not set, or a file of a reference can not be read.',
+    'Set the variable, or mend the path; paths are relative to the configuration file.',
+  ),
+  'config-file-unreadable': row(
+    'A contract or certificate that the configuration names can not be read.',
+    'Mend the path; it is relative to the configuration file.',
+  ),
+  'config-certificate': row(
+    'A certificate and its key can not be used together.',
+    'Both must be PEM, and the key must belong to the first certificate of the chain.',
+  ),
+  'config-certificate-expired': row('A certificate has ended.', 'Renew it.'),
+  'config-certificate-expires': row('A certificate ends soon (a warning).', 'Renew it.'),
+  'config-key-set': row(
+    'The key set of an issuer can not be used, or would be fetched without TLS.',
+    'Check the file against RFC 7517; use an https URL.',
+  ),
+  'config-algorithms': row(
+    'An issuer mixes shared-secret (HS*) and public-key algorithms, which lets a public key pass for a secret.',
+    'Name one kind only.',
+  ),
+  'config-operation-open': row(
+    'An operation has no way to authenticate and is not said to be public.',
+    'Add `authenticate:` to the API, or `public: true` with a reason to the operation.',
+  ),
+  'config-public-authenticates': row(
+    'An operation is public and asks for authentication.',
+    'Remove one of the two.',
+  ),
+  'contract-syntax': row(
+    'The OpenAPI document is not valid YAML or JSON, or expands to too much data.',
+    'Mend the line that is named.',
+  ),
+  'contract-version': row('The document is not OpenAPI 3.0 or 3.1.', 'Convert it.'),
+  'contract-dialect': row(
+    'The document asks for a JSON Schema dialect that is not supported.',
+    'Use https://json-schema.org/draft/2020-12/schema.',
+  ),
+  'contract-type': row(
+    'A part of the document has the wrong type.',
+    'Compare it with the OpenAPI specification.',
+  ),
+  'contract-unknown-key': row(
+    'A path has a key that is no method.',
+    'Mend its spelling; extensions begin with x-.',
+  ),
+  'contract-paths': row('The document has no paths.', 'Add the operations that shall be served.'),
+  'contract-template': row(
+    'A path template is not valid, or two templates match the same paths.',
+    'Rename or merge them.',
+  ),
+  'contract-operation-id': row('An operationId stands twice.', 'Give each operation its own.'),
+  'contract-parameter': row(
+    'A parameter is not described, is described without being in the path, or lacks name or place.',
+    'Add or mend its description.',
+  ),
+  'contract-reference': row(
+    'A `$ref` leads nowhere, in a circle, or out of the document.',
+    'Mend it; bundle documents of several files into one.',
+  ),
+  'contract-schema': row('A schema can not be compiled.', 'The message names the keyword.'),
+} as const satisfies Record<string, DiagnosticEntry>;
+
+export type DiagnosticId = keyof typeof diagnosticTable;

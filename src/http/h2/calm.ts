@@ -1,0 +1,42 @@
+// How much trouble a peer may make. Each frame that costs work and brings nothing (a reset of a request just sent, a
+// ping, an empty DATA frame, a change of settings, …) takes from one account that time and finished exchanges fill;
+// who overdraws it is asked to calm down and loses the connection. One account bounds rapid reset (CVE-2023-44487),
+// MadeYouReset (CVE-2025-8671) and the floods of 2019 (CVE-2019-9512 to 9518) alike, also in mixtures.
+
+/** Most that can be saved up: a browser that leaves a page resets some hundred streams at once, and may. */
+const CAPACITY = 600;
+/** What time brings, a second. */
+const REFILL_PER_SECOND = 20;
+/** What an exchange that ended well brings. */
+const PER_EXCHANGE = 2;
+
+/** Prices. */
+export const Cost = {
+  /** A frame that has no effect. */
+  idle: 1,
+  /** A request that was begun in vain, whoever reset it. */
+  reset: 4,
+} as const;
+
+export class CalmAccount {
+  #balance = CAPACITY;
+  #atMs = 0;
+
+  /** Fills the account for the time since the last call. */
+  tick(nowMs: number): void {
+    if (this.#atMs !== 0) {
+      this.#balance = Math.min(CAPACITY, this.#balance + ((nowMs - this.#atMs) * REFILL_PER_SECOND) / 1000);
+    }
+    this.#atMs = nowMs;
+  }
+
+  earn(): void {
+    this.#balance = Math.min(CAPACITY, this.#balance + PER_EXCHANGE);
+  }
+
+  /** Takes `cost`; false when the account is overdrawn. */
+  spend(cost: number): boolean {
+    this.#balance -= cost;
+    return this.#balance >= 0;
+  }
+}

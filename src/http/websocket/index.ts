@@ -1,0 +1,1 @@
+export { CloseCode, encodeClose, type WebSocketLimits, WebSocketMonitor } from './monitor.ts';

@@ -1,0 +1,18 @@
+// `npm run build`: src/ as JavaScript with types in dist/, and the files that the program reads beside its code.
+import { execFileSync } from 'node:child_process';
+import { cpSync, globSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+execFileSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json'], {
+  cwd: root,
+  stdio: 'inherit',
+});
+const files = globSync('src/**/*', { cwd: root, withFileTypes: true })
+  .filter((entry) => entry.isFile() && !entry.name.endsWith('.ts'))
+  .map((entry) => join(entry.parentPath, entry.name));
+for (const file of files) cpSync(file, file.replace(join(root, 'src'), join(root, 'dist')));
+process.stdout.write(`built dist/ with ${files.length} files beside the code\n`);
