@@ -1,0 +1,53 @@
+// Every example loads, starts, lets one call through and refuses one; the schema for editors takes each.
+import assert from 'node:assert/strict';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { parse } from 'yaml';
+import { startGate } from '../src/app/index.ts';
+import { silentLog } from '../src/telemetry/index.ts';
+import { root } from './support/command.ts';
+import { exchange, request } from './support/raw-client.ts';
+import { startRawUpstream } from './support/raw-upstream.ts';
+
+const files = globSync('examples/*/gatewright.yaml', { cwd: root }).sort();
+const schema = JSON.parse(readFileSync(join(root, 'schema/gatewright.schema.json'), 'utf8')) as object;
+const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
+const key = `gwk_example_${'A'.repeat(43)}`;
+
+/** What each example lets through beside its health check. */
+const allowed: Readonly<Record<string, Record<string, string>>> = {
+  quickstart: { 'x-api-key': key },
+  'several-targets': {},
+};
+
+test('there are examples', () => assert.ok(files.length >= 4));
+
+for (const file of files) {
+  const name = file.split('/')[1]!;
+  test(name, async (t) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    assert.ok(validate(parse(text)), JSON.stringify(validate.errors));
+    const upstream = await startRawUpstream(t);
+    const folder = mkdtempSync(join(tmpdir(), 'gatewright-example-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    cpSync(join(root, dirname(file)), folder, { recursive: true });
+    const local = text
+      .replace(/port: 8080/g, 'port: 0')
+      .replace(/localhost:300\d/g, `127.0.0.1:${upstream.port}`)
+      .concat('\ntelemetry: { listen: { port: 0 }, access-log: { to: none } }\n');
+    writeFileSync(join(folder, 'gatewright.yaml'), local);
+    const gate = await startGate({ file: join(folder, 'gatewright.yaml'), workers: 1, log: silentLog });
+    t.after(() => gate.close());
+    const { port } = gate.listeners[0]!;
+    assert.equal((await exchange(port, request('GET', '/health'))).status, 200);
+    const fields = allowed[name];
+    if (fields !== undefined)
+      assert.equal((await exchange(port, request('GET', '/notes', fields))).status, 200);
+    if (name !== 'several-targets')
+      assert.equal((await exchange(port, request('GET', '/notes'))).status, 401);
+    assert.equal((await exchange(port, request('GET', '/other', fields ?? {}))).status, 404);
+  });
+}
