@@ -65,6 +65,8 @@ export class Exchange {
   readonly answerFields: string[] = [];
   /** Fields that the upstream gets besides the client's; a client's own copies are removed. */
   readonly upstreamFields: string[] = [];
+  /** Bytes of the answer's body that are collected and judged before the client gets any; 0 lets it stream. */
+  answerLimit = 0;
 
   // What the access record tells of the outcome.
   refusal: Refusal | null = null;

@@ -70,13 +70,35 @@ export class Answer {
 
 export type Decision = Refusal | Answer | null;
 
-/** One guard, compiled for one operation. Hooks that a guard does not need are null. */
+/** One guard, compiled for one operation. Hooks that a guard does not need are null; start from `noHooks`. */
 export interface Guard {
   readonly name: GuardName;
   /** Judges the request head. Synchronous guards must return synchronously: a promise costs microseconds. */
   readonly onRequest: ((exchange: Exchange) => Decision | Promise<Decision>) | null;
   /** Judges the whole request body; asking for it makes the gate buffer the body before the upstream sees it. */
   readonly onBody: ((exchange: Exchange, body: Uint8Array) => Decision | Promise<Decision>) | null;
+  /**
+   * Judges the head of the upstream's answer as it came, before any guard edits it; the gate's own answers are not
+   * judged. A guard that must see the body first raises `exchange.answerLimit`.
+   */
+  readonly onAnswer: ((exchange: Exchange, status: number, fields: FieldList) => Decision) | null;
+  /**
+   * Judges the body of the upstream's answer before the client gets any of it. `whole` is false when the body goes on
+   * beyond `exchange.answerLimit`, whose first bytes these are.
+   */
+  readonly onAnswerBody: ((exchange: Exchange, body: Uint8Array, whole: boolean) => Decision) | null;
   /** Edits the head of the upstream's answer, or of the gate's own, before the client gets it. */
   readonly onResponse: ((exchange: Exchange, status: number, fields: FieldList) => void) | null;
+  /** The exchange is over, whatever its outcome, and is about to be recorded. */
+  readonly onEnd: ((exchange: Exchange) => void) | null;
 }
+
+/** A guard that does nothing, for guards to build on. */
+export const noHooks = {
+  onRequest: null,
+  onBody: null,
+  onAnswer: null,
+  onAnswerBody: null,
+  onResponse: null,
+  onEnd: null,
+} as const;

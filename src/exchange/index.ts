@@ -1,3 +1,3 @@
 export { type Consumer, Exchange, LENGTH_UNKNOWN } from './exchange.ts';
-export { Answer, type Decision, type Guard, type GuardName, Refusal } from './guard.ts';
+export { Answer, type Decision, type Guard, type GuardName, noHooks, Refusal } from './guard.ts';
 export type { Operation } from './operation.ts';

@@ -5,14 +5,22 @@ import type { FieldList } from '../http/fields/index.ts';
 
 type RequestHook = NonNullable<Guard['onRequest']>;
 type BodyHook = NonNullable<Guard['onBody']>;
+type AnswerHook = NonNullable<Guard['onAnswer']>;
+type AnswerBodyHook = NonNullable<Guard['onAnswerBody']>;
 type ResponseHook = NonNullable<Guard['onResponse']>;
+type EndHook = NonNullable<Guard['onEnd']>;
 
 export interface CompiledPipeline {
   readonly onRequest: readonly RequestHook[];
   readonly requestNames: readonly GuardName[];
   readonly onBody: readonly BodyHook[];
   readonly bodyNames: readonly GuardName[];
+  readonly onAnswer: readonly AnswerHook[];
+  readonly answerNames: readonly GuardName[];
+  readonly onAnswerBody: readonly AnswerBodyHook[];
+  readonly answerBodyNames: readonly GuardName[];
   readonly onResponse: readonly ResponseHook[];
+  readonly onEnd: readonly EndHook[];
 }
 
 /** Guards that are null were not needed by the operation. */
@@ -20,12 +28,19 @@ export function compilePipeline(guards: readonly (Guard | null)[]): CompiledPipe
   const present = guards.filter((guard) => guard !== null);
   const request = present.filter((guard) => guard.onRequest !== null);
   const body = present.filter((guard) => guard.onBody !== null);
+  const answer = present.filter((guard) => guard.onAnswer !== null);
+  const answerBody = present.filter((guard) => guard.onAnswerBody !== null);
   return {
     onRequest: request.map((guard) => guard.onRequest!),
     requestNames: request.map((guard) => guard.name),
     onBody: body.map((guard) => guard.onBody!),
     bodyNames: body.map((guard) => guard.name),
+    onAnswer: answer.map((guard) => guard.onAnswer!),
+    answerNames: answer.map((guard) => guard.name),
+    onAnswerBody: answerBody.map((guard) => guard.onAnswerBody!),
+    answerBodyNames: answerBody.map((guard) => guard.name),
     onResponse: present.filter((guard) => guard.onResponse !== null).map((guard) => guard.onResponse!),
+    onEnd: present.filter((guard) => guard.onEnd !== null).map((guard) => guard.onEnd!),
   };
 }
 
@@ -113,6 +128,58 @@ async function bodyAfter(
     return failed(pipeline.bodyNames[at]!, cause);
   }
   return decision ?? bodyFrom(pipeline, exchange, body, at + 1);
+}
+
+/** Judges the head of the upstream's answer; null when it may pass. Never throws. */
+export function runOnAnswer(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  status: number,
+  fields: FieldList,
+): Decision {
+  const hooks = pipeline.onAnswer;
+  for (let i = 0; i < hooks.length; i++) {
+    let decision: Decision;
+    try {
+      decision = hooks[i]!(exchange, status, fields);
+    } catch (cause) {
+      return failed(pipeline.answerNames[i]!, cause);
+    }
+    if (decision !== null) return decision;
+  }
+  return null;
+}
+
+/** Judges the collected body of the upstream's answer, or its first bytes; null when it may pass. Never throws. */
+export function runOnAnswerBody(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  body: Uint8Array,
+  whole: boolean,
+): Decision {
+  const hooks = pipeline.onAnswerBody;
+  for (let i = 0; i < hooks.length; i++) {
+    let decision: Decision;
+    try {
+      decision = hooks[i]!(exchange, body, whole);
+    } catch (cause) {
+      return failed(pipeline.answerBodyNames[i]!, cause);
+    }
+    if (decision !== null) return decision;
+  }
+  return null;
+}
+
+/** Tells guards that the exchange is over. Never throws. */
+export function runOnEnd(pipeline: CompiledPipeline, exchange: Exchange): void {
+  const hooks = pipeline.onEnd;
+  for (let i = 0; i < hooks.length; i++) {
+    try {
+      hooks[i]!(exchange);
+    } catch (cause) {
+      report(cause);
+    }
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 // The upstream half of one exchange: choose an endpoint, send, try again where that is safe, relay the answer with
 // back-pressure, and never let a broken answer look whole. One object a client connection, reused. HOT
 import type { ErrorCode } from '../../core/index.ts';
-import { type Exchange, Refusal } from '../../exchange/index.ts';
+import { type Decision, type Exchange, Refusal } from '../../exchange/index.ts';
 import type { FieldList } from '../../http/fields/index.ts';
 import {
   type BodyDecoder,
@@ -10,8 +10,9 @@ import {
   encodeLastChunk,
   type ResponseHead,
 } from '../../http/h1/index.ts';
-import { runOnResponse } from '../../pipeline/index.ts';
+import { runOnAnswer, runOnAnswerBody, runOnResponse } from '../../pipeline/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
+import { HeldAnswer } from './held-answer.ts';
 import { JOIN_BYTES, joinText } from './join-text.ts';
 import { encodeUpstreamHead } from './request-head.ts';
 import type { RouteEntry } from './route.ts';
@@ -44,6 +45,8 @@ export class Forwarding implements UpstreamUser {
   #upgrade = '';
   #outgoing = '';
   #tunnel: WebSocketTunnel | null = null;
+  /** The answer while its body is collected for the guards; the client has nothing of it yet. */
+  #held: HeldAnswer | null = null;
   #headSent = false;
   #requestSent = false;
 
@@ -199,23 +202,82 @@ export class Forwarding implements UpstreamUser {
 
     const fields = head.fields;
     fields.remove('traceparent');
-    if (!runOnResponse(route.pipeline, exchange, status, fields))
-      return this.#fail('guard-failed', 'success');
+    if (route.pipeline.onAnswer.length !== 0) {
+      const decision = runOnAnswer(route.pipeline, exchange, status, fields);
+      if (decision !== null) return this.#replaceAnswer(decision, false);
+      const limit = exchange.answerLimit;
+      if (limit > 0) {
+        this.#held = new HeldAnswer(status, fields, head.contentLength, head.announcedLength, limit);
+        return;
+      }
+    }
+    this.#startAnswer(status, fields, head.contentLength, head.announcedLength);
+  }
+
+  #startAnswer(status: number, fields: FieldList, length: number, announced: number): boolean {
+    if (!runOnResponse(this.#route!.pipeline, this.#exchange!, status, fields)) {
+      this.#fail('guard-failed', 'success');
+      return false;
+    }
     this.#headSent = true;
-    this.#client.startAnswer(status, fields, head.contentLength, head.announcedLength);
+    this.#client.startAnswer(status, fields, length, announced);
+    return true;
+  }
+
+  /**
+   * Lets the guards judge what was collected: all of the body, or its first bytes. Answers whether the answer goes on;
+   * otherwise the exchange is over. `ended`: the upstream's answer has been read to its end.
+   */
+  #judgeHeld(held: HeldAnswer, ended: boolean): boolean {
+    this.#held = null;
+    const exchange = this.#exchange!;
+    const body = held.body();
+    const whole = !held.isOverLimit;
+    const judged = whole ? body : body.subarray(0, held.limit);
+    const decision = runOnAnswerBody(this.#route!.pipeline, exchange, judged, whole);
+    if (decision !== null) {
+      this.#replaceAnswer(decision, ended);
+      return false;
+    }
+    if (!this.#startAnswer(held.status, held.fields, held.length, held.announced)) return false;
+    exchange.responseBytes += body.length;
+    if (body.length > 0) this.#client.sendBody(body, 0, body.length);
+    return true;
+  }
+
+  /** The client gets the guards' answer instead. `ended`: the upstream's has been read to its end. */
+  #replaceAnswer(decision: Exclude<Decision, null>, ended: boolean): void {
+    const connection = this.#connection!;
+    const outcome = this.#exchange!.status >= 500 ? 'failure' : 'success';
+    this.#route!.upstream.balancer.finished(this.#endpoint!, outcome);
+    const requestSent = this.#requestSent;
+    this.#clear();
+    if (ended) connection.release(requestSent, performance.now());
+    else connection.destroy();
+    this.#client.conclude(decision);
   }
 
   onBodyData(bytes: Uint8Array, start: number, end: number): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
+    const held = this.#held;
+    if (held !== null) {
+      // INVARIANT: nothing is concluded here: the next exchange would begin in the middle of this read's body.
+      held.add(bytes, start, end);
+      return;
+    }
     exchange.responseBytes += end - start;
     this.#client.sendBody(bytes, start, end);
   }
 
   onUpstreamRead(nowMs: number): void {
     if (this.#exchange === null) return;
+    const held = this.#held;
+    if (held?.isOverLimit === true && !this.#judgeHeld(held, false)) return;
     this.#client.flush();
-    if (this.#headSent) this.#setDeadline(nowMs + this.#route!.upstream.idleTimeoutMs);
+    if (this.#headSent || this.#held !== null) {
+      this.#setDeadline(nowMs + this.#route!.upstream.idleTimeoutMs);
+    }
     if (this.#client.needsDrain) this.#connection?.socket.pause();
   }
 
@@ -224,6 +286,7 @@ export class Forwarding implements UpstreamUser {
     const endpoint = this.#endpoint;
     const exchange = this.#exchange;
     if (connection === null || endpoint === null || exchange === null) return;
+    if (this.#held !== null && !this.#judgeHeld(this.#held, true)) return;
     this.#client.endAnswer(decoder.trailers);
     this.#route!.upstream.balancer.finished(endpoint, exchange.status >= 500 ? 'failure' : 'success');
     const requestSent = this.#requestSent;
@@ -340,6 +403,7 @@ export class Forwarding implements UpstreamUser {
     this.#endpoint = null;
     this.#body = null;
     this.#tunnel = null;
+    this.#held = null;
     this.#outgoing = '';
     this.#headSent = false;
     this.deadlineMs = Number.POSITIVE_INFINITY;
@@ -356,6 +420,8 @@ export class Forwarding implements UpstreamUser {
     }
     exchange.status = 101;
     exchange.upstreamFirstByteMs = performance.now() - this.#client.startMs;
+    const decision = runOnAnswer(this.#route!.pipeline, exchange, 101, fields);
+    if (decision !== null) return this.#replaceAnswer(decision, false);
     if (!runOnResponse(this.#route!.pipeline, exchange, 101, fields))
       return this.#fail('guard-failed', 'success');
     this.#headSent = true;

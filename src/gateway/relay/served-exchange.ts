@@ -5,7 +5,7 @@ import { type Decision, Exchange, type GuardName, Refusal } from '../../exchange
 import { answerPreflight } from '../../guards/harden/index.ts';
 import type { FieldList } from '../../http/fields/index.ts';
 import { RequestHead } from '../../http/h1/index.ts';
-import { runOnBody, runOnRequest } from '../../pipeline/index.ts';
+import { runOnBody, runOnEnd, runOnRequest } from '../../pipeline/index.ts';
 import { RouteMatch } from '../router/index.ts';
 import { OwnAnswer, prepareAnswer, prepareRefusal } from './answer.ts';
 import { Forwarding } from './forwarding.ts';
@@ -259,7 +259,12 @@ export abstract class ServedExchange {
 
   /** Ends the exchange with the gate's own answer. */
   refuse(code: ErrorCode, guard: GuardName): void {
-    this.end(new Refusal(code, guard, code));
+    this.conclude(new Refusal(code, guard, code));
+  }
+
+  /** Ends the exchange with the gate's own answer, whatever the upstream said, and goes on with input that waited. */
+  conclude(decision: Exclude<Decision, null>): void {
+    this.end(decision);
     this.resumeReading();
   }
 
@@ -318,6 +323,8 @@ export abstract class ServedExchange {
     if (exchange === null) return;
     exchange.endMs = nowMs - this.startMs;
     this.exchange = null;
+    const { route } = this;
+    if (route !== null && route.pipeline.onEnd.length !== 0) runOnEnd(route.pipeline, exchange);
     this.context.telemetry.record(exchange);
   }
 

@@ -1,5 +1,5 @@
 // Address lists. Deny wins; with an allow list everybody else is refused. HOT
-import { type Decision, type Exchange, type Guard, Refusal } from '../../exchange/index.ts';
+import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
 import { AddressSet } from '../../net/index.ts';
 import type { AdmitConfig } from './contract.ts';
 
@@ -26,5 +26,5 @@ export function compileAdmit(config: AdmitConfig): Guard | null {
     if (allow !== null && !allow.has(address)) return new Refusal('address-denied', 'admit', 'not-allowed');
     return null;
   };
-  return { name: 'admit', onRequest, onBody: null, onResponse: null };
+  return { ...noHooks, name: 'admit', onRequest };
 }

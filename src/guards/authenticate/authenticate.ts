@@ -1,7 +1,14 @@
 // Who is calling: a bearer token of a trusted issuer (RFC 6750, RFC 9068) or an API key. The first configured method
 // whose credential is present decides; a bad credential is refused and never replaced by another. HOT
 import type { Clock } from '../../core/index.ts';
-import { type Consumer, type Decision, type Exchange, type Guard, Refusal } from '../../exchange/index.ts';
+import {
+  type Consumer,
+  type Decision,
+  type Exchange,
+  type Guard,
+  noHooks,
+  Refusal,
+} from '../../exchange/index.ts';
 import { type JwtExpectations, type ParsedJws, parseJwt, peekIssuer, verifyJwt } from '../../jose/index.ts';
 import type { ApiKeyTable } from './api-keys.ts';
 import type { ApiKeyMethod, AuthenticationMethod, JwtMethod } from './contract.ts';
@@ -64,11 +71,10 @@ export function compileAuthenticate(
   };
   // A key for the gate is of no use to the upstream, which might log it: no method's key header goes on.
   return {
+    ...noHooks,
     name: 'authenticate',
     onRequest:
       headers.length === 0 ? onRequest : (exchange) => stripKeys(onRequest(exchange), exchange, headers),
-    onBody: null,
-    onResponse: null,
   };
 }
 

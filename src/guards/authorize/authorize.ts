@@ -1,6 +1,6 @@
 // Scopes of the contract: the caller needs all scopes of one of the alternatives that are meant for its way of
 // authenticating. HOT
-import { type Decision, type Exchange, type Guard, Refusal } from '../../exchange/index.ts';
+import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
 import type { ScopeAlternative } from './contract.ts';
 
 /** Guard for the alternatives; null when there are none. A caller without identity has no scopes. */
@@ -39,5 +39,5 @@ export function compileAuthorize(alternatives: readonly ScopeAlternative[]): Gua
     }
     return refusal;
   };
-  return { name: 'authorize', onRequest, onBody: null, onResponse: null };
+  return { ...noHooks, name: 'authorize', onRequest };
 }

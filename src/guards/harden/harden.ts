@@ -1,6 +1,6 @@
 // What answers carry and what they do not: security fields where the upstream set none, no fingerprints of its
 // software, and CORS as configured. HOT
-import { Answer, type Exchange, type Guard } from '../../exchange/index.ts';
+import { Answer, type Exchange, type Guard, noHooks } from '../../exchange/index.ts';
 import type { FieldList } from '../../http/fields/index.ts';
 import type { CorsConfig, HardenConfig } from './contract.ts';
 
@@ -42,7 +42,7 @@ export function compileHarden(config: HardenConfig): Guard | null {
     if (hsts !== '' && exchange.secure) fields.set('strict-transport-security', hsts);
     if (cors !== null) addCorsFields(cors, exchange, fields);
   };
-  return { name: 'harden', onRequest: null, onBody: null, onResponse };
+  return { ...noHooks, name: 'harden', onResponse };
 }
 
 function removeAll(fields: FieldList, removed: ReadonlySet<string>): void {

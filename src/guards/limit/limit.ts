@@ -3,7 +3,7 @@
 // draft-ietf-httpapi-ratelimit-headers, for the tightest limit. HOT
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../core/index.ts';
-import { type Decision, type Exchange, type Guard, Refusal } from '../../exchange/index.ts';
+import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
 import { type LimitParameters, LimitResult, type LimitTable } from '../../limits/index.ts';
 import type { LimitConfig } from './contract.ts';
 
@@ -57,7 +57,7 @@ export function compileLimit(
     setFields(exchange, policyField, rows[tightest]!.name, remaining, resetMs);
     return null;
   };
-  return { name: 'limit', onRequest, onBody: null, onResponse: null };
+  return { ...noHooks, name: 'limit', onRequest };
 }
 
 function compileRow(limit: LimitConfig, names: { readonly api: string; readonly operation: string }): Row {

@@ -1,6 +1,6 @@
 // Requests against their contract: parameters, content type, JSON bodies. A body of a type that the contract does not
 // name, and JSON that can not be read (encoded, another charset), is refused. HOT
-import { type Decision, type Exchange, type Guard, Refusal } from '../../exchange/index.ts';
+import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
 import {
   type ContractOperation,
   compileParameters,
@@ -75,10 +75,10 @@ export function compileValidate(operation: ContractOperation, set: SchemaSet, co
     return row.isJson ? checkJson(body, row) : null;
   };
   return {
+    ...noHooks,
     name: 'validate',
     onRequest,
     onBody: rows.some((row) => row.isJson) ? onBody : null,
-    onResponse: null,
   };
 }
 
