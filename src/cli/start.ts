@@ -6,7 +6,20 @@ import { CommandError, Exit, printDiagnostics } from './output.ts';
 export async function runStart(options: Readonly<Record<string, unknown>>): Promise<number> {
   const log = stderrLog(process.stderr.isTTY === true && options['json'] !== true);
   const workers = options['workers'] as number | undefined;
-  let gate: Awaited<ReturnType<typeof startGate>>;
+  let gate: Awaited<ReturnType<typeof startGate>> | undefined;
+  // Before anything is said: who reads "listening" may send a signal at once.
+  process.on('SIGHUP', () => {
+    gate?.reopenLogs();
+    void gate?.reload();
+  });
+  const ended = new Promise<void>((resolve) => {
+    const stop = (signal: NodeJS.Signals): void => {
+      log.write('info', 'draining', { signal });
+      resolve();
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  });
   try {
     gate = await startGate({
       file: options['config'] as string,
@@ -32,18 +45,7 @@ export async function runStart(options: Readonly<Record<string, unknown>>): Prom
   }
   if (gate.telemetry !== null)
     log.write('info', 'telemetry', { url: `http://${gate.telemetry.host}:${gate.telemetry.port}/metrics` });
-  await new Promise<void>((resolve) => {
-    const stop = (signal: NodeJS.Signals): void => {
-      log.write('info', 'draining', { signal });
-      resolve();
-    };
-    process.once('SIGTERM', stop);
-    process.once('SIGINT', stop);
-    process.on('SIGHUP', () => {
-      gate.reopenLogs();
-      void gate.reload();
-    });
-  });
+  await ended;
   await gate.close();
   return Exit.ok;
 }

@@ -1,25 +1,14 @@
 // YAML with positions: one file, or all files of a folder, as one tree whose every value knows where it stood.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  LineCounter,
-  parseDocument,
-  visit,
-} from 'yaml';
 import type { Diagnostics, Place } from '../core/index.ts';
+import { YamlText } from '../core/yaml-text.ts';
 
 export type Path = readonly (string | number)[];
 
 interface SourceFile {
   readonly file: string;
-  readonly document: Document;
-  readonly lines: LineCounter;
+  readonly text: YamlText;
 }
 
 export class YamlSource {
@@ -44,29 +33,8 @@ export class YamlSource {
   place(path: Path): Place {
     const source = this.#sections.get(String(path[0])) ?? this.#sources[0];
     if (source === undefined) return { file: '', line: 0, column: 0 };
-    for (let length = path.length; length > 0; length--) {
-      const range = rangeOf(source.document, path.slice(0, length));
-      if (range === null) continue;
-      const { line, col } = source.lines.linePos(range);
-      return { file: source.file, line, column: col };
-    }
-    return { file: source.file, line: 1, column: 1 };
+    return { file: source.file, ...source.text.place(path) };
   }
-}
-
-/** Offset of the key at `path`, or of the item in a list. */
-function rangeOf(document: Document, path: Path): number | null {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  const last = path[path.length - 1]!;
-  if (isMap(parent)) {
-    const pair = parent.items.find(
-      (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(last),
-    );
-    if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? null;
-    return null;
-  }
-  const node = document.getIn(path, true);
-  return isNode(node) ? (node.range?.[0] ?? null) : null;
 }
 
 /** Reads `file`, or every `*.yaml` and `*.yml` of it when it is a folder. Problems go to `diagnostics`. */
@@ -97,7 +65,6 @@ export async function readYaml(file: string, diagnostics: Diagnostics): Promise<
   const data: Record<string, unknown> = {};
   let broken = false;
   for (const path of files) {
-    const lines = new LineCounter();
     let text: string;
     try {
       text = await readFile(path, 'utf8');
@@ -110,31 +77,19 @@ export async function readYaml(file: string, diagnostics: Diagnostics): Promise<
       broken = true;
       continue;
     }
-    const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
-    const source = { file: path, document, lines };
+    const yaml = new YamlText(text);
+    const source = { file: path, text: yaml };
     sources.push(source);
-    for (const error of document.errors) {
-      const { line, col } = lines.linePos(error.pos[0]);
-      const isTwice = error.code === 'DUPLICATE_KEY';
-      const id = isTwice ? 'config-duplicate-key' : 'config-yaml-syntax';
-      const message = isTwice ? 'The key stands twice in its map.' : `${error.message}.`;
-      diagnostics.error(id, { file: path, line, column: col }, message);
-      broken = true;
+    for (const { kind, line, column, message } of yaml.problems) {
+      const place = { file: path, line, column };
+      if (kind === 'duplicate-key') diagnostics.error('config-duplicate-key', place, message);
+      else if (kind === 'syntax') diagnostics.error('config-yaml-syntax', place, message);
+      else
+        diagnostics.error('config-yaml-syntax', place, 'Aliases are not supported.', 'Write the value out.');
     }
-    if (document.errors.length > 0) continue;
-    visit(document, (_key, node) => {
-      if (!isAlias(node)) return;
-      const { line, col } = lines.linePos(node.range?.[0] ?? 0);
-      diagnostics.error(
-        'config-yaml-syntax',
-        { file: path, line, column: col },
-        'Aliases are not supported.',
-        'Write the value out.',
-      );
-      broken = true;
-    });
+    if (yaml.problems.length > 0) broken = true;
     if (broken) continue;
-    const value: unknown = document.toJS();
+    const value = yaml.toJS(0);
     if (value === null || value === undefined) continue;
     if (typeof value !== 'object' || Array.isArray(value)) {
       diagnostics.error(
@@ -147,12 +102,9 @@ export async function readYaml(file: string, diagnostics: Diagnostics): Promise<
     }
     for (const [section, content] of Object.entries(value)) {
       if (sections.has(section)) {
-        const { line, column } = new YamlSource(null, [source], new Map([[section, source]])).place([
-          section,
-        ]);
         diagnostics.error(
           'config-duplicate-section',
-          { file: path, line, column },
+          { file: path, ...yaml.place([section]) },
           `The section "${section}" stands in ${sections.get(section)!.file} too.`,
         );
         broken = true;

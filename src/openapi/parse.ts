@@ -1,17 +1,7 @@
 // Reads an OpenAPI 3.0 or 3.1 document (YAML or JSON) into operations. Everything that is wrong with it is told at
 // once, with line and column. Only this file needs the YAML library; data-plane threads get the result as data.
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  LineCounter,
-  parseDocument,
-  visit,
-} from 'yaml';
 import { closestName, type DiagnosticId, type Diagnostics, type Place } from '../core/index.ts';
+import { YamlText } from '../core/yaml-text.ts';
 import type { ContractBody, ContractOperation, ContractParameter, ParameterPlace } from './contract.ts';
 import { lookUp } from './parse-pointer.ts';
 import { convertSchema30 } from './schema30.ts';
@@ -54,39 +44,31 @@ export function parseContract(text: string, file: string, diagnostics: Diagnosti
 class ContractParser {
   readonly #file: string;
   readonly #diagnostics: Diagnostics;
-  readonly #lines = new LineCounter();
-  readonly #yaml: Document;
+  readonly #yaml: YamlText;
   #root: Json = {};
   #version: '3.0' | '3.1' = '3.1';
 
   constructor(text: string, file: string, diagnostics: Diagnostics) {
     this.#file = file;
     this.#diagnostics = diagnostics;
-    this.#yaml = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true, prettyErrors: false });
+    this.#yaml = new YamlText(text);
   }
 
   run(): Contract | null {
     const yaml = this.#yaml;
-    for (const error of yaml.errors) {
-      const { line, col } = this.#lines.linePos(error.pos[0]);
-      this.#diagnostics.error(
-        'contract-syntax',
-        { file: this.#file, line, column: col },
-        `${error.message}.`,
-      );
+    const mistakes = yaml.problems.filter(({ kind }) => kind !== 'alias');
+    for (const { line, column, message } of mistakes) {
+      this.#diagnostics.error('contract-syntax', { file: this.#file, line, column }, message);
     }
-    if (yaml.errors.length > 0) return null;
-    let aliases = 0;
-    visit(yaml, (_key, node) => {
-      if (isAlias(node)) aliases++;
-    });
+    if (mistakes.length > 0) return null;
+    const aliases = yaml.problems.length;
     if (aliases > MAX_ALIASES) {
       this.#error('contract-syntax', [], `The document uses more than ${MAX_ALIASES} aliases.`);
       return null;
     }
     let root: unknown;
     try {
-      root = yaml.toJS({ maxAliasCount: MAX_ALIASES });
+      root = yaml.toJS(MAX_ALIASES);
     } catch {
       this.#error('contract-syntax', [], 'The document expands to too much data.');
       return null;
@@ -140,23 +122,7 @@ class ContractParser {
 
   /** Position of the value at `path`, or of the nearest ancestor that is there. */
   #place(path: readonly (string | number)[]): Place {
-    for (let length = path.length; length >= 0; length--) {
-      const node = this.#yaml.getIn(path.slice(0, length), true);
-      const parent = length === 0 ? null : this.#yaml.getIn(path.slice(0, length - 1), true);
-      const pair = isMap(parent)
-        ? parent.items.find(
-            (item) =>
-              isPair(item) && isScalar(item.key) && String(item.key.value) === String(path[length - 1]),
-          )
-        : undefined;
-      const range =
-        (pair !== undefined && isNode(pair.key) ? pair.key.range : null) ??
-        (isNode(node) ? node.range : null);
-      if (range === null || range === undefined) continue;
-      const { line, col } = this.#lines.linePos(range[0]);
-      return { file: this.#file, line, column: col };
-    }
-    return { file: this.#file, line: 1, column: 1 };
+    return { file: this.#file, ...this.#yaml.place(path) };
   }
 
   #error(id: DiagnosticId, path: readonly (string | number)[], message: string, suggestion = ''): void {
