@@ -36,19 +36,19 @@ export class YamlText {
       prettyErrors: false,
     });
     const problems: YamlProblem[] = [];
-    const add = (kind: YamlProblem['kind'], offset: number, message: string): void => {
+    const report = (kind: YamlProblem['kind'], offset: number, message: string): void => {
       const { line, col } = this.#lines.linePos(offset);
       problems.push({ kind, line, column: col, message });
     };
-    for (const error of this.#document.errors) add('syntax', error.pos[0], `${error.message}.`);
+    for (const error of this.#document.errors) report('syntax', error.pos[0], `${error.message}.`);
     visit(this.#document, {
-      Alias: (_key, node) => add('alias', node.range?.[0] ?? 0, 'An alias.'),
+      Alias: (_key, node) => report('alias', node.range?.[0] ?? 0, 'An alias.'),
       Map: (_key, map) => {
         const seen = new Set<unknown>();
         for (const { key } of map.items) {
           // Numbers and texts that look alike become one member of the object.
           const name = isScalar(key) ? String(key.value) : key;
-          if (seen.has(name)) add('duplicate-key', offsetOf(key), 'The key stands twice in its map.');
+          if (seen.has(name)) report('duplicate-key', offsetOf(key), 'The key stands twice in its map.');
           seen.add(name);
         }
       },
