@@ -1,9 +1,4 @@
+export { defaultH2Settings, type H2Handler, type H2Settings, type ResponseStart } from './contract.ts';
 export { FrameType, H2Code } from './frames.ts';
-export {
-  defaultH2Settings,
-  type H2Handler,
-  H2Session,
-  type H2Settings,
-  type ResponseStart,
-} from './session.ts';
+export { H2Session } from './session.ts';
 export { H2Stream } from './stream.ts';

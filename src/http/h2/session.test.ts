@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { FieldList } from '../fields/index.ts';
+import type { H2Handler } from './contract.ts';
 import {
   CONNECTION_PREFACE,
   encodeGoaway,
@@ -19,7 +20,7 @@ import {
   uint32,
 } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
-import { type H2Handler, H2Session } from './session.ts';
+import { H2Session } from './session.ts';
 import type { H2Stream } from './stream.ts';
 
 const usual: readonly (readonly [string, string])[] = [
