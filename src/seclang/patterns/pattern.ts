@@ -1,0 +1,75 @@
+// HOT
+// A compiled expression: which of its two JavaScript forms a value needs, and the groups in PCRE's numbering.
+import { analysePattern, type Requirements } from './analyse.ts';
+import { emitPattern } from './emit.ts';
+import { modSecurityFlags, type PatternFlags, parsePattern } from './parse.ts';
+import { PatternError } from './syntax.ts';
+
+/** Groups that a match keeps: 0 to 9, as TX has variables for. */
+const KEPT_GROUPS = 10;
+
+export type CompiledPattern =
+  | { readonly kind: 'ok'; readonly pattern: Pattern }
+  | { readonly kind: 'error'; readonly message: string; readonly offset: number };
+
+export class Pattern {
+  readonly requirements: Requirements;
+  readonly flatSource: string;
+  readonly fullSource: string;
+  readonly #flat: RegExp;
+  #full: RegExp | null;
+  readonly #groups: readonly number[];
+
+  constructor(flat: RegExp, full: string, groups: readonly number[], requirements: Requirements) {
+    this.#flat = flat;
+    this.flatSource = flat.source;
+    this.fullSource = full;
+    this.#full = full === flat.source ? flat : null;
+    this.#groups = groups.slice(0, KEPT_GROUPS);
+    this.requirements = requirements;
+  }
+
+  #for(value: string): RegExp {
+    if (this.#full === this.#flat || value.indexOf('\n') < 0) return this.#flat;
+    return (this.#full ??= new RegExp(this.fullSource));
+  }
+
+  test(value: string): boolean {
+    return this.#for(value).test(value);
+  }
+
+  /** As `test`, and fills `captures` with the groups; a group without a value is ''. */
+  exec(value: string, captures: string[]): boolean {
+    const match = this.#for(value).exec(value);
+    if (match === null) return false;
+    const groups = this.#groups;
+    captures.length = groups.length;
+    for (let i = 0; i < groups.length; i++) captures[i] = match[groups[i]!] ?? '';
+    return true;
+  }
+
+  /** A global copy, for those who want every match. */
+  all(value: string): RegExpStringIterator<RegExpExecArray> {
+    return value.matchAll(new RegExp(this.#for(value).source, 'g'));
+  }
+
+  get groups(): readonly number[] {
+    return this.#groups;
+  }
+}
+
+export function compilePattern(source: string, flags: PatternFlags = modSecurityFlags): CompiledPattern {
+  try {
+    const parsed = parsePattern(source, flags);
+    const { flat, full, groups } = emitPattern(parsed);
+    // Running it once lets V8 say now, not on a request, that it is too large.
+    const regexp = new RegExp(flat);
+    regexp.test('');
+    return { kind: 'ok', pattern: new Pattern(regexp, full, groups, analysePattern(parsed.root)) };
+  } catch (error) {
+    if (error instanceof PatternError) return { kind: 'error', message: error.message, offset: error.offset };
+    if (error instanceof SyntaxError || error instanceof RangeError)
+      return { kind: 'error', message: 'the expression is too large', offset: 0 };
+    throw error;
+  }
+}
