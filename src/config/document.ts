@@ -53,6 +53,12 @@ const upstream = z.strictObject({
     .array(target)
     .min(1)
     .describe('Where requests go; names with several addresses count as several endpoints.'),
+  protocol: z
+    .enum(['http1', 'http2', 'auto'])
+    .default('http1')
+    .describe(
+      'HTTP version spoken there: http2 by ALPN with https, by prior knowledge (h2c) with http; auto lets an https target choose.',
+    ),
   balance: z
     .enum(['least-request', 'round-robin', 'hash'])
     .default('least-request')

@@ -47,6 +47,8 @@ export interface ListenerConfig {
 export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
+  /** What it speaks; `auto` asks by ALPN over TLS and is HTTP/1.1 in clear text. */
+  readonly protocol: 'http1' | 'http2' | 'auto';
   readonly balance: 'least-request' | 'round-robin' | 'hash';
   /** What consistent hashing hashes; only for `hash`. `header:x-name` takes a request field. */
   readonly hashOn: 'address' | 'consumer' | 'path' | `header:${string}`;

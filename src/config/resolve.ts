@@ -193,6 +193,7 @@ function resolveUpstream(name: string, entry: ConfigDocument['upstreams'][string
       const host = parsed.hostname.replace(/^\[|\]$/g, '');
       return { url, host, port: parsed.port === '' ? (tls ? 443 : 80) : Number(parsed.port), tls, weight };
     }),
+    protocol: entry.protocol,
     balance: entry.balance,
     hashOn: entry['hash-on'].toLowerCase() as UpstreamConfig['hashOn'],
     health:

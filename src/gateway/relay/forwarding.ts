@@ -2,22 +2,14 @@
 // back-pressure, and never let a broken answer look whole. One object a client connection, reused. HOT
 import type { ErrorCode } from '../../core/index.ts';
 import { type Decision, type Exchange, Refusal } from '../../exchange/index.ts';
-import type { FieldList } from '../../http/fields/index.ts';
-import {
-  type BodyDecoder,
-  CHUNKED,
-  encodeChunkSize,
-  encodeLastChunk,
-  type ResponseHead,
-} from '../../http/h1/index.ts';
+import { FieldList } from '../../http/fields/index.ts';
+import type { ResponseHead } from '../../http/h1/index.ts';
 import { runOnAnswer, runOnAnswerBody, runOnResponse } from '../../pipeline/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
 import { HeldAnswer } from './held-answer.ts';
-import { JOIN_BYTES, joinText } from './join-text.ts';
-import { encodeUpstreamHead } from './request-head.ts';
 import type { RouteEntry } from './route.ts';
 import type { ServedExchange } from './served-exchange.ts';
-import type { UpstreamConnection, UpstreamFailure, UpstreamUser } from './upstream-connection.ts';
+import type { UpstreamFailure, UpstreamLeg, UpstreamUser } from './upstream-leg.ts';
 import { isAccepted, WebSocketTunnel } from './websocket.ts';
 
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
@@ -33,17 +25,28 @@ const idempotent = new Set([
   'SEARCH',
 ]);
 
+/** Bytes of a body that are kept until the upstream has accepted the request. */
+const KEPT_BYTES = 65_536;
+
 export class Forwarding implements UpstreamUser {
   readonly #client: ServedExchange;
   #exchange: Exchange | null = null;
   #route: RouteEntry | null = null;
-  #connection: UpstreamConnection | null = null;
+  /** Null also while the pool has none to give: then it calls `onUpstreamLeg`. */
+  #leg: UpstreamLeg | null = null;
   #endpoint: Endpoint | null = null;
   /** Whole request body when it was buffered or is empty; null while it is streamed, which forbids a second try. */
   #body: Buffer | null = null;
   #streams = false;
   #upgrade = '';
-  #outgoing = '';
+  /**
+   * The beginning of a body that streams, kept while there is no leg yet, and after that as long as the upstream may
+   * refuse the request unprocessed and the body is small.
+   */
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #keptTrailers: FieldList | null = null;
+  #mayRepeat = false;
   #tunnel: WebSocketTunnel | null = null;
   /** The answer while its body is collected for the guards; the client has nothing of it yet. */
   #held: HeldAnswer | null = null;
@@ -79,6 +82,7 @@ export class Forwarding implements UpstreamUser {
     this.#upgrade = upgrade;
     this.#headSent = false;
     this.#requestSent = body !== null;
+    this.#mayRepeat = body === null;
     const total = route.upstream.totalTimeoutMs;
     this.#totalDeadlineMs = total === 0 ? Number.POSITIVE_INFINITY : nowMs + total;
     this.#attempt(null, nowMs);
@@ -96,21 +100,43 @@ export class Forwarding implements UpstreamUser {
     exchange.upstreamAttempts++;
     exchange.upstreamAddress = endpoint.label;
 
-    const body = this.#body;
-    const length = body !== null ? body.length : exchange.contentLength;
-    const head = encodeUpstreamHead(exchange, this.#client.head, route, endpoint, length, this.#upgrade);
-    const connection = upstream.pool.take(endpoint);
-    this.#connection = connection;
-    connection.begin(this, exchange.method);
-    if (body === null) {
-      this.#outgoing = head;
-    } else if (body.length === 0) {
-      connection.socket.write(head, 'latin1');
-    } else {
-      connection.socket.write(joinText(head, body));
-    }
-    if (connection.connected) this.#awaitAnswer(nowMs);
-    else this.#setDeadline(nowMs + upstream.connectTimeoutMs);
+    const leg = upstream.pool.take(endpoint, this, this.#upgrade !== '');
+    this.#setDeadline(nowMs + upstream.connectTimeoutMs);
+    if (leg !== null) this.#send(leg, nowMs);
+  }
+
+  #send(leg: UpstreamLeg, nowMs: number): void {
+    this.#leg = leg;
+    leg.start(this, {
+      exchange: this.#exchange!,
+      head: this.#client.head,
+      route: this.#route!,
+      body: this.#body,
+      upgrade: this.#upgrade,
+    });
+    if (this.#keptBytes > 0 || this.#keptTrailers !== null) this.#sendKept(leg);
+    if (!leg.mayRefuse) this.#forgetKept();
+    if (leg.connected) this.#awaitAnswer(nowMs);
+  }
+
+  #sendKept(leg: UpstreamLeg): void {
+    const kept = this.#kept;
+    for (let i = 0; i < kept.length; i++) leg.sendBody(kept[i]!, 0, kept[i]!.length);
+    if (this.#keptTrailers !== null) leg.endBody(this.#keptTrailers);
+    else leg.flush();
+  }
+
+  #forgetKept(): void {
+    this.#mayRepeat = false;
+    if (this.#keptBytes === 0 && this.#keptTrailers === null) return;
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#keptTrailers = null;
+  }
+
+  onUpstreamLeg(leg: UpstreamLeg): void {
+    this.#send(leg, performance.now());
+    if (!this.#requestSent && leg.flush()) this.#client.resumeReading();
   }
 
   #hashKey(exchange: Exchange, route: RouteEntry): string {
@@ -141,37 +167,30 @@ export class Forwarding implements UpstreamUser {
   // The request's body, as it comes from the client.
 
   sendBody(bytes: Uint8Array, start: number, end: number): void {
-    const connection = this.#connection;
-    if (connection === null) return;
-    const chunked = this.#exchange!.contentLength === CHUNKED;
-    if (chunked) this.#outgoing += encodeChunkSize(end - start);
-    if (end - start <= JOIN_BYTES) {
-      this.#outgoing += latin1(bytes, start, end);
-      if (chunked) this.#outgoing += '\r\n';
-      return;
-    }
-    connection.socket.write(joinText(this.#outgoing, bytes.subarray(start, end)));
-    this.#outgoing = chunked ? '\r\n' : '';
+    if (this.#mayRepeat) this.#keep(bytes, start, end);
+    this.#leg?.sendBody(bytes, start, end);
+  }
+
+  #keep(bytes: Uint8Array, start: number, end: number): void {
+    this.#keptBytes += end - start;
+    if (this.#keptBytes <= KEPT_BYTES || this.#leg === null) {
+      this.#kept.push(Buffer.from(bytes.subarray(start, end)));
+    } else this.#forgetKept();
   }
 
   endBody(trailers: FieldList): void {
-    if (this.#connection === null) return;
-    if (this.#exchange!.contentLength === CHUNKED) this.#outgoing += encodeLastChunk(trailers);
+    if (this.#exchange === null) return;
     this.#requestSent = true;
-    this.flushRequest();
+    if (this.#mayRepeat) this.#keptTrailers = copyFields(trailers);
+    if (this.#leg === null) return;
+    this.#leg.endBody(trailers);
     this.#awaitAnswer(performance.now());
   }
 
   /** Writes what was collected; tells whether the client may send more. */
   flushRequest(): boolean {
-    const connection = this.#connection;
-    if (connection === null) return true;
-    if (this.#outgoing !== '') {
-      const text = this.#outgoing;
-      this.#outgoing = '';
-      connection.socket.write(text, 'latin1');
-    }
-    return !connection.socket.writableNeedDrain;
+    if (this.#leg === null) return this.#exchange === null;
+    return this.#leg.flush();
   }
 
   onUpstreamConnect(): void {
@@ -196,6 +215,7 @@ export class Forwarding implements UpstreamUser {
     const route = this.#route!;
     if (route.upstream.retryStatuses.has(status) && this.#mayRetry(true))
       return this.#retry('failure', nowMs);
+    this.#forgetKept();
     exchange.upstreamFirstByteMs = nowMs - this.#client.startMs;
     exchange.status = status;
     this.#setDeadline(nowMs + route.upstream.idleTimeoutMs);
@@ -247,13 +267,13 @@ export class Forwarding implements UpstreamUser {
 
   /** The client gets the guards' answer instead. `ended`: the upstream's has been read to its end. */
   #replaceAnswer(decision: Exclude<Decision, null>, ended: boolean): void {
-    const connection = this.#connection!;
+    const leg = this.#leg!;
     const outcome = this.#exchange!.status >= 500 ? 'failure' : 'success';
     this.#route!.upstream.balancer.finished(this.#endpoint!, outcome);
     const requestSent = this.#requestSent;
     this.#clear();
-    if (ended) connection.release(requestSent, performance.now());
-    else connection.destroy();
+    if (ended) leg.release(requestSent, performance.now());
+    else leg.destroy();
     this.#client.conclude(decision);
   }
 
@@ -278,37 +298,34 @@ export class Forwarding implements UpstreamUser {
     if (this.#headSent || this.#held !== null) {
       this.#setDeadline(nowMs + this.#route!.upstream.idleTimeoutMs);
     }
-    if (this.#client.needsDrain) this.#connection?.socket.pause();
+    if (this.#client.needsDrain) this.#leg?.pause();
   }
 
-  onUpstreamEnd(decoder: BodyDecoder, nowMs: number): void {
-    const connection = this.#connection;
+  onUpstreamEnd(trailers: FieldList, nowMs: number): void {
+    const leg = this.#leg;
     const endpoint = this.#endpoint;
     const exchange = this.#exchange;
-    if (connection === null || endpoint === null || exchange === null) return;
+    if (leg === null || endpoint === null || exchange === null) return;
     if (this.#held !== null && !this.#judgeHeld(this.#held, true)) return;
-    this.#client.endAnswer(decoder.trailers);
+    this.#client.endAnswer(trailers);
     this.#route!.upstream.balancer.finished(endpoint, exchange.status >= 500 ? 'failure' : 'success');
     const requestSent = this.#requestSent;
     this.#clear();
-    connection.release(requestSent, nowMs);
+    leg.release(requestSent, nowMs);
     this.#client.onAnswered(nowMs);
   }
 
   /** The client takes bytes again. */
   onClientDrain(): void {
-    const connection = this.#connection;
-    if (connection !== null) {
-      connection.socket.resume();
-      if (this.#headSent) this.#setDeadline(performance.now() + this.#route!.upstream.idleTimeoutMs);
-    }
+    if (this.#leg === null) return;
+    this.#leg.resume();
+    if (this.#headSent) this.#setDeadline(performance.now() + this.#route!.upstream.idleTimeoutMs);
   }
 
   // When it goes wrong.
 
   onUpstreamFailure(kind: UpstreamFailure): void {
-    const connection = this.#connection;
-    if (connection === null) return;
+    if (this.#exchange === null) return;
     if (this.#tunnel !== null) {
       // The end of a tunnel is no failure, whichever side comes first.
       this.#route!.upstream.balancer.finished(this.#endpoint!, 'success');
@@ -317,43 +334,42 @@ export class Forwarding implements UpstreamUser {
       return;
     }
     // An answer without a byte on a used connection is most often the server closing it for idleness.
-    const safe = kind === 'connect' || (kind === 'closed' && idempotent.has(this.#exchange!.method));
-    if (safe && this.#mayRetry(kind !== 'connect')) {
-      this.#retry(kind === 'closed' && connection.served > 0 ? 'aborted' : 'failure', performance.now());
-      return;
-    }
+    const unseen = kind === 'connect' || kind === 'refused';
+    const idle = kind === 'refused' || (kind === 'closed' && this.#leg?.reused === true);
+    const safe = unseen || (kind === 'closed' && idempotent.has(this.#exchange.method));
+    if (safe && this.#mayRetry(!unseen)) return this.#retry(idle ? 'aborted' : 'failure', performance.now());
     this.#fail(
       kind === 'connect'
         ? 'upstream-connect-failed'
         : kind === 'invalid'
           ? 'upstream-response-invalid'
-          : 'upstream-aborted',
+          : kind === 'refused'
+            ? 'upstream-overloaded'
+            : 'upstream-aborted',
       'failure',
     );
   }
 
   /** The current phase took too long. */
   onTimeout(nowMs: number): void {
-    const connection = this.#connection;
-    if (
-      connection !== null &&
-      !connection.connected &&
-      nowMs < this.#totalDeadlineMs &&
-      this.#mayRetry(false)
-    ) {
+    const connecting = this.#leg === null || !this.#leg.connected;
+    if (connecting && nowMs < this.#totalDeadlineMs && this.#mayRetry(false)) {
       this.#retry('failure', nowMs);
       return;
     }
     this.#fail('upstream-timeout', 'failure');
   }
 
-  /** Whether another attempt is safe and within attempts and budget; `sent`: the request may have been seen. */
+  /**
+   * Whether another attempt is safe and within attempts and budget; `sent`: the request may have been seen. A body that
+   * streams can be sent again only as long as nobody got any of it.
+   */
   #mayRetry(sent: boolean): boolean {
     const exchange = this.#exchange!;
     const upstream = this.#route!.upstream;
     return (
       !this.#headSent &&
-      !this.#streams &&
+      (!this.#streams || this.#mayRepeat) &&
       exchange.upstreamAttempts < upstream.maxAttempts &&
       (!sent || idempotent.has(exchange.method)) &&
       upstream.balancer.mayRetry()
@@ -363,8 +379,7 @@ export class Forwarding implements UpstreamUser {
   #retry(outcome: 'failure' | 'aborted', nowMs: number): void {
     const endpoint = this.#endpoint!;
     this.#route!.upstream.balancer.finished(endpoint, outcome);
-    this.#connection?.destroy();
-    this.#connection = null;
+    this.#dropLeg();
     this.#attempt(endpoint, nowMs);
   }
 
@@ -374,7 +389,7 @@ export class Forwarding implements UpstreamUser {
     if (endpoint !== null) {
       this.#route!.upstream.balancer.finished(endpoint, outcome);
     }
-    this.#connection?.destroy();
+    this.#dropLeg();
     this.#giveUp(code);
   }
 
@@ -387,24 +402,30 @@ export class Forwarding implements UpstreamUser {
 
   /** The client is gone or the exchange ended without the upstream: nothing more is relayed. */
   abandon(): void {
-    const connection = this.#connection;
     const endpoint = this.#endpoint;
-    if (connection !== null && endpoint !== null) {
+    if (endpoint !== null) {
       this.#route!.upstream.balancer.finished(endpoint, 'aborted');
-      connection.destroy();
+      this.#dropLeg();
     }
     this.#clear();
+  }
+
+  #dropLeg(): void {
+    const leg = this.#leg;
+    this.#leg = null;
+    if (leg !== null) leg.destroy();
+    else this.#route!.upstream.pool.cancel(this.#endpoint!, this);
   }
 
   #clear(): void {
     this.#exchange = null;
     this.#route = null;
-    this.#connection = null;
+    this.#leg = null;
     this.#endpoint = null;
     this.#body = null;
+    this.#forgetKept();
     this.#tunnel = null;
     this.#held = null;
-    this.#outgoing = '';
     this.#headSent = false;
     this.deadlineMs = Number.POSITIVE_INFINITY;
   }
@@ -427,7 +448,7 @@ export class Forwarding implements UpstreamUser {
     this.#headSent = true;
     this.#totalDeadlineMs = Number.POSITIVE_INFINITY;
     this.#tunnel = new WebSocketTunnel(this.#route!.websocket!, fields);
-    this.#connection!.tunnel();
+    this.#leg!.openTunnel();
     this.#touchTunnel(performance.now());
     this.#client.switchProtocols(fields, head.upgrade);
   }
@@ -445,13 +466,13 @@ export class Forwarding implements UpstreamUser {
     exchange.responseBytes += end - start;
     this.#touchTunnel(nowMs);
     this.#client.sendTunnelBytes(Buffer.from(bytes.subarray(start, end)));
-    if (this.#client.needsDrain) this.#connection?.socket.pause();
+    if (this.#client.needsDrain) this.#leg?.pause();
   }
 
   /** Bytes of the client's side of a tunnel; tells whether it may send more. */
   sendTunnel(bytes: Buffer, start: number, end: number): boolean {
-    const connection = this.#connection;
-    if (connection === null) return true;
+    const leg = this.#leg;
+    if (leg === null) return true;
     const nowMs = performance.now();
     const code = this.#tunnel!.checkClient(bytes, start, end, nowMs);
     if (code !== 0) {
@@ -460,24 +481,25 @@ export class Forwarding implements UpstreamUser {
     }
     this.#exchange!.requestBytes += end - start;
     this.#touchTunnel(nowMs);
-    connection.socket.write(Buffer.from(bytes.subarray(start, end)));
-    return !connection.socket.writableNeedDrain;
+    return leg.sendTunnel(Buffer.from(bytes.subarray(start, end)));
   }
 
   /** One side broke a rule: both are told by a close code, where a frame fits, and the tunnel ends. */
   #closeTunnel(code: number, guard: 'codec' | 'upstream'): void {
     const tunnel = this.#tunnel!;
-    const connection = this.#connection!;
+    const leg = this.#leg!;
     const forServer = tunnel.closeForServer(code);
     const forClient = tunnel.closeForClient(code);
-    if (forServer !== null) connection.socket.end(forServer);
     this.#route!.upstream.balancer.finished(this.#endpoint!, guard === 'upstream' ? 'failure' : 'aborted');
-    connection.detach(forServer !== null);
+    leg.endTunnel(forServer);
     this.#clear();
     this.#client.endTunnel(new Refusal('websocket-violation', guard, `close-${code}`), forClient);
   }
 }
 
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return (bytes as Buffer).toString('latin1', start, end);
+function copyFields(fields: FieldList): FieldList {
+  const copy = new FieldList();
+  copy.names.push(...fields.names);
+  copy.values.push(...fields.values);
+  return copy;
 }

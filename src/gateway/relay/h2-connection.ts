@@ -8,6 +8,7 @@ import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../../http/h1/index.ts';
 import { defaultH2Settings, H2Code, type H2Handler, H2Session, type H2Stream } from '../../http/h2/index.ts';
 import type { ByteReader } from '../../net/index.ts';
 import type { OwnAnswer } from './answer.ts';
+import { type Flushable, scheduleFlush } from './flush-queue.ts';
 import type { RelayContext } from './route.ts';
 import { ServedExchange, Stage } from './served-exchange.ts';
 
@@ -18,17 +19,6 @@ const MAX_SPARE = 32;
 
 const noFields: readonly string[] = [];
 const interimEmpty = new FieldList();
-
-/** Connections with something to send at the end of this turn. */
-let dirty: H2Connection[] = [];
-let scheduled = false;
-
-function flushDirty(): void {
-  scheduled = false;
-  const list = dirty;
-  dirty = [];
-  for (const connection of list) connection.flushNow();
-}
 
 class H2Exchange extends ServedExchange {
   stream: H2Stream | null = null;
@@ -242,7 +232,8 @@ class H2Exchange extends ServedExchange {
   }
 }
 
-export class H2Connection implements ByteReader, H2Handler {
+export class H2Connection implements ByteReader, H2Handler, Flushable {
+  isScheduled = false;
   readonly session: H2Session;
   readonly #socket: Socket;
   readonly #context: RelayContext;
@@ -250,7 +241,6 @@ export class H2Connection implements ByteReader, H2Handler {
   readonly #onClosed: (connection: H2Connection) => void;
   readonly #active = new Set<H2Exchange>();
   #spare: H2Exchange[] = [];
-  #isScheduled = false;
   #closing = false;
   #closed = false;
   #deadlineMs: number;
@@ -338,17 +328,10 @@ export class H2Connection implements ByteReader, H2Handler {
 
   /** Sees to it that what the session has to say goes out at the end of this turn. */
   schedule(): void {
-    if (this.#isScheduled || this.#closed) return;
-    this.#isScheduled = true;
-    dirty.push(this);
-    if (!scheduled) {
-      scheduled = true;
-      setImmediate(flushDirty);
-    }
+    if (!this.#closed) scheduleFlush(this);
   }
 
   flushNow(): void {
-    this.#isScheduled = false;
     if (this.#closed) return;
     const text = this.session.takeOutput();
     if (text !== '') {

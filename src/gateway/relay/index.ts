@@ -1,3 +1,3 @@
+export { ConnectionPool, type UpstreamProtocol } from './connection-pool.ts';
 export { RelayListener } from './listener.ts';
 export type { ListenerSnapshot, RelayContext, RelayLimits, RouteEntry, UpstreamEntry } from './route.ts';
-export { ConnectionPool } from './upstream-connection.ts';

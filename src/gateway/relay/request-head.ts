@@ -2,12 +2,14 @@
 // stand here together, because what is judged must be what is sent. HOT
 import type { ErrorCode } from '../../core/index.ts';
 import type { Exchange } from '../../exchange/index.ts';
+import { FieldList } from '../../http/fields/index.ts';
 import { CHUNKED, encodeField, encodeFields, type RequestHead } from '../../http/h1/index.ts';
 import { normalisePath, parseHost, parseTarget, TargetParts } from '../../http/uri/index.ts';
 import { resolveClientAddress } from '../../net/index.ts';
 import { applyTraceContext, traceparentOf } from '../../telemetry/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
-import type { ListenerSnapshot, RouteEntry } from './route.ts';
+import type { ListenerSnapshot } from './route.ts';
+import type { UpstreamRequest } from './upstream-leg.ts';
 
 const parts = new TargetParts();
 
@@ -82,22 +84,24 @@ function takeTrace(exchange: Exchange, head: RequestHead): void {
   if (exchange.parentSpanId === '') fields.remove('tracestate');
 }
 
-/**
- * The head that the upstream gets. `bodyLength` is what follows: bytes, CHUNKED, or 0. The client's Host goes on
- * unless the upstream wants its own.
- */
-export function encodeUpstreamHead(
-  exchange: Exchange,
-  head: RequestHead,
-  route: RouteEntry,
-  endpoint: Endpoint,
-  bodyLength: number,
-  upgrade: string,
-): string {
+/** Path and query as the upstream gets them. */
+export function upstreamTarget(request: UpstreamRequest): string {
+  const { exchange, route } = request;
   const path = route.stripLength === 0 ? exchange.path : exchange.path.slice(route.stripLength) || '/';
-  const query = exchange.query === '' ? '' : '?' + exchange.query;
-  const host = route.upstream.sendsClientHost && head.host !== '' ? head.host : endpoint.hostField;
-  let out = exchange.method + ' ' + path + query + ' HTTP/1.1\r\nhost: ' + host + '\r\n';
+  return exchange.query === '' ? path : path + '?' + exchange.query;
+}
+
+/** The client's Host, unless the upstream wants its own. */
+export function upstreamHost(request: UpstreamRequest, endpoint: Endpoint): string {
+  const { head, route } = request;
+  return route.upstream.sendsClientHost && head.host !== '' ? head.host : endpoint.hostField;
+}
+
+/** The HTTP/1 head that the upstream gets. `bodyLength` is what follows: bytes, CHUNKED, or 0. */
+export function encodeUpstreamHead(request: UpstreamRequest, endpoint: Endpoint, bodyLength: number): string {
+  const { exchange, head, upgrade } = request;
+  const host = upstreamHost(request, endpoint);
+  let out = exchange.method + ' ' + upstreamTarget(request) + ' HTTP/1.1\r\nhost: ' + host + '\r\n';
 
   const added = exchange.upstreamFields;
   for (let i = 0; i < added.length; i += 2) exchange.fields.remove(added[i]!);
@@ -117,6 +121,29 @@ export function encodeUpstreamHead(
     traceparentOf(exchange) +
     '\r\n\r\n'
   );
+}
+
+/** The fields of an HTTP/2 request to the upstream: the same as HTTP/1 gets, but for framing. */
+export function upstreamFields(request: UpstreamRequest, bodyLength: number): FieldList {
+  const { exchange, head } = request;
+  const { fields } = exchange;
+  const out = new FieldList();
+  const added = exchange.upstreamFields;
+  for (let i = 0; i < added.length; i += 2) fields.remove(added[i]!);
+  for (let i = 0; i < fields.length; i++) {
+    out.names.push(fields.names[i]!);
+    out.values.push(fields.values[i]!);
+  }
+  for (let i = 0; i < added.length; i += 2) out.append(added[i]!, added[i + 1]!);
+  if (bodyLength > 0 || (bodyLength === 0 && bodyIsUsual(exchange.method))) {
+    out.append('content-length', String(bodyLength));
+  }
+  if (head.wantsTrailers) out.append('te', 'trailers');
+  out.append('x-forwarded-for', exchange.clientAddress);
+  out.append('x-forwarded-proto', exchange.secure ? 'https' : 'http');
+  if (head.host !== '') out.append('x-forwarded-host', head.host);
+  out.append('traceparent', traceparentOf(exchange));
+  return out;
 }
 
 /** Methods whose requests say so when they have no body (RFC 9110 section 8.6). */

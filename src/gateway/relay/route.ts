@@ -9,7 +9,7 @@ import type { CompiledPipeline } from '../../pipeline/index.ts';
 import type { WorkerTelemetry } from '../../telemetry/index.ts';
 import type { Router } from '../router/index.ts';
 import type { Upstream } from '../upstream/index.ts';
-import type { ConnectionPool } from './upstream-connection.ts';
+import type { ConnectionPool } from './connection-pool.ts';
 
 /** One operation, compiled. */
 export interface RouteEntry {

@@ -1,21 +1,23 @@
-// One connection to an endpoint: strict reading of answers, and return to the endpoint's pool when, and only when,
-// both messages ended cleanly. Bytes that nobody asked for close it. HOT
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+// One HTTP/1 connection to an endpoint: writes requests, reads answers strictly, and returns to the endpoint's pool when,
+// and only when, both messages ended cleanly. Bytes that nobody asked for close it. HOT
+import type { Socket } from 'node:net';
+import type { FieldList } from '../../http/fields/index.ts';
 import {
   BodyDecoder,
-  type BodySink,
-  defaultHeadLimits,
+  CHUNKED,
+  encodeChunkSize,
+  encodeLastChunk,
   HeadBuffer,
-  type HeadLimits,
   parseResponseHead,
   ResponseHead,
 } from '../../http/h1/index.ts';
-import { type ByteReader, sharedReadBuffer } from '../../net/index.ts';
+import type { ByteReader } from '../../net/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
-
-/** Answers may carry larger heads than requests: cookies and policies add up. */
-const responseLimits: HeadLimits = { ...defaultHeadLimits, maxHeadBytes: 65_536, maxFields: 200 };
+import type { ConnectionPool } from './connection-pool.ts';
+import { JOIN_BYTES, joinText } from './join-text.ts';
+import { encodeUpstreamHead } from './request-head.ts';
+import type { UpstreamFailure, UpstreamLeg, UpstreamRequest, UpstreamUser } from './upstream-leg.ts';
+import { connectUpstream, responseLimits } from './upstream-socket.ts';
 
 /**
  * How long an unused connection is kept, ms. Node's own servers close after 5 s; a request sent into a connection
@@ -26,127 +28,136 @@ const POOL_IDLE_MS = 4000;
 /** How long an upstream may take to close after it was told to, ms. */
 const CLOSE_GRACE_MS = 2000;
 
-export type UpstreamFailure =
-  /** No connection was made; nothing was sent. */
-  | 'connect'
-  /** Ended before the first byte of an answer. */
-  | 'closed'
-  /** Ended within an answer. */
-  | 'cut'
-  /** The answer is not valid HTTP. */
-  | 'invalid';
-
-/** Who waits for the answer. `nowMs`: monotonic time of the read, ms. */
-export interface UpstreamUser extends BodySink {
-  onUpstreamConnect(): void;
-  /** `head` is valid during the call. Called for interim answers (1xx) too. */
-  onUpstreamHead(head: ResponseHead, nowMs: number): void;
-  /** One read has been handed on; time to write out. */
-  onUpstreamRead(nowMs: number): void;
-  onUpstreamEnd(decoder: BodyDecoder, nowMs: number): void;
-  onUpstreamFailure(kind: UpstreamFailure): void;
-  onUpstreamDrain(): void;
-  /** Bytes of the protocol that a 101 answer switched to. */
-  onUpstreamTunnel(bytes: Buffer, start: number, end: number): void;
-}
-
 const Phase = { connecting: 0, idle: 1, head: 2, body: 3, tunnel: 4, closed: 5 } as const;
 
-export class UpstreamConnection implements ByteReader {
-  readonly socket: Socket;
+export class UpstreamConnection implements ByteReader, UpstreamLeg {
   readonly endpoint: Endpoint;
-  /** Exchanges served before; 0 for a fresh connection. */
-  served = 0;
+  readonly mayRefuse = false;
   /** Monotonic ms until which an idle connection is kept. */
   keptUntilMs = 0;
   connected = false;
+  /** Exchanges served before; 0 for a fresh connection. */
+  #served = 0;
+  readonly #socket: Socket;
   #phase: number = Phase.connecting;
   #user: UpstreamUser | null = null;
   #method = '';
+  /** The request's body streams in chunks. */
+  #chunked = false;
+  /** Request text that has not been written yet. */
+  #out = '';
   readonly #pool: ConnectionPool;
   readonly #buffer = new HeadBuffer(responseLimits.maxHeadBytes);
   readonly #head = new ResponseHead();
   readonly #body = new BodyDecoder(false);
   #keepAlive = false;
 
-  constructor(endpoint: Endpoint, pool: ConnectionPool) {
+  /** `socket`: one that is connected already, whose bytes go to `onBytes`; null makes a new one. */
+  constructor(endpoint: Endpoint, pool: ConnectionPool, socket: Socket | null) {
     this.endpoint = endpoint;
     this.#pool = pool;
-    this.socket = endpoint.tls ? this.#connectTls() : this.#connectPlain();
-    this.socket.setNoDelay(true);
-    this.socket.on(endpoint.tls ? 'secureConnect' : 'connect', () => this.#onConnect());
-    this.socket.on('drain', () => this.#user?.onUpstreamDrain());
-    this.socket.on('error', () => {});
-    this.socket.on('end', () => this.#onEnd());
-    this.socket.on('close', () => this.#onEnd());
+    this.#socket = socket ?? connectUpstream(endpoint, ['http/1.1'], this);
+    if (socket !== null) {
+      this.connected = true;
+      this.#phase = Phase.idle;
+    } else {
+      this.#socket.setNoDelay(true);
+      this.#socket.on(endpoint.tls ? 'secureConnect' : 'connect', () => this.#onConnect());
+    }
+    this.#socket.on('drain', () => this.#user?.onUpstreamDrain());
+    this.#socket.on('error', () => {});
+    this.#socket.on('end', () => this.#onEnd());
+    this.#socket.on('close', () => this.#onEnd());
   }
 
-  #connectPlain(): Socket {
-    return connect({
-      host: this.endpoint.address,
-      port: this.endpoint.port,
-      onread: {
-        buffer: sharedReadBuffer,
-        callback: (length: number) => {
-          this.onBytes(sharedReadBuffer, length);
-          return true;
-        },
-      },
-    });
+  get reused(): boolean {
+    return this.#served > 0;
   }
 
-  #connectTls(): Socket {
-    const socket = connectTls({
-      host: this.endpoint.address,
-      port: this.endpoint.port,
-      servername: this.endpoint.serverName,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: ['http/1.1'],
-    });
-    socket.on('data', (chunk: Buffer) => this.onBytes(chunk, chunk.length));
-    return socket;
-  }
-
-  /** Gives the connection to an exchange; the request is written by the user through `socket`. */
-  begin(user: UpstreamUser, method: string): void {
+  start(user: UpstreamUser, request: UpstreamRequest): void {
+    const { exchange, body } = request;
     this.#user = user;
-    this.#method = method;
+    this.#method = exchange.method;
     if (this.#phase === Phase.idle) this.#phase = Phase.head;
+    const length = body === null ? exchange.contentLength : body.length;
+    this.#chunked = length === CHUNKED;
+    const head = encodeUpstreamHead(request, this.endpoint, length);
+    if (body === null) this.#out = head;
+    else if (body.length === 0) this.#socket.write(head, 'latin1');
+    else this.#socket.write(joinText(head, body));
   }
 
-  /** Passes all further bytes on unread. */
-  tunnel(): void {
+  sendBody(bytes: Uint8Array, start: number, end: number): void {
+    const chunked = this.#chunked;
+    if (chunked) this.#out += encodeChunkSize(end - start);
+    if (end - start <= JOIN_BYTES) {
+      this.#out += (bytes as Buffer).toString('latin1', start, end);
+      if (chunked) this.#out += '\r\n';
+      return;
+    }
+    this.#socket.write(joinText(this.#out, bytes.subarray(start, end)));
+    this.#out = chunked ? '\r\n' : '';
+  }
+
+  endBody(trailers: FieldList): void {
+    if (this.#chunked) this.#out += encodeLastChunk(trailers);
+    this.flush();
+  }
+
+  flush(): boolean {
+    if (this.#out !== '') {
+      const text = this.#out;
+      this.#out = '';
+      this.#socket.write(text, 'latin1');
+    }
+    return !this.#socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  openTunnel(): void {
     this.#phase = Phase.tunnel;
+  }
+
+  sendTunnel(bytes: Buffer): boolean {
+    this.#socket.write(bytes);
+    return !this.#socket.writableNeedDrain;
+  }
+
+  endTunnel(last: Buffer | null): void {
+    if (last === null) return this.destroy();
+    this.#socket.end(last);
+    this.#user = null;
+    this.#phase = Phase.closed;
+    this.#pool.forget(this);
+    this.#socket.resume();
+    this.#socket.setTimeout(CLOSE_GRACE_MS, () => this.#socket.destroy());
   }
 
   /** Takes the connection from its user for good. */
   destroy(): void {
     this.#user = null;
+    this.#out = '';
     this.#phase = Phase.closed;
     this.#pool.forget(this);
-    this.socket.destroy();
-  }
-
-  /** Takes the connection from its user, who has ended its side with a last word where `graceful`. */
-  detach(graceful: boolean): void {
-    this.#user = null;
-    this.#phase = Phase.closed;
-    this.#pool.forget(this);
-    if (!graceful) this.socket.destroy();
-    else {
-      this.socket.resume();
-      this.socket.setTimeout(CLOSE_GRACE_MS, () => this.socket.destroy());
-    }
+    this.#socket.destroy();
   }
 
   /** The exchange is over: back to the pool when the connection is clean, else closed. */
   release(requestComplete: boolean, nowMs: number): void {
     this.#user = null;
+    this.#out = '';
     if (this.#phase !== Phase.idle || !this.#keepAlive || !requestComplete || this.endpoint.draining) {
       this.destroy();
       return;
     }
-    this.served++;
+    this.#served++;
     this.keptUntilMs = nowMs + POOL_IDLE_MS;
     this.#pool.put(this);
   }
@@ -169,7 +180,7 @@ export class UpstreamConnection implements ByteReader {
           if (this.#body.done) {
             this.#phase = Phase.idle;
             if (at < end) this.#keepAlive = false;
-            user.onUpstreamEnd(this.#body, nowMs);
+            user.onUpstreamEnd(this.#body.trailers, nowMs);
             return;
           }
           break;
@@ -206,7 +217,7 @@ export class UpstreamConnection implements ByteReader {
     if (this.#body.done) {
       this.#phase = Phase.idle;
       if (more) this.#keepAlive = false;
-      user.onUpstreamEnd(this.#body, nowMs);
+      user.onUpstreamEnd(this.#body.trailers, nowMs);
       return false;
     }
     this.#phase = Phase.body;
@@ -227,7 +238,7 @@ export class UpstreamConnection implements ByteReader {
     if (phase === Phase.body && user !== null && this.#body.finish()) {
       this.#phase = Phase.idle;
       this.#keepAlive = false;
-      user.onUpstreamEnd(this.#body, performance.now());
+      user.onUpstreamEnd(this.#body.trailers, performance.now());
       return;
     }
     this.#fail(
@@ -239,62 +250,5 @@ export class UpstreamConnection implements ByteReader {
     const user = this.#user;
     this.destroy();
     user?.onUpstreamFailure(kind);
-  }
-}
-
-/** Idle connections of all endpoints of one thread. */
-export class ConnectionPool {
-  readonly #idle = new Map<Endpoint, UpstreamConnection[]>();
-  readonly #all = new Set<UpstreamConnection>();
-  readonly #maxIdle: number;
-
-  constructor(maxIdle: number) {
-    this.#maxIdle = maxIdle;
-  }
-
-  /** The connection used last, or a new one that is about to connect. */
-  take(endpoint: Endpoint): UpstreamConnection {
-    const idle = this.#idle.get(endpoint)?.pop();
-    if (idle !== undefined) return idle;
-    const fresh = new UpstreamConnection(endpoint, this);
-    this.#all.add(fresh);
-    return fresh;
-  }
-
-  put(connection: UpstreamConnection): void {
-    let list = this.#idle.get(connection.endpoint);
-    if (list === undefined) {
-      list = [];
-      this.#idle.set(connection.endpoint, list);
-    }
-    if (list.length >= this.#maxIdle) connection.destroy();
-    else list.push(connection);
-  }
-
-  forget(connection: UpstreamConnection): void {
-    this.#all.delete(connection);
-    const list = this.#idle.get(connection.endpoint);
-    if (list === undefined) return;
-    const at = list.indexOf(connection);
-    if (at !== -1) list.splice(at, 1);
-    if (list.length === 0) this.#idle.delete(connection.endpoint);
-  }
-
-  /** Closes idle connections that are too old. */
-  sweep(nowMs: number): void {
-    for (const list of this.#idle.values()) {
-      // Oldest first: connections are taken and put at the end.
-      while (list.length > 0 && list[0]!.keptUntilMs <= nowMs) list[0]!.destroy();
-    }
-  }
-
-  /** Closes the idle connections of an endpoint that is no longer used. */
-  drop(endpoint: Endpoint): void {
-    const list = this.#idle.get(endpoint);
-    if (list !== undefined) for (const connection of [...list]) connection.destroy();
-  }
-
-  closeIdle(): void {
-    for (const list of [...this.#idle.values()]) for (const connection of [...list]) connection.destroy();
   }
 }

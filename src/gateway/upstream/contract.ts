@@ -21,6 +21,7 @@ export interface UpstreamSettings {
 
 export interface MonitorSettings {
   readonly name: string;
+  readonly protocol: 'http1' | 'http2' | 'auto';
   readonly targets: readonly {
     readonly host: string;
     readonly port: number;

@@ -6,6 +6,7 @@ import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { MonitorSettings } from './contract.ts';
 import type { EndpointUpdate } from './endpoint.ts';
+import { askHttp2 } from './health-check.ts';
 
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
@@ -142,6 +143,8 @@ export class UpstreamMonitor {
 
   #ask(endpoint: Watched): Promise<boolean> {
     const health = this.settings.health!;
+    const { protocol } = this.settings;
+    if (protocol === 'http2') return askHttp2(endpoint, health);
     return new Promise((resolve) => {
       const send = endpoint.tls ? requestHttps : requestHttp;
       const request = send(

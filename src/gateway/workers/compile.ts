@@ -151,7 +151,7 @@ function keepUpstream(config: UpstreamConfig, state: LastingState): KeptUpstream
   const kept = state.upstreams.get(config.name);
   if (kept !== undefined && kept.settings === settings) return kept;
   const balancer = new Upstream(config, state.clock, Math.random);
-  const pool = new ConnectionPool(config.maxIdle);
+  const pool = new ConnectionPool(config.maxIdle, config.protocol);
   balancer.onRemoved = (endpoint) => pool.drop(endpoint);
   const hashOn =
     config.balance !== 'hash' ? 'none' : config.hashOn.startsWith('header:') ? 'header' : config.hashOn;

@@ -44,6 +44,8 @@ export class RequestHead {
   /** Whether the client wants the connection kept. */
   keepAlive = true;
   expectContinue = false;
+  /** `TE: trailers` came; HTTP/2 only, where gRPC asks for it. */
+  wantsTrailers = false;
   /** Lower-case protocol the client asks to switch to, or empty. */
   upgrade = '';
   /** End-to-end fields; Host, framing and connection fields are not among them. */

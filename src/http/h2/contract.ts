@@ -24,7 +24,10 @@ export const defaultH2Settings: H2Settings = {
 export interface ResponseStart {
   readonly status: number;
   readonly fields: FieldList;
+  /** As announced, -1 for not at all. */
   readonly contentLength: number;
+  /** Whether a body may follow. */
+  readonly hasBody: boolean;
 }
 
 /** What happens on a connection. Handlers may call the session back. */

@@ -24,7 +24,6 @@ export class FieldCollector implements FieldSink {
   malformed = false;
   /** Well formed, but not to be served: the stream is answered with this. */
   problem: ErrorCode | null = null;
-  wantsTrailers = false;
   #limits: H2Limits;
   #isTrailer = false;
   #isResponse = false;
@@ -47,7 +46,6 @@ export class FieldCollector implements FieldSink {
     this.status = '';
     this.malformed = false;
     this.problem = null;
-    this.wantsTrailers = false;
     this.#isTrailer = isTrailer;
     this.#isResponse = isResponse;
     this.#regularSeen = false;
@@ -84,8 +82,9 @@ export class FieldCollector implements FieldSink {
       return;
     }
     if (this.#isTrailer) {
-      if (field.protected) this.malformed = true;
-      else fields.append(entry.name, entry.value);
+      if (!field.protected) fields.append(entry.name, entry.value);
+      // Trailers of an answer that would mean something elsewhere are dropped; in a request they are an attempt.
+      else if (!this.#isResponse) this.malformed = true;
       return;
     }
     if (field.role === FieldRole.ordinary) {
@@ -174,7 +173,7 @@ export class FieldCollector implements FieldSink {
         fields.append(entry.name, entry.value);
         return;
       case FieldRole.hopByHop:
-        if (entry.name === 'te' && entry.value === 'trailers') this.wantsTrailers = true;
+        if (entry.name === 'te' && entry.value === 'trailers') head.wantsTrailers = true;
         else if (entry.name === 'te' || entry.name === 'keep-alive') this.malformed = true;
         return;
       default:

@@ -95,6 +95,11 @@ export class H2Session implements FrameSink {
     );
   }
 
+  /** Whether the peer has sent its settings. */
+  get isReady(): boolean {
+    return this.#control.settingsSeen;
+  }
+
   get goingAway(): boolean {
     return this.#state.goingAway;
   }
@@ -210,7 +215,7 @@ export class H2Session implements FrameSink {
     const known = this.#state.table.open.get(id);
     const collector = this.#collector;
     const isTrailer = known?.headReceived === true;
-    collector.begin(isTrailer, !this.#state.isServer && !isTrailer);
+    collector.begin(isTrailer, !this.#state.isServer);
     if (!this.#decoder.run(bytes, start, end, collector)) {
       return this.#state.fail(H2Code.compressionError, 'field block');
     }
@@ -260,18 +265,25 @@ export class H2Session implements FrameSink {
   #onResponse(stream: H2Stream, endStream: boolean): void {
     const { head, malformed, problem, status: text, contentLength } = this.#collector;
     const status = Number(text);
-    if (malformed || problem !== null || !/^[1-5][0-9]{2}$/.test(text) || (status < 200 && endStream)) {
+    // There is no switching of protocols in HTTP/2 (RFC 9113 section 8.6).
+    const isLegal = /^[1-5][0-9]{2}$/.test(text) && status !== 101 && (status >= 200 || !endStream);
+    if (malformed || problem !== null || !isLegal) {
+      return this.#state.resetByError(stream, H2Code.protocolError);
+    }
+    const isEmpty = stream.bodiless || status < 200 || status === 204 || status === 304;
+    if (endStream && !isEmpty && contentLength > 0) {
       return this.#state.resetByError(stream, H2Code.protocolError);
     }
     if (status >= 200) {
       stream.headReceived = true;
-      stream.announced = contentLength;
+      stream.announced = isEmpty ? 0 : contentLength;
       if (endStream) stream.remoteDone = true;
-    }
-    this.#state.handler.onResponse(stream, { status, fields: head.fields, contentLength });
+    } else this.#state.spend(Cost.idle);
+    const hasBody = !isEmpty && !endStream;
+    this.#state.handler.onResponse(stream, { status, fields: head.fields, contentLength, hasBody });
     if (endStream && !stream.closed) {
-      this.#state.handler.onEnd(stream, noTrailers);
       this.#state.closeIfDone(stream);
+      this.#state.handler.onEnd(stream, noTrailers);
     }
   }
 
@@ -280,6 +292,8 @@ export class H2Session implements FrameSink {
       return this.#state.resetByError(stream, H2Code.protocolError);
     }
     stream.remoteDone = true;
+    // The owner of an answer gives the stream up at its end: by then it must be known to be over.
+    if (!this.#state.isServer) this.#state.closeIfDone(stream);
     this.#state.handler.onEnd(stream, trailers);
     this.#state.closeIfDone(stream);
   }
@@ -293,23 +307,22 @@ export class H2Session implements FrameSink {
 
   /** Opens a stream with a request. `canOpen` must be true. */
   request(
-    pseudo: {
-      readonly method: string;
-      readonly scheme: string;
-      readonly authority: string;
-      readonly path: string;
-    },
+    method: string,
+    scheme: string,
+    authority: string,
+    path: string,
     fields: FieldList,
     endStream: boolean,
   ): H2Stream {
     const stream = this.#state.open(this.#state.table.takeId());
+    stream.bodiless = method === 'HEAD';
     const { encoder } = this.#state.writer;
     const block =
       encoder.begin() +
-      encoder.encodeField(':method', pseudo.method) +
-      encoder.encodeField(':scheme', pseudo.scheme) +
-      encoder.encodeField(':authority', pseudo.authority) +
-      encoder.encodeField(':path', pseudo.path) +
+      encoder.encodeField(':method', method) +
+      encoder.encodeField(':scheme', scheme) +
+      encoder.encodeField(':authority', authority) +
+      encoder.encodeField(':path', path) +
       encoder.encodeFields(fields);
     this.#state.writer.headers(stream, block, endStream);
     stream.localDone = endStream;

@@ -8,6 +8,8 @@ export class H2Stream {
   /** We have sent, or queued, all we will. */
   localDone = false;
   closed = false;
+  /** Of a client's stream: the answer has no body whatever it announces (HEAD). */
+  bodiless = false;
   headReceived = false;
   /** Bytes of body that the peer announced, -1 for none announced, and those that came. */
   announced = -1;
