@@ -1,6 +1,7 @@
 // HOT
 // Operators that match what is not well formed.
 import type { CompiledOperator } from '../contract.ts';
+import { isUtf8 } from '../transformations/utf8.ts';
 import { operatorOf, refuse } from './make.ts';
 
 /** Bytes that `@validateByteRange` allows, or null when its argument is wrong. */
@@ -45,25 +46,6 @@ export const compileUrlEncoding = (): CompiledOperator =>
   operatorOf('validateUrlEncoding', (value) => badPercent.test(value), { requiredBytes: only('%') });
 
 const beyondAscii = new Uint8Array(256).fill(1, 128);
-
-/** Whether `value` is well-formed UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. */
-export function isUtf8(value: string): boolean {
-  const length = value.length;
-  for (let i = 0; i < length; i++) {
-    const lead = value.charCodeAt(i);
-    if (lead < 0x80) continue;
-    if (lead < 0xc2 || lead > 0xf4) return false;
-    const more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (i + more >= length) return false;
-    const second = value.charCodeAt(i + 1);
-    const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-    const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-    if (second < low || second > high) return false;
-    for (let k = 2; k <= more; k++) if ((value.charCodeAt(i + k) & 0xc0) !== 0x80) return false;
-    i += more;
-  }
-  return true;
-}
 
 export const compileUtf8 = (): CompiledOperator =>
   operatorOf('validateUtf8Encoding', (value) => !isUtf8(value), { requiredBytes: beyondAscii });

@@ -19,6 +19,36 @@ export function codePointAt(value: string, at: number): number {
   return length === 4 && (code < 0x10000 || code > 0x10ffff) ? -1 : code;
 }
 
+/** Whether `value` is well-formed UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. */
+export function isUtf8(value: string): boolean {
+  if (!beyondAscii.test(value)) return true;
+  const length = value.length;
+  for (let i = 0; i < length; i++) {
+    const lead = value.charCodeAt(i);
+    if (lead < 0x80) continue;
+    if (lead < 0xc2 || lead > 0xf4) return false;
+    const more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    if (i + more >= length) return false;
+    const second = value.charCodeAt(i + 1);
+    const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+    const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+    if (second < low || second > high) return false;
+    for (let k = 2; k <= more; k++) if ((value.charCodeAt(i + k) & 0xc0) !== 0x80) return false;
+    i += more;
+  }
+  return true;
+}
+
+/** Bytes of a code point. */
+export function utf8Bytes(code: number): string {
+  if (code < 0x80) return String.fromCharCode(code);
+  const last = 0x80 | (code & 63);
+  if (code < 0x800) return String.fromCharCode(0xc0 | (code >> 6), last);
+  const third = 0x80 | ((code >> 6) & 63);
+  if (code < 0x10000) return String.fromCharCode(0xe0 | (code >> 12), third, last);
+  return String.fromCharCode(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), third, last);
+}
+
 export function utf8toUnicode(value: string): string {
   if (!beyondAscii.test(value)) return value;
   const length = value.length;
