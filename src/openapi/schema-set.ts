@@ -89,6 +89,8 @@ function describe(error: ErrorObject): SchemaError {
 export class SchemaSet {
   readonly #document: unknown;
   readonly #ajv: Ajv2020;
+  /** By the text of the schema, references written out: the same schema in many places is one function. */
+  readonly #compiled = new Map<string, SchemaValidator>();
 
   constructor(document: unknown, options: AjvOptions = {}) {
     this.#document = document;
@@ -97,7 +99,14 @@ export class SchemaSet {
 
   /** Compiles now. Throws Error when the schema is not valid. */
   compile(schema: unknown, options: RewriteOptions): SchemaValidator {
-    return compileSchema(rewriteSchema(schema, this.#document, options), this.#ajv);
+    const plain = rewriteSchema(schema, this.#document, options);
+    const text = JSON.stringify(plain);
+    let validator = this.#compiled.get(text);
+    if (validator === undefined) {
+      validator = compileSchema(plain, this.#ajv);
+      this.#compiled.set(text, validator);
+    }
+    return validator;
   }
 
   /** Compiles at the first call. A schema that can not be compiled throws there, which denies the request. */

@@ -2,7 +2,7 @@
 // entries. Upstreams and limit counters outlive the snapshot, so that a reload forgets nothing.
 import type { ApiConfig, GateConfig, OperationConfig, UpstreamConfig } from '../../config/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
-import type { Operation } from '../../exchange/index.ts';
+import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
 import { compileAdmit } from '../../guards/admit/index.ts';
 import { ApiKeyTable, compileAuthenticate, type Issuer } from '../../guards/authenticate/index.ts';
 import { compileAuthorize } from '../../guards/authorize/index.ts';
@@ -62,12 +62,18 @@ export function compileSnapshot(
     config.listeners.map((listener) => [listener.name, []]),
   );
   let index = 0;
+  const shared = new SharedGuards();
   for (const api of config.apis) {
     const schemas = new SchemaSet(api.contractDocument, { checked: true });
     const upstream = upstreams.get(api.upstream);
     if (upstream === undefined) throw new RangeError(`unknown upstream ${api.upstream}`);
     for (const operation of api.operations) {
-      const entry = compileEntry(api, operation, index++, schemas, upstream.entry, { issuers, keys, state });
+      const entry = compileEntry(api, operation, index++, schemas, upstream.entry, {
+        issuers,
+        keys,
+        state,
+        shared,
+      });
       const route = {
         hosts: api.hosts,
         method: operation.method,
@@ -92,15 +98,50 @@ export function compileSnapshot(
   return { listeners, upstreams };
 }
 
+/**
+ * Guards that are the same for many operations exist once: with ten thousand operations, what a request touches would
+ * otherwise never be in the processor's cache.
+ */
+class SharedGuards {
+  readonly #bySettings = new Map<string, Guard | null>();
+  readonly #texts = new Map<object, string>();
+
+  /** The guard `name` for `settings`, which must hold all that `compile` depends on. */
+  get(name: GuardName, settings: object, compile: () => Guard | null): Guard | null {
+    const key = `${name}\n${this.#textOf(settings)}`;
+    let guard = this.#bySettings.get(key);
+    if (guard === undefined) {
+      guard = compile();
+      this.#bySettings.set(key, guard);
+    }
+    return guard;
+  }
+
+  /** Address lists are long and the same object for all operations of an API. */
+  #textOf(settings: object): string {
+    let text = this.#texts.get(settings);
+    if (text === undefined) {
+      text = JSON.stringify(settings);
+      if (!Array.isArray(settings)) this.#texts.set(settings, text);
+    }
+    return text;
+  }
+}
+
 function compileEntry(
   api: ApiConfig,
   config: OperationConfig,
   index: number,
   schemas: SchemaSet,
   upstream: UpstreamEntry,
-  context: { issuers: ReadonlyMap<string, Issuer>; keys: ApiKeyTable; state: LastingState },
+  context: {
+    issuers: ReadonlyMap<string, Issuer>;
+    keys: ApiKeyTable;
+    state: LastingState;
+    shared: SharedGuards;
+  },
 ): RouteEntry {
-  const { state } = context;
+  const { state, shared } = context;
   const operation: Operation = {
     index,
     api: api.name,
@@ -111,28 +152,28 @@ function compileEntry(
     public: config.publicReason !== null,
   };
   const names = { api: api.name, operation: config.id };
-  const limit = (per: (kind: string) => boolean) =>
-    compileLimit(
-      config.limits.filter((entry) => per(entry.per)),
-      names,
-      state.limits,
-      state.clock,
-    );
+  const limit = (per: (kind: string) => boolean) => {
+    const limits = config.limits.filter((entry) => per(entry.per));
+    const where = limits.every(({ scope }) => scope === 'api') ? { ...names, operation: '' } : names;
+    return shared.get('limit', [limits, where], () => compileLimit(limits, names, state.limits, state.clock));
+  };
   const validate =
     config.validate === null ? null : compileValidate(config.contract, schemas, config.validate);
   // Limits per address come before authentication: guessing credentials must cost as much as using them.
   const guards = [
-    compileAdmit(api.admit),
+    shared.get('admit', api.admit, () => compileAdmit(api.admit)),
     limit((per) => per !== 'consumer'),
-    compileAuthenticate(config.authenticate, operation.public, {
-      issuers: context.issuers,
-      keys: context.keys,
-      clock: state.clock,
-    }),
+    shared.get('authenticate', [config.authenticate, operation.public], () =>
+      compileAuthenticate(config.authenticate, operation.public, {
+        issuers: context.issuers,
+        keys: context.keys,
+        clock: state.clock,
+      }),
+    ),
     limit((per) => per === 'consumer'),
-    compileAuthorize(config.scopes),
+    shared.get('authorize', config.scopes, () => compileAuthorize(config.scopes)),
     validate,
-    compileHarden(api.harden),
+    shared.get('harden', api.harden, () => compileHarden(api.harden)),
   ];
   return {
     operation,
