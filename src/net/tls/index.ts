@@ -1,0 +1,27 @@
+export {
+  canonicalSubject,
+  type CertificateDetails,
+  type CertificateNames,
+  certificateFingerprint,
+  normaliseEmail,
+  parseCertificate,
+  pemCertificates,
+  subjectAttributes,
+} from './certificate.ts';
+export { type HelloReading, readClientHello } from './client-hello.ts';
+export type {
+  AlpnChallenge,
+  ClientTrust,
+  IdentityKind,
+  ServedCertificate,
+  TlsMaterial,
+  TlsSettings,
+  TrustAnchors,
+  UpstreamTls,
+} from './contract.ts';
+export { secureDefaults, type TlsVersion } from './defaults.ts';
+export { DerError } from './der.ts';
+export { NameTable } from './name-table.ts';
+export { buildOcspRequest, type OcspAnswer, readOcspResponse } from './ocsp.ts';
+export { parseSpiffeId, parseSpiffePattern, type SpiffeId, type SpiffePattern, isTrustDomain } from './spiffe.ts';
+export { type CertificateProblem, type ClientCertificate, ClientCertificateReader } from './client-certificate.ts';
