@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { type GateConfig, loadConfig } from '../config/load.ts';
 import { type Diagnostic, formatDiagnostic, systemClock } from '../core/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
+import type { CertificateManager } from '../identity/certificates/index.ts';
 import { JwksSource } from '../identity/index.ts';
 import { createLimitTable, LimitTable, type LimitTableMemory } from '../limits/index.ts';
 import { canSharePorts } from '../net/index.ts';
@@ -21,6 +22,7 @@ import {
   stdoutSink,
   type TelemetryServer,
 } from '../telemetry/index.ts';
+import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { version } from './version.ts';
 
 export interface GateOptions {
@@ -100,6 +102,7 @@ class Gate implements RunningGate {
   /** What the file said at start, whatever the command line made of it. */
   readonly #configuredWorkers: number;
   readonly #supervisor: WorkerSupervisor;
+  readonly #certificates: CertificateManager;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -119,6 +122,7 @@ class Gate implements RunningGate {
     this.warnings = diagnostics;
     this.#configuredWorkers = config.workers;
     this.#workers = this.config.workers;
+    this.#certificates = createCertificates(options.log, () => this.#supervisor);
     this.#supervisor = new WorkerSupervisor({
       workers: this.#workers,
       startData: (workerId) => ({
@@ -155,8 +159,9 @@ class Gate implements RunningGate {
     const { to } = telemetry.accessLog;
     if (to !== 'none') this.#reader = new AccessLogReader(to === 'stdout' ? stdoutSink() : fileSink(to.file));
     this.#addGauges();
-    await Promise.all([...this.#startMonitors(this.config), ...this.#startSources(this.config)]);
+    await this.#startParts(this.config);
     await this.#supervisor.start();
+    this.#certificates.serve();
     if (telemetry.listen !== null) {
       this.#server = await startTelemetryServer({
         ...telemetry.listen,
@@ -225,16 +230,26 @@ class Gate implements RunningGate {
         upstream,
         endpoints: monitor.endpoints,
       })),
+      tls: this.#certificates.materials,
+      challenges: this.#certificates.challenges,
     };
   }
 
-  // Monitors and key sources live on the main thread and outlast a reload that does not change them.
+  // Monitors, key sources and certificates live on the main thread and outlast a reload that does not change them.
+
+  async #startParts(config: GateConfig): Promise<void> {
+    await Promise.all([
+      ...this.#startMonitors(config),
+      ...this.#startSources(config),
+      this.#certificates.configure(config.listeners, config.acme),
+    ]);
+  }
 
   #startMonitors(config: GateConfig): Promise<void>[] {
     const started: Promise<void>[] = [];
     const next = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
     for (const upstream of config.upstreams) {
-      const settings = JSON.stringify([upstream.targets, upstream.health, upstream.resolveMs]);
+      const settings = JSON.stringify([upstream.targets, upstream.health, upstream.resolveMs, upstream.tls]);
       const kept = this.#monitors.get(upstream.name);
       if (kept !== undefined && kept.settings === settings) {
         next.set(upstream.name, kept);
@@ -320,7 +335,7 @@ class Gate implements RunningGate {
     const monitors = this.#monitors;
     const generation = previous.generation + 1;
     try {
-      await Promise.all([...this.#startMonitors(config), ...this.#startSources(config)]);
+      await this.#startParts(config);
       this.#metrics = new Map();
       this.#generation = generation;
       this.config = config;
@@ -330,8 +345,7 @@ class Gate implements RunningGate {
       this.config = previous.config;
       this.#generation = previous.generation;
       this.#metrics = previous.metrics;
-      if (monitors !== this.#monitors)
-        await Promise.all([...this.#startMonitors(previous.config), ...this.#startSources(previous.config)]);
+      if (monitors !== this.#monitors) await this.#startParts(previous.config);
       this.#reloads.failure++;
       const problem = error instanceof Error ? error.message : String(error);
       this.#log.write('error', 'reload-failed', { problem });
@@ -369,6 +383,7 @@ class Gate implements RunningGate {
   }
 
   #addGauges(): void {
+    addCertificateGauges(this.#registry, this.#certificates);
     const single = (value: number) => [{ labels: {}, value }];
     const limits = new LimitTable(this.#limits);
     const add = (
@@ -438,6 +453,7 @@ class Gate implements RunningGate {
     await this.#supervisor.stop(this.config.drainMs);
     for (const { monitor } of this.#monitors.values()) monitor.stop();
     for (const { source } of this.#sources.values()) source.stop();
+    this.#certificates.stop();
     await this.#reader?.close();
     await this.#server?.close();
     this.#log.write('info', 'stopped');

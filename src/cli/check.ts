@@ -1,5 +1,11 @@
 // `gatewright check`: the configuration's problems, or for every operation who may call it and under which limits.
-import { describeOperations, type OperationView, reviewPosture } from '../config/describe.ts';
+import {
+  describeListeners,
+  describeOperations,
+  type ListenerView,
+  type OperationView,
+  reviewPosture,
+} from '../config/describe.ts';
 import { loadConfig } from '../config/load.ts';
 import { CommandError, Exit, print, printDiagnostics, printJson } from './output.ts';
 
@@ -14,12 +20,15 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
     );
   }
   const operations = describeOperations(config);
+  const listeners = describeListeners(config);
   const posture = reviewPosture(config);
   if (options['json'] === true) {
-    printJson({ ok: true, operations, posture, diagnostics });
+    printJson({ ok: true, listeners, operations, posture, diagnostics });
     return Exit.ok;
   }
   printDiagnostics(diagnostics);
+  for (const listener of listeners) printListener(listener);
+  print('');
   for (const api of config.apis) {
     print(
       `${api.name}  ${api.hosts.join(', ') || 'any host'}  on ${api.listeners.join(', ')}  to ${api.upstream}`,
@@ -36,8 +45,15 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
   return Exit.ok;
 }
 
+function printListener(view: ListenerView): void {
+  print(`${view.name}  ${view.address}  ${view.exposure}  ${view.serves}`);
+  for (const certificate of view.certificates) print(`          certificate ${certificate}`);
+  if (view.clients !== '') print(`          clients     ${view.clients}`);
+}
+
 function printOperation(view: OperationView): void {
-  print(`  ${view.method.padEnd(7)} ${view.path}  (${view.operation})`);
+  const exposure = view.exposure === 'public' ? '' : `  ${view.exposure}, on ${view.listeners.join(', ')}`;
+  print(`  ${view.method.padEnd(7)} ${view.path}  (${view.operation})${exposure}`);
   print(`          callers   ${view.callers.join('; ')}`);
   if (view.scopes.length > 0) print(`          scopes    ${view.scopes.join(', or ')}`);
   print(`          limits    ${view.limits.join('; ') || 'none'}`);

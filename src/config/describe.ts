@@ -1,6 +1,7 @@
 // The configuration in words: for every operation who may call it, under which limits, and what looks at it; and what
 // an operator should think about again.
-import type { ApiConfig, GateConfig, OperationConfig } from './gate-config.ts';
+import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
+import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
 
 export interface OperationView {
   readonly api: string;
@@ -8,7 +9,9 @@ export interface OperationView {
   readonly method: string;
   readonly hosts: readonly string[];
   readonly path: string;
+  /** Listeners that serve it; on the others of its API it does not exist. */
   readonly listeners: readonly string[];
+  readonly exposure: 'public' | 'internal' | 'both';
   /** Who may call. */
   readonly callers: readonly string[];
   /** Alternatives of scopes; empty when none is needed. */
@@ -20,9 +23,59 @@ export interface OperationView {
   readonly upstream: string;
 }
 
+export interface ListenerView {
+  readonly name: string;
+  readonly address: string;
+  readonly exposure: 'public' | 'internal';
+  /** What it speaks and what it is for. */
+  readonly serves: string;
+  readonly certificates: readonly string[];
+  /** Who may connect with a certificate; empty where none is asked for. */
+  readonly clients: string;
+}
+
 export interface Posture {
   readonly id: string;
   readonly message: string;
+}
+
+export function describeListeners(config: GateConfig): ListenerView[] {
+  return config.listeners.map(({ name, host, port, exposure, tls, redirect, http2 }) => ({
+    name,
+    address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+    exposure,
+    serves:
+      redirect !== null
+        ? `redirects ${redirect.hosts.join(', ')} to https, port ${redirect.port}`
+        : `${tls === null ? 'plain HTTP' : `${tls.settings.minVersion} and later`}${http2 ? ', HTTP/2' : ''}`,
+    certificates: tls === null ? [] : tls.certificates.map(certificateText),
+    clients: clientsText(tls),
+  }));
+}
+
+type Certificate = NonNullable<ListenerConfig['tls']>['certificates'][number];
+
+function certificateText(certificate: Certificate): string {
+  if (certificate.kind === 'acme')
+    return `${certificate.names.join(', ')} by ACME from ${certificate.account}`;
+  const [leaf] = pemCertificates(certificate.chain);
+  if (leaf === undefined) return certificate.file;
+  const { names, notAfterMs, mustStaple } = parseCertificate(leaf);
+  const ends = new Date(notAfterMs).toISOString().slice(0, 10);
+  return `${names.dns.join(', ') || 'no names'} until ${ends} (${certificate.file})${mustStaple ? ', must staple' : ''}`;
+}
+
+function clientsText(tls: ListenerConfig['tls']): string {
+  const clients = tls?.settings.clients ?? null;
+  if (clients === null) return '';
+  const authorities = clients.anchors.reduce((sum, { pem }) => sum + pemCertificates(pem).length, 0);
+  const domains = clients.anchors.map(({ trustDomain }) => trustDomain).filter((domain) => domain !== '');
+  const spiffe = domains.length === 0 ? '' : ` (SPIFFE ${domains.join(', ')})`;
+  return [
+    `${clients.mode === 'require' ? 'required' : 'optional'}, from ${countText(authorities, 'authority', 'authorities')}${spiffe}`,
+    clients.revocations.length === 0 ? 'no revocation list' : 'revocation lists',
+    `known by ${clients.identity.join(', ')}`,
+  ].join('; ');
 }
 
 export function describeOperations(config: GateConfig): OperationView[] {
@@ -35,7 +88,8 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
       ? [`everybody (${operation.publicReason})`]
       : operation.authenticate.map((method) => {
           if (method.kind === 'api-key')
-            return `API key in ${method.header} (${countText(config.consumers.length, 'consumer')})`;
+            return `API key in ${method.header} (${countText(countWith(config, 'keys'), 'consumer')})`;
+          if (method.kind === 'mtls') return mtlsText(config, method.spiffe);
           return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}`;
         });
   return {
@@ -44,7 +98,8 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     method: operation.method,
     hosts: api.hosts,
     path: operation.template,
-    listeners: api.listeners,
+    listeners: operation.listeners,
+    exposure: operation.exposure,
     callers,
     scopes: describeScopes(operation),
     limits: operation.limits.map(
@@ -57,7 +112,18 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
   };
 }
 
-const countText = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+const countWith = (config: GateConfig, what: 'keys' | 'identities'): number =>
+  config.consumers.filter((consumer) => consumer[what].length > 0).length;
+
+const mtlsText = (config: GateConfig, patterns: readonly string[]): string =>
+  [
+    `client certificate (${countText(countWith(config, 'identities'), 'consumer')}`,
+    ...(patterns.length === 0 ? [] : [`, or ${patterns.join(', ')}`]),
+    ')',
+  ].join('');
+
+const countText = (count: number, what: string, many = `${what}s`): string =>
+  `${count} ${count === 1 ? what : many}`;
 
 /** Alternatives that no way to authenticate can fulfil say nothing to a reader. */
 function describeScopes(operation: OperationConfig): string[] {
@@ -89,12 +155,25 @@ const loopback = /^(?:localhost|127\.|::1$)/;
 export function reviewPosture(config: GateConfig): Posture[] {
   const out: Posture[] = [];
   for (const listener of config.listeners) {
-    if (listener.tls === null && !loopback.test(listener.host)) {
+    if (listener.tls === null && listener.redirect === null && !loopback.test(listener.host)) {
       out.push({
         id: 'posture-plain-http',
         message: `Listener "${listener.name}" speaks plain HTTP on ${listener.host}: tokens and keys can be read on the way.`,
       });
     }
+  }
+  for (const listener of config.listeners) {
+    const clients = listener.tls?.settings.clients ?? null;
+    if (listener.exposure === 'internal' && clients === null && !loopback.test(listener.host))
+      out.push({
+        id: 'posture-internal-unproven',
+        message: `Internal listener "${listener.name}" asks for no client certificate: the network alone says who can reach it.`,
+      });
+    if (clients !== null && clients.revocations.length === 0)
+      out.push({
+        id: 'posture-no-revocation',
+        message: `Listener "${listener.name}" has no revocation list: a stolen client certificate is good until it ends.`,
+      });
   }
   for (const upstream of config.upstreams) {
     if (upstream.targets.length > 1 && upstream.health === null) {

@@ -2,22 +2,34 @@
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
 import { algorithmNames } from '../jose/index.ts';
+import {
+  acmeAccount,
+  certificateName,
+  listenerTls,
+  mtlsMethod,
+  redirectToHttps,
+  upstreamTls,
+} from './document-tls.ts';
 import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
 
 const listener = z.strictObject({
   port: port().describe('TCP port; 0 lets the system choose one.'),
   host: z
     .string()
-    .default('0.0.0.0')
-    .describe('Address to listen on; 0.0.0.0 is every IPv4 address, :: every address.'),
-  tls: z
-    .strictObject({
-      certificate: z.string().describe('Path of the PEM certificate chain.'),
-      key: z.string().describe('The PEM private key, only as a reference such as ${file:./tls/api.key}.'),
-      'min-version': z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest TLS version spoken.'),
-    })
     .optional()
-    .describe('Speaks TLS; without it plain HTTP.'),
+    .describe(
+      'Address to listen on; 0.0.0.0, every IPv4 address, by default, and 127.0.0.1 for internal listeners. `::` is every address.',
+    ),
+  exposure: z
+    .enum(['public', 'internal'])
+    .default('public')
+    .describe(
+      'Who can reach it: an internal listener binds to private addresses only and serves internal operations only.',
+    ),
+  tls: listenerTls.optional().describe('Speaks TLS; without it plain HTTP.'),
+  'redirect-to-https': redirectToHttps
+    .optional()
+    .describe('Serves no API: sends every request to a TLS listener (308), and answers ACME challenges.'),
   http2: z
     .boolean()
     .optional()
@@ -157,6 +169,13 @@ const upstream = z.strictObject({
     .default('client')
     .describe("Host that the upstream sees: the client's, or the target's own."),
   'max-idle': z.int().min(0).default(128).describe('Idle connections kept for each endpoint and thread.'),
+  tls: upstreamTls.prefault({}).describe('How https targets are reached.'),
+  'client-certificate': z
+    .enum(['none', 'client-cert', 'xfcc'])
+    .default('none')
+    .describe(
+      "How the service is told of the client's verified certificate: Client-Cert and Client-Cert-Chain (RFC 9440), or X-Forwarded-Client-Cert.",
+    ),
 });
 
 const issuer = z.strictObject({
@@ -181,32 +200,44 @@ const issuer = z.strictObject({
     .describe('Least time between fetches that unknown key ids cause.'),
 });
 
-const consumer = z.strictObject({
-  scopes: z.array(z.string().min(1)).default([]).describe('Scopes of its keys, unless a key has its own.'),
-  keys: z
-    .array(
-      z.strictObject({
-        id: z
-          .string()
-          .regex(/^[A-Za-z0-9-]{1,64}$/)
-          .describe('Shown in logs.'),
-        sha256: z
-          .string()
-          .regex(/^[0-9a-f]{64}$/)
-          .describe('SHA-256 of the whole key; `gatewright keys create` prints it.'),
-        expires: z
-          .string()
-          .refine((text) => !Number.isNaN(Date.parse(text)), {
-            message: 'is not a date, for instance 2027-01-31T00:00:00Z',
-          })
-          .optional()
-          .describe('When the key ends; never by default.'),
-        scopes: z.array(z.string().min(1)).optional().describe("Instead of the consumer's."),
-      }),
-    )
-    .min(1)
-    .describe('Its API keys; two overlap while one is being replaced.'),
-});
+const consumer = z
+  .strictObject({
+    scopes: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Scopes of its certificates, and of its keys unless a key has its own.'),
+    certificates: z
+      .array(certificateName)
+      .default([])
+      .describe('Names in client certificates that stand for it.'),
+    keys: z
+      .array(
+        z.strictObject({
+          id: z
+            .string()
+            .regex(/^[A-Za-z0-9-]{1,64}$/)
+            .describe('Shown in logs.'),
+          sha256: z
+            .string()
+            .regex(/^[0-9a-f]{64}$/)
+            .describe('SHA-256 of the whole key; `gatewright keys create` prints it.'),
+          expires: z
+            .string()
+            .refine((text) => !Number.isNaN(Date.parse(text)), {
+              message: 'is not a date, for instance 2027-01-31T00:00:00Z',
+            })
+            .optional()
+            .describe('When the key ends; never by default.'),
+          scopes: z.array(z.string().min(1)).optional().describe("Instead of the consumer's."),
+        }),
+      )
+      .default([])
+      .describe('Its API keys; two overlap while one is being replaced.'),
+  })
+  .refine((value) => value.keys.length > 0 || value.certificates.length > 0, {
+    path: ['keys'],
+    message: 'or "certificates" must name at least one credential',
+  });
 
 const authenticate = z.array(
   z.union([
@@ -223,6 +254,7 @@ const authenticate = z.array(
         header: fieldName().default('x-api-key').describe('Header that carries the key.'),
       }),
     }),
+    z.strictObject({ mtls: mtlsMethod }),
   ]),
 );
 
@@ -269,6 +301,8 @@ const websocket = z.union([
   }),
 ]);
 
+const exposure = z.enum(['public', 'internal', 'both']);
+
 const operation = z
   .strictObject({
     public: z.literal(true).optional().describe('Open to everybody; needs a reason.'),
@@ -281,6 +315,7 @@ const operation = z
     limits: limits.optional().describe("Instead of the API's."),
     'max-body': byteSize().optional().describe('Largest request body.'),
     validate: validate.optional().describe("Instead of the API's."),
+    exposure: exposure.optional().describe("Instead of the API's."),
     websocket: websocket.optional().describe("Instead of the API's."),
   })
   .refine((value) => value.public !== true || value.reason !== undefined, {
@@ -304,7 +339,14 @@ const api = z.strictObject({
     .default('')
     .describe("Path in front of the contract's paths."),
   'strip-base': z.boolean().default(false).describe('The upstream gets paths without the base.'),
-  listeners: z.array(z.string()).min(1).optional().describe('Listeners it is served on; all by default.'),
+  listeners: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Listeners it is served on; all of its exposure by default.'),
+  exposure: exposure
+    .default('public')
+    .describe('Whether its operations are served on public listeners, on internal ones, or on both.'),
   upstream: z.string().describe('Name under upstreams.'),
   authenticate: authenticate
     .min(1)
@@ -451,6 +493,10 @@ export const documentSchema = z.strictObject({
     })
     .prefault({})
     .describe('Who callers can be.'),
+  acme: z
+    .record(nameKey(), acmeAccount)
+    .default({})
+    .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
   telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),

@@ -6,7 +6,11 @@ import type { ScopeAlternative } from '../guards/authorize/contract.ts';
 import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
+import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
+import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
 import type { ContractOperation } from '../openapi/index.ts';
+
+export type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 
 export interface GateConfig {
   /** The file this came from; relative paths inside were resolved against its folder. */
@@ -15,6 +19,8 @@ export interface GateConfig {
   readonly upstreams: readonly UpstreamConfig[];
   readonly issuers: readonly IssuerConfig[];
   readonly consumers: readonly ConsumerConfig[];
+  /** Authorities that issue certificates by ACME. */
+  readonly acme: readonly AcmeAccountConfig[];
   readonly apis: readonly ApiConfig[];
   readonly http: HttpConfig;
   readonly telemetry: TelemetryConfig;
@@ -31,12 +37,11 @@ export interface ListenerConfig {
   readonly host: string;
   /** 0 lets the system choose (tests). */
   readonly port: number;
-  /** PEM texts; null speaks plain HTTP. */
-  readonly tls: {
-    readonly certificate: string;
-    readonly key: string;
-    readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-  } | null;
+  readonly exposure: 'public' | 'internal';
+  /** Null speaks plain HTTP. */
+  readonly tls: ListenerTlsConfig | null;
+  /** Null serves APIs; else every request is sent to https. */
+  readonly redirect: RedirectConfig | null;
   /** CIDR blocks of peers that must send a PROXY protocol header (v1 or v2); empty: nobody may. */
   readonly http2: boolean;
   readonly proxyProtocolFrom: readonly string[];
@@ -44,11 +49,28 @@ export interface ListenerConfig {
   readonly trustedProxies: readonly string[];
 }
 
+export interface ListenerTlsConfig {
+  readonly settings: TlsSettings;
+  /** Whether OCSP answers are fetched and stapled. */
+  readonly staple: boolean;
+  /** The first is the default. */
+  readonly certificates: readonly CertificateConfig[];
+}
+
+export interface RedirectConfig {
+  /** Lower-case names; never empty. */
+  readonly hosts: readonly string[];
+  readonly port: number;
+}
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   /** What it speaks; `auto` asks by ALPN over TLS and is HTTP/1.1 in clear text. */
   readonly protocol: 'http1' | 'http2' | 'auto';
+  readonly tls: UpstreamTls;
+  /** How the service is told of the client's certificate. */
+  readonly clientCertificate: 'none' | 'client-cert' | 'xfcc';
   readonly balance: 'least-request' | 'round-robin' | 'hash';
   /** What consistent hashing hashes; only for `hash`. `header:x-name` takes a request field. */
   readonly hashOn: 'address' | 'consumer' | 'path' | `header:${string}`;
@@ -140,6 +162,9 @@ export interface OperationConfig {
   readonly method: string;
   /** Template with the API's base. */
   readonly template: string;
+  /** Listeners of its API that it is served on; may be empty. */
+  readonly listeners: readonly string[];
+  readonly exposure: 'public' | 'internal' | 'both';
   /** Reason when the operation is public, else null. */
   readonly publicReason: string | null;
   /** Empty only when public. */

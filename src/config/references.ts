@@ -8,7 +8,12 @@ const reference = /^\$\{(\w+):([^}]*)\}$/;
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 const apiKey = /^gwk_[A-Za-z0-9-]{1,64}_[A-Za-z0-9_-]{43}$/;
 /** Values that must be references, as paths with `*` for names. */
-const secretPaths = ['listeners.*.tls.key'];
+const secretPaths = [
+  'listeners.*.tls.key',
+  'listeners.*.tls.certificates.*.key',
+  'upstreams.*.tls.key',
+  'acme.*.external-account.key',
+];
 const MAX_FILE_BYTES = 1_048_576;
 
 export interface ResolvedTree {
@@ -114,7 +119,7 @@ export function resolveReferences(
 function isSecretPath(path: Path): boolean {
   return secretPaths.some((pattern) => {
     const parts = pattern.split('.');
-    return parts.length === path.length && parts.every((part, i) => part === '*' || part === path[i]);
+    return parts.length === path.length && parts.every((part, i) => part === '*' || part === String(path[i]));
   });
 }
 

@@ -10,6 +10,7 @@ import { type ContractOperation, SchemaSet } from '../openapi/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { ApiConfig, OperationConfig } from './gate-config.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
+import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
 import type { Path } from './yaml-source.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
@@ -21,18 +22,7 @@ export function resolveApi(
   context: ResolveContext,
 ): ApiConfig | null {
   const path = ['apis', name];
-  const listeners = entry.listeners ?? Object.keys(document.listeners);
-  listeners.forEach((listener, index) => {
-    if (!Object.hasOwn(document.listeners, listener)) {
-      failDangling(
-        context,
-        [...path, 'listeners', index],
-        'listener',
-        listener,
-        Object.keys(document.listeners),
-      );
-    }
-  });
+  const listeners = resolveApiListeners(name, entry, document, context);
   if (!Object.hasOwn(document.upstreams, entry.upstream)) {
     failDangling(context, [...path, 'upstream'], 'upstream', entry.upstream, Object.keys(document.upstreams));
   }
@@ -45,7 +35,7 @@ export function resolveApi(
   }
   const shared = resolveAuthentication(entry.authenticate, [...path, 'authenticate'], document, context);
   const operations = contract.operations.map((operation) =>
-    resolveOperation(name, entry, operation, contract, shared, document, context),
+    resolveOperation(name, entry, operation, { contract, shared, listeners, document, context }),
   );
   reportOpen(name, operations, context);
   checkSchemas(contract, operations, entry, context);
@@ -104,11 +94,15 @@ function resolveOperation(
   api: string,
   entry: ApiDocument,
   operation: ContractOperation,
-  contract: Contract,
-  shared: readonly AuthenticationMethod[],
-  document: ConfigDocument,
-  context: ResolveContext,
+  within: {
+    readonly contract: Contract;
+    readonly shared: readonly AuthenticationMethod[];
+    readonly listeners: readonly string[];
+    readonly document: ConfigDocument;
+    readonly context: ResolveContext;
+  },
 ): OperationConfig {
+  const { contract, shared, listeners, document, context } = within;
   const own = Object.hasOwn(entry.operations, operation.id) ? entry.operations[operation.id] : undefined;
   const path = ['apis', api, 'operations', operation.id];
   const isPublic = own?.public === true;
@@ -121,10 +115,19 @@ function resolveOperation(
       'Remove one of the two.',
     );
   }
+  const exposure = own?.exposure ?? entry.exposure;
   return {
     id: operation.id,
     method: operation.method,
     template: entry.base + operation.template,
+    listeners: resolveOperationListeners(
+      { id: operation.id, exposure, isOpen: isPublic },
+      api,
+      listeners,
+      document,
+      context,
+    ),
+    exposure,
     publicReason: isPublic ? (own.reason ?? '') : null,
     authenticate: isPublic
       ? []
@@ -153,6 +156,7 @@ function resolveAuthentication(
 ): AuthenticationMethod[] {
   return (list ?? []).map((method, index): AuthenticationMethod => {
     if ('api-key' in method) return { kind: 'api-key', header: method['api-key'].header };
+    if ('mtls' in method) return { kind: 'mtls', spiffe: method.mtls.spiffe, scopes: method.mtls.scopes };
     const { issuer, audience } = method.jwt;
     if (!Object.hasOwn(document.identity.issuers, issuer)) {
       failDangling(

@@ -1,14 +1,17 @@
 // From the valid document to the configuration that threads compile: names are looked up, contracts and certificates
 // read, defaults combined. An operation that nobody must authenticate for does not get through unless it says so.
-import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.ts';
 import { compileKeySet } from '../jose/index.ts';
+import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
-import type { GateConfig, ListenerConfig, UpstreamConfig } from './gate-config.ts';
+import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
+import { readAnchors } from './resolve-certificates.ts';
+import { resolveListener } from './resolve-listener.ts';
+import { reportMtls } from './resolve-mtls.ts';
+import { resolveUpstream } from './resolve-upstream.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 export interface ResolveContext {
@@ -23,26 +26,26 @@ export interface ResolveContext {
   readonly defaultWorkers: number;
 }
 
-const DAY_MS = 86_400_000;
-/** Certificates that end within this time are warned of. */
-const EXPIRY_WARNING_MS = 30 * DAY_MS;
-
 export function resolveDocument(document: ConfigDocument, context: ResolveContext): GateConfig {
   const listeners = Object.entries(document.listeners).map(([name, entry]) =>
-    resolveListener(name, entry, context),
+    resolveListener(name, entry, document, context),
   );
   if (listeners.length === 0)
     fail(context, 'config-empty', ['listeners'], 'There is no listener.', 'Add "public: { port: 8080 }".');
-  const upstreams = Object.entries(document.upstreams).map(([name, entry]) => resolveUpstream(name, entry));
+  const upstreams = Object.entries(document.upstreams).map(([name, entry]) =>
+    resolveUpstream(name, entry, context),
+  );
   const issuers = Object.entries(document.identity.issuers).map(([name, entry]) =>
     resolveIssuer(name, entry, context),
   );
+  const acme = Object.entries(document.acme).map(([name, entry]) => resolveAcme(name, entry, context));
   checkKeys(document, context);
   const apis = Object.entries(document.apis).flatMap(([name, entry]) => {
     const api = resolveApi(name, entry, document, context);
     return api === null ? [] : [api];
   });
   checkCollisions(apis, context);
+  reportMtls(document, listeners, apis, context);
   const { http, telemetry } = document;
   return {
     file: context.file,
@@ -58,7 +61,9 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
         expiresMs: key.expires === undefined ? null : Date.parse(key.expires),
         scopes: key.scopes ?? null,
       })),
+      identities: entry.certificates.map(certificateIdentity),
     })),
+    acme,
     apis,
     http: {
       maxHeadBytes: http['max-head'],
@@ -112,125 +117,20 @@ export function failDangling(
   fail(context, 'config-dangling-name', path, `There is no ${what} "${name}".`, suggestion);
 }
 
-function resolveListener(
+function resolveAcme(
   name: string,
-  entry: ConfigDocument['listeners'][string],
+  entry: ConfigDocument['acme'][string],
   context: ResolveContext,
-): ListenerConfig {
+): AcmeAccountConfig {
+  const ca = entry.ca === undefined ? null : readAnchors(entry.ca, '', ['acme', name, 'ca'], context);
   return {
     name,
-    host: entry.host,
-    port: entry.port,
-    tls: entry.tls === undefined ? null : resolveTls(name, entry.tls, context),
-    http2: entry.http2 ?? entry.tls !== undefined,
-    proxyProtocolFrom: entry['proxy-protocol']?.from ?? [],
-    trustedProxies: entry['trusted-proxies'],
-  };
-}
-
-function resolveTls(
-  name: string,
-  tls: NonNullable<ConfigDocument['listeners'][string]['tls']>,
-  context: ResolveContext,
-): ListenerConfig['tls'] {
-  const path = ['listeners', name, 'tls', 'certificate'];
-  const file = resolve(context.folder, tls.certificate);
-  let certificate: string;
-  try {
-    certificate = readFileSync(file, 'utf8');
-    context.files.push(file);
-  } catch (error) {
-    fail(
-      context,
-      'config-file-unreadable',
-      path,
-      `The certificate ${tls.certificate} can not be read (${(error as NodeJS.ErrnoException).code}).`,
-      'Paths are relative to the configuration file.',
-    );
-    return null;
-  }
-  try {
-    const parsed = new X509Certificate(certificate);
-    const leftMs = Date.parse(parsed.validTo) - Date.now();
-    if (leftMs < 0)
-      fail(
-        context,
-        'config-certificate-expired',
-        path,
-        `The certificate ended on ${parsed.validTo}.`,
-        'Renew it.',
-      );
-    else if (leftMs < EXPIRY_WARNING_MS) {
-      context.diagnostics.warning(
-        'config-certificate-expires',
-        context.source.place(path),
-        `The certificate ends on ${parsed.validTo}.`,
-        'Renew it.',
-      );
-    }
-    createSecureContext({ cert: certificate, key: tls.key });
-  } catch {
-    fail(
-      context,
-      'config-certificate',
-      path,
-      'Certificate and key can not be used together.',
-      'Both must be PEM, and the key must belong to the first certificate.',
-    );
-  }
-  return { certificate, key: tls.key, minVersion: tls['min-version'] };
-}
-
-function resolveUpstream(name: string, entry: ConfigDocument['upstreams'][string]): UpstreamConfig {
-  const { health } = entry;
-  const [statusFrom, statusTo] = (health?.status ?? '').split('-').map(Number) as [number, number?];
-  return {
-    name,
-    targets: entry.targets.map((target) => {
-      const { url, weight } = typeof target === 'string' ? { url: target, weight: 1 } : target;
-      const parsed = new URL(url);
-      const tls = parsed.protocol === 'https:';
-      const host = parsed.hostname.replace(/^\[|\]$/g, '');
-      return { url, host, port: parsed.port === '' ? (tls ? 443 : 80) : Number(parsed.port), tls, weight };
-    }),
-    protocol: entry.protocol,
-    balance: entry.balance,
-    hashOn: entry['hash-on'].toLowerCase() as UpstreamConfig['hashOn'],
-    health:
-      health === undefined
-        ? null
-        : {
-            path: health.path,
-            intervalMs: health.interval,
-            timeoutMs: health.timeout,
-            healthyAfter: health['healthy-after'],
-            unhealthyAfter: health['unhealthy-after'],
-            statusFrom,
-            statusTo: statusTo ?? statusFrom,
-          },
-    ejection: {
-      consecutiveFailures: entry.ejection['consecutive-failures'],
-      baseMs: entry.ejection.base,
-      maxMs: entry.ejection.max,
-    },
-    breaker: {
-      failureRatio: entry.breaker['failure-ratio'],
-      minimumRequests: entry.breaker['minimum-requests'],
-      windowMs: entry.breaker.window,
-      openMs: entry.breaker['open-for'],
-      maxInFlight: entry.breaker['max-in-flight'],
-    },
-    retries: entry.retries,
-    timeouts: {
-      connectMs: entry.timeouts.connect,
-      firstByteMs: entry.timeouts['first-byte'],
-      totalMs: entry.timeouts.total ?? 0,
-      idleMs: entry.timeouts.idle,
-    },
-    slowStartMs: entry['slow-start'],
-    resolveMs: entry['resolve-every'],
-    host: entry.host,
-    maxIdle: entry['max-idle'],
+    directory: entry.directory,
+    contact: entry.contact,
+    store: resolve(context.folder, entry.store),
+    challenge: entry.challenge,
+    externalAccount: entry['external-account'] ?? null,
+    ca: ca?.pem ?? '',
   };
 }
 
@@ -291,7 +191,7 @@ function resolveIssuer(
   };
 }
 
-/** One key belongs to one consumer. */
+/** One key belongs to one consumer, and so does one name of a certificate. */
 function checkKeys(document: ConfigDocument, context: ResolveContext): void {
   const owners = new Map<string, string>();
   for (const [name, consumer] of Object.entries(document.identity.consumers)) {
@@ -302,7 +202,29 @@ function checkKeys(document: ConfigDocument, context: ResolveContext): void {
         fail(context, 'config-duplicate-key', path, `This key belongs to "${owner}" already.`);
       owners.set(key.sha256, name);
     });
+    consumer.certificates.forEach((entry, index) => {
+      const identity = certificateIdentity(entry);
+      const owner = owners.get(identity);
+      const path = ['identity', 'consumers', name, 'certificates', index];
+      if (owner !== undefined)
+        fail(context, 'config-duplicate-key', path, `This certificate belongs to "${owner}" already.`);
+      owners.set(identity, name);
+    });
   }
+}
+
+type CertificateName = ConfigDocument['identity']['consumers'][string]['certificates'][number];
+
+/** The identity that a name in the file stands for, as connections carry it. */
+function certificateIdentity(name: CertificateName): string {
+  if ('spiffe' in name) return `spiffe:${name.spiffe}`;
+  if ('dns' in name) return `dns:${name.dns}`;
+  if ('uri' in name) return `uri:${name.uri}`;
+  if ('email' in name) return `email:${normaliseEmail(name.email) ?? name.email}`;
+  const attributes = Object.entries(name.subject).flatMap(([attribute, value]) =>
+    [value].flat().map((text): [string, string] => [attribute, text]),
+  );
+  return `subject:${canonicalSubject(attributes)}`;
 }
 
 /** Two operations must not claim the same requests. */
@@ -311,7 +233,7 @@ function checkCollisions(apis: GateConfig['apis'], context: ResolveContext): voi
   for (const api of apis) {
     for (const operation of api.operations) {
       const shape = operation.template.replace(/\{[^{}]*\}/g, '{}');
-      for (const listener of api.listeners) {
+      for (const listener of operation.listeners) {
         for (const host of api.hosts.length === 0 ? ['*'] : api.hosts) {
           const key = `${listener} ${host} ${operation.method} ${shape}`;
           const other = claimed.get(key);

@@ -66,6 +66,46 @@ export const diagnosticTable = {
   ),
   'config-certificate-expired': row('A certificate has ended.', 'Renew it.'),
   'config-certificate-expires': row('A certificate ends soon (a warning).', 'Renew it.'),
+  'config-certificate-names': row(
+    'A certificate of a listener with several is never served under some or all of its names (a warning).',
+    'Order the list, or renew the certificate with the names as subjectAltName.',
+  ),
+  'config-trust': row(
+    'A trust file holds no certificate, or one that is no authority.',
+    'Put the PEM certificates of the authorities, and nothing else, into the file.',
+  ),
+  'config-trust-domain': row(
+    'A SPIFFE id belongs to a trust domain that no listener trusts an authority for.',
+    'Write `trust-domain` beside the file of the authority.',
+  ),
+  'config-crl': row(
+    'A revocation list can not be used, or an authority has none while others do.',
+    'Name a current PEM list of every authority under `trust`.',
+  ),
+  'config-crl-expired': row(
+    'A revocation list is out of date (a warning): certificates of its authority are refused.',
+    'Fetch a newer one.',
+  ),
+  'config-mtls-listener': row(
+    'Operations take client certificates, and none of their listeners asks for them.',
+    'Add `clients` and `trust` to the listener.',
+  ),
+  'config-exposure': row(
+    'An internal listener has a public address, or operations and listeners of different exposure were brought together.',
+    'Bind internal listeners to private addresses; say `exposure: internal`, `public` or `both` where it is meant.',
+  ),
+  'config-redirect': row(
+    'A listener can not redirect to https as configured, or an API is to be served on one that redirects.',
+    'Name a TLS listener, and the hosts that may be redirected to.',
+  ),
+  'config-acme': row(
+    'A certificate can not be had by ACME as configured.',
+    'The message says what is missing; the challenge needs a listener that the authority can reach.',
+  ),
+  'config-upstream-tls': row(
+    'An upstream has settings for TLS and targets without it.',
+    'Write the targets as `https://`, or remove the settings.',
+  ),
   'config-key-set': row(
     'The key set of an issuer can not be used, or would be fetched without TLS.',
     'Check the file against RFC 7517; use an https URL.',

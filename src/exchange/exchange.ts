@@ -1,6 +1,7 @@
 // One request and its answer, as guards see it. The relay owns the object, fills it from the strict parser
 // and the router, and reuses nothing across requests. What stands here is what the upstream will get. HOT
 import { FieldList } from '../http/fields/index.ts';
+import type { ClientCertificate } from '../net/tls/index.ts';
 import type { GuardName, Refusal } from './guard.ts';
 import type { Operation } from './operation.ts';
 
@@ -36,6 +37,8 @@ export class Exchange {
   /** Name of the listener in the configuration. */
   listener = '';
   secure = false;
+  /** The client's certificate, verified or not; null when it showed none. */
+  clientCertificate: ClientCertificate | null = null;
   /** Address of the socket's other end, or what a trusted PROXY header said. IPv4-mapped IPv6 is shown as IPv4. */
   peerAddress = '';
   /** The caller's address after trusted proxies have been walked through; equals peerAddress without any. */

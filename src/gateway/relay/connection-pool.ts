@@ -1,5 +1,6 @@
 // Connections of one thread to the endpoints of one upstream: idle HTTP/1 connections wait for the next exchange, HTTP/2
 // connections are shared by many. HOT
+import type { ConnectionOptions } from 'node:tls';
 import type { Endpoint } from '../upstream/index.ts';
 import { H2EndpointPool } from './h2-endpoint-pool.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
@@ -13,10 +14,13 @@ export class ConnectionPool {
   readonly #shared = new Map<Endpoint, H2EndpointPool>();
   readonly #maxIdle: number;
   readonly #protocol: UpstreamProtocol;
+  /** How connections of https endpoints are secured. */
+  readonly tls: ConnectionOptions;
 
-  constructor(maxIdle: number, protocol: UpstreamProtocol) {
+  constructor(maxIdle: number, protocol: UpstreamProtocol, tls: ConnectionOptions) {
     this.#maxIdle = maxIdle;
     this.#protocol = protocol;
+    this.tls = tls;
   }
 
   /**

@@ -19,7 +19,7 @@ import {
 import type { ByteReader } from '../../net/index.ts';
 import type { OwnAnswer } from './answer.ts';
 import { JOIN_BYTES, joinText } from './join-text.ts';
-import type { RelayContext } from './route.ts';
+import type { Peer, RelayContext } from './route.ts';
 import { ServedExchange, Stage } from './served-exchange.ts';
 
 const Phase = {
@@ -74,11 +74,11 @@ export class H1Connection extends ServedExchange implements BodySink, ByteReader
 
   constructor(
     socket: Socket,
-    peerAddress: string,
+    peer: Peer,
     context: RelayContext,
     onClosed: (connection: H1Connection) => void,
   ) {
-    super(context, peerAddress);
+    super(context, peer);
     this.#socket = socket;
     this.#buffer = new HeadBuffer(context.snapshot.limits.maxHeadBytes);
     this.#onClosed = onClosed;

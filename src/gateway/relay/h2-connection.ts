@@ -9,7 +9,7 @@ import { defaultH2Settings, H2Code, type H2Handler, H2Session, type H2Stream } f
 import type { ByteReader } from '../../net/index.ts';
 import type { OwnAnswer } from './answer.ts';
 import { type Flushable, scheduleFlush } from './flush-queue.ts';
-import type { RelayContext } from './route.ts';
+import type { Peer, RelayContext } from './route.ts';
 import { ServedExchange, Stage } from './served-exchange.ts';
 
 /** How long a connection that ends waits for the client to read and close, ms. */
@@ -33,8 +33,8 @@ class H2Exchange extends ServedExchange {
   #early: Buffer[] = [];
   #earlyTrailers: FieldList | null = null;
 
-  constructor(connection: H2Connection, context: RelayContext, peerAddress: string) {
-    super(context, peerAddress);
+  constructor(connection: H2Connection, context: RelayContext, peer: Peer) {
+    super(context, peer);
     this.#connection = connection;
   }
 
@@ -237,7 +237,7 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
   readonly session: H2Session;
   readonly #socket: Socket;
   readonly #context: RelayContext;
-  readonly #peerAddress: string;
+  readonly #peer: Peer;
   readonly #onClosed: (connection: H2Connection) => void;
   readonly #active = new Set<H2Exchange>();
   #spare: H2Exchange[] = [];
@@ -248,12 +248,12 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
 
   constructor(
     socket: Socket,
-    peerAddress: string,
+    peer: Peer,
     context: RelayContext,
     onClosed: (connection: H2Connection) => void,
   ) {
     this.#socket = socket;
-    this.#peerAddress = peerAddress;
+    this.#peer = peer;
     this.#context = context;
     this.#onClosed = onClosed;
     const { limits } = context.snapshot;
@@ -282,7 +282,7 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
   // Streams.
 
   onRequest(stream: H2Stream, head: RequestHead, _scheme: string, problem: ErrorCode | null): void {
-    const exchange = this.#spare.pop() ?? new H2Exchange(this, this.#context, this.#peerAddress);
+    const exchange = this.#spare.pop() ?? new H2Exchange(this, this.#context, this.#peer);
     this.#active.add(exchange);
     this.#requests++;
     exchange.begin(stream, head, problem);

@@ -1,7 +1,7 @@
 // HTTP/2 connections of one thread to one endpoint: few, shared by all exchanges, one more only where the streams that
 // the endpoint allows are used up. Exchanges wait here for a connection to be made and for a stream to become free.
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { ByteReader } from '../../net/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
 import type { ConnectionPool } from './connection-pool.ts';
@@ -22,9 +22,9 @@ class Dial implements ByteReader {
   reader: ByteReader | null = null;
   connection: H2UpstreamConnection | null = null;
 
-  constructor(endpoint: Endpoint, protocols: readonly string[], nowMs: number) {
+  constructor(endpoint: Endpoint, protocols: readonly string[], tls: ConnectionOptions, nowMs: number) {
     this.deadlineMs = nowMs + DIAL_MS;
-    this.socket = connectUpstream(endpoint, protocols, this);
+    this.socket = connectUpstream(endpoint, protocols, this, tls);
     this.socket.setNoDelay(true);
     this.socket.on('error', () => {});
   }
@@ -79,7 +79,7 @@ export class H2EndpointPool {
     if (this.#waiting.size === 0 || this.#dial !== null || this.#draining) return;
     if (this.#connections.length >= MAX_CONNECTIONS) return;
     const protocols = this.#mayChoose ? ['h2', 'http/1.1'] : ['h2'];
-    const dial = new Dial(this.endpoint, protocols, performance.now());
+    const dial = new Dial(this.endpoint, protocols, this.#pool.tls, performance.now());
     this.#dial = dial;
     dial.socket.once('close', () => this.#onDialFailed(dial));
     dial.socket.once(this.endpoint.tls ? 'secureConnect' : 'connect', () => this.#onConnected(dial));

@@ -1,3 +1,4 @@
 export { ConnectionPool, type UpstreamProtocol } from './connection-pool.ts';
-export { RelayListener } from './listener.ts';
+export { Front } from './front.ts';
+export { type ListenerTls, RelayListener } from './listener.ts';
 export type { ListenerSnapshot, RelayContext, RelayLimits, RouteEntry, UpstreamEntry } from './route.ts';

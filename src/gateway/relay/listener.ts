@@ -1,7 +1,7 @@
 // One listening port of one thread: accepts, reads the PROXY protocol where configured, ends TLS, and keeps the
 // list of connections for time-outs and draining.
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import {
   type AddressSet,
   type ByteReader,
@@ -10,23 +10,21 @@ import {
   readAccepted,
   readEvents,
 } from '../../net/index.ts';
+import type { AlpnChallenge, ClientCertificate, TlsMaterial, TlsSettings } from '../../net/tls/index.ts';
 import { H1Connection } from './h1-connection.ts';
 import { H2Connection } from './h2-connection.ts';
 import { ProtocolReader } from './protocol-reader.ts';
-import type { RelayContext } from './route.ts';
+import type { Peer, RelayContext } from './route.ts';
+import { HANDSHAKE_MS, rawSocketOf, TlsPort } from './tls-port.ts';
 
 /** How often deadlines are looked at, ms; time-outs are late by at most this much. */
 const SWEEP_MS = 250;
-/** A PROXY header or TLS handshake must come within this time, ms. */
-const HANDSHAKE_MS = 10_000;
 /** Connections that the kernel may queue before they are accepted. */
 const BACKLOG = 4096;
 
 export interface ListenerTls {
-  /** PEM texts. */
-  readonly certificate: string;
-  readonly key: string;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly settings: TlsSettings;
+  readonly material: TlsMaterial;
 }
 
 export interface RelayListenerOptions {
@@ -53,9 +51,11 @@ export class RelayListener {
   readonly context: RelayContext;
   readonly #options: RelayListenerOptions;
   readonly #server: Server;
-  readonly #tls: TlsServer | null;
+  readonly #tls: TlsPort | null;
   readonly #connections = new Set<ClientConnection>();
   readonly #pending = new Set<Socket>();
+  /** Connections whose client showed a certificate. */
+  readonly #certified = new WeakSet<ClientConnection>();
   /** Client addresses by raw socket, for connections whose TLS handshake is under way. */
   readonly #peers = new WeakMap<object, string>();
   readonly #sweeper: NodeJS.Timeout;
@@ -67,30 +67,36 @@ export class RelayListener {
     this.#server = createTcpServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),
     );
-    this.#tls = options.tls === null ? null : this.#createTls(options.tls);
+    const { tls } = options;
+    this.#tls =
+      tls === null
+        ? null
+        : new TlsPort(tls.settings, tls.material, options.http2, (socket, certificate) =>
+            this.#secured(socket, certificate),
+          );
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
   }
 
-  #createTls(tls: ListenerTls): TlsServer {
-    const server = createTlsServer(
-      {
-        ...secureOptions(tls),
-        handshakeTimeout: HANDSHAKE_MS,
-        ALPNProtocols: this.#options.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-        pauseOnConnect: true,
-        allowHalfOpen: true,
-      },
-      (socket: TLSSocket) =>
-        this.#serve(socket, this.#peers.get(parentOf(socket)) ?? addressOf(socket), true),
-    );
-    server.on('tlsClientError', (_cause, socket) => socket.destroy());
-    return server;
+  /**
+   * Certificates and rules for connections from now on. When whom the listener trusts has changed, connections that
+   * showed a certificate finish what they do and must come again.
+   */
+  updateTls({ settings, material }: ListenerTls, deadlineMs: number): void {
+    if (this.#tls?.update(settings, material) !== true) return;
+    const before = [...this.#connections].filter((connection) => this.#certified.has(connection));
+    for (const connection of before) connection.drain();
+    setTimeout(() => {
+      for (const connection of before) if (this.#connections.has(connection)) connection.destroy();
+    }, deadlineMs).unref();
   }
 
-  /** Certificates for connections from now on. */
-  updateTls(tls: ListenerTls): void {
-    this.#tls?.setSecureContext(secureOptions(tls));
+  updateMaterial(material: TlsMaterial, deadlineMs: number): void {
+    if (this.#tls !== null) this.updateTls({ settings: this.#tls.settings, material }, deadlineMs);
+  }
+
+  updateChallenges(challenges: readonly AlpnChallenge[]): void {
+    this.#tls?.updateChallenges(challenges);
   }
 
   /** Resolves with the port once connections are accepted. Rejects with the system's error (EADDRINUSE, EACCES). */
@@ -114,19 +120,29 @@ export class RelayListener {
       return;
     }
     if (this.#options.proxyProtocolFrom?.has(peer) === true) this.#readProxyHeader(socket, peer);
-    else this.#serve(socket, peer, false);
+    else this.#serve(socket, peer);
   }
 
   /** Serves HTTP, or the TLS handshake before it. */
-  #serve(socket: Socket, peer: string, decrypted: boolean): void {
-    if (this.#tls !== null && !decrypted) {
+  #serve(socket: Socket, peer: string): void {
+    if (this.#tls !== null) {
       this.#pending.add(socket);
       socket.once('close', () => this.#pending.delete(socket));
       socket.on('error', () => {});
       this.#peers.set(socket, peer);
-      this.#tls.emit('connection', socket);
+      this.#tls.handshake(socket);
       return;
     }
+    this.#open(socket, { address: peer, certificate: null }, false);
+  }
+
+  #secured(socket: TLSSocket, certificate: ClientCertificate | null): void {
+    const raw = rawSocketOf(socket);
+    this.#pending.delete(raw);
+    this.#open(socket, { address: this.#peers.get(raw) ?? addressOf(socket), certificate }, true);
+  }
+
+  #open(socket: Socket, peer: Peer, decrypted: boolean): void {
     let opened: ClientConnection | null = null;
     const onClosed = (connection: ClientConnection): void => this.#closed(connection);
     const open = (ready: Socket): ClientConnection => {
@@ -139,6 +155,7 @@ export class RelayListener {
     if (decrypted || socket.readableLength > 0) readEvents(socket, open);
     else readAccepted(socket, open);
     this.#connections.add(opened!);
+    if (peer.certificate !== null) this.#certified.add(opened!);
     this.context.telemetry.connectionOpened();
   }
 
@@ -165,7 +182,7 @@ export class RelayListener {
       const rest = received.subarray(result.length);
       if (rest.length > 0) socket.unshift(rest);
       const named = result.source === null ? null : canonicalAddress(result.source);
-      this.#serve(socket, named ?? peer, false);
+      this.#serve(socket, named ?? peer);
     };
     socket.on('error', () => {});
     socket.on('close', done);
@@ -208,16 +225,7 @@ export class RelayListener {
   }
 }
 
-function secureOptions(tls: ListenerTls) {
-  return { cert: tls.certificate, key: tls.key, minVersion: tls.minVersion, honorCipherOrder: true };
-}
-
 function addressOf(socket: Socket): string {
   const address = socket.remoteAddress;
   return address === undefined ? '' : (canonicalAddress(address) ?? address);
-}
-
-/** The socket under a TLS socket that was made by emitting `connection`. */
-function parentOf(socket: Socket): object {
-  return (socket as unknown as { _parent?: object })._parent ?? socket;
 }

@@ -5,11 +5,13 @@ import type { HardenConfig } from '../../guards/harden/index.ts';
 import type { HeadLimits } from '../../http/h1/index.ts';
 import type { WebSocketLimits } from '../../http/websocket/index.ts';
 import type { AddressSet } from '../../net/index.ts';
+import type { ClientCertificate } from '../../net/tls/index.ts';
 import type { CompiledPipeline } from '../../pipeline/index.ts';
 import type { WorkerTelemetry } from '../../telemetry/index.ts';
 import type { Router } from '../router/index.ts';
 import type { Upstream } from '../upstream/index.ts';
 import type { ConnectionPool } from './connection-pool.ts';
+import type { Front } from './front.ts';
 
 /** One operation, compiled. */
 export interface RouteEntry {
@@ -40,6 +42,8 @@ export interface UpstreamEntry {
   /** 0 for none. */
   readonly totalTimeoutMs: number;
   readonly sendsClientHost: boolean;
+  /** How the service is told of the client's certificate. */
+  readonly clientCertificate: 'none' | 'client-cert' | 'xfcc';
   readonly hashOn: 'none' | 'address' | 'consumer' | 'path' | 'header';
   readonly hashHeader: string;
 }
@@ -53,11 +57,21 @@ export interface RelayLimits extends HeadLimits {
   readonly maxRequestsPerConnection: number;
 }
 
+/** Who is at the other end of a connection. */
+export interface Peer {
+  /** Of the socket, or what a trusted PROXY header said. */
+  readonly address: string;
+  /** What the client showed in the TLS handshake; null when it was not asked or had none. */
+  readonly certificate: ClientCertificate | null;
+}
+
 /** What the connections of one listener need; replaced as a whole on reload. */
 export interface ListenerSnapshot {
   readonly name: string;
   readonly secure: boolean;
   readonly router: Router<RouteEntry>;
+  /** Answers before any operation is looked for; null where everything goes to operations. */
+  readonly front: Front | null;
   readonly trustedProxies: AddressSet | null;
   readonly limits: RelayLimits;
   /** Guards' answer hooks for answers outside of any operation. */

@@ -10,7 +10,7 @@ import { RouteMatch } from '../router/index.ts';
 import { OwnAnswer, prepareAnswer, prepareRefusal } from './answer.ts';
 import { Forwarding } from './forwarding.ts';
 import { takeHead } from './request-head.ts';
-import type { ListenerSnapshot, RelayContext, RouteEntry } from './route.ts';
+import type { ListenerSnapshot, Peer, RelayContext, RouteEntry } from './route.ts';
 import { isHandshake, isOriginWelcome } from './websocket.ts';
 
 export const Stage = {
@@ -41,7 +41,7 @@ export abstract class ServedExchange {
   deadlineMs = Number.POSITIVE_INFINITY;
 
   protected readonly context: RelayContext;
-  protected readonly peerAddress: string;
+  protected readonly peer: Peer;
   protected readonly forwarding: Forwarding;
   protected snapshot: ListenerSnapshot;
   protected exchange: Exchange | null = null;
@@ -55,9 +55,9 @@ export abstract class ServedExchange {
   #takenAt = 0;
   #blockedSinceMs = 0;
 
-  constructor(context: RelayContext, peerAddress: string) {
+  constructor(context: RelayContext, peer: Peer) {
     this.context = context;
-    this.peerAddress = peerAddress;
+    this.peer = peer;
     this.snapshot = context.snapshot;
     this.forwarding = new Forwarding(this);
   }
@@ -107,8 +107,9 @@ export abstract class ServedExchange {
     exchange.startMs = this.startMs;
     exchange.listener = this.snapshot.name;
     exchange.secure = this.snapshot.secure;
-    exchange.peerAddress = this.peerAddress;
-    exchange.clientAddress = this.peerAddress;
+    exchange.peerAddress = this.peer.address;
+    exchange.clientAddress = this.peer.address;
+    exchange.clientCertificate = this.peer.certificate;
     this.exchange = exchange;
     this.route = null;
     this.#upgrade = '';
@@ -121,6 +122,10 @@ export abstract class ServedExchange {
     const refused = problem ?? takeHead(exchange, head, snapshot);
     if (refused !== null) return this.refuseFraming(refused);
     this.onAccepted();
+    if (snapshot.front !== null) {
+      const answer = snapshot.front.answer(exchange);
+      if (answer !== null) return this.end(answer);
+    }
     const found = snapshot.router.find(exchange.host, exchange.method, exchange.path, match);
     if (found !== 'found') return this.#refuseRoute(found);
     const route = match.value!;

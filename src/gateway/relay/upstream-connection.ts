@@ -56,7 +56,7 @@ export class UpstreamConnection implements ByteReader, UpstreamLeg {
   constructor(endpoint: Endpoint, pool: ConnectionPool, socket: Socket | null) {
     this.endpoint = endpoint;
     this.#pool = pool;
-    this.#socket = socket ?? connectUpstream(endpoint, ['http/1.1'], this);
+    this.#socket = socket ?? connectUpstream(endpoint, ['http/1.1'], this, pool.tls);
     if (socket !== null) {
       this.connected = true;
       this.#phase = Phase.idle;

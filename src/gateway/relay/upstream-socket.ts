@@ -1,6 +1,6 @@
 // Sockets to endpoints, plain or TLS, and the limits of what comes over them.
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect, isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { defaultHeadLimits, type HeadLimits } from '../../http/h1/index.ts';
 import { type ByteReader, sharedReadBuffer } from '../../net/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
@@ -13,8 +13,9 @@ export function connectUpstream(
   endpoint: Endpoint,
   protocols: readonly string[],
   reader: ByteReader,
+  tls: ConnectionOptions,
 ): Socket {
-  return endpoint.tls ? connectSecure(endpoint, protocols, reader) : connectPlain(endpoint, reader);
+  return endpoint.tls ? connectSecure(endpoint, protocols, reader, tls) : connectPlain(endpoint, reader);
 }
 
 function connectPlain(endpoint: Endpoint, reader: ByteReader): Socket {
@@ -31,12 +32,18 @@ function connectPlain(endpoint: Endpoint, reader: ByteReader): Socket {
   });
 }
 
-function connectSecure(endpoint: Endpoint, protocols: readonly string[], reader: ByteReader): Socket {
+function connectSecure(
+  endpoint: Endpoint,
+  protocols: readonly string[],
+  reader: ByteReader,
+  tls: ConnectionOptions,
+): Socket {
   const socket = connectTls({
+    ...tls,
     host: endpoint.address,
     port: endpoint.port,
-    servername: endpoint.serverName,
-    minVersion: 'TLSv1.2',
+    // SNI has no addresses (RFC 6066 section 3); the certificate is compared with `host` then.
+    servername: tls.servername ?? (isIP(endpoint.serverName) === 0 ? endpoint.serverName : ''),
     ALPNProtocols: [...protocols],
   });
   socket.on('data', (chunk: Buffer) => reader.onBytes(chunk, chunk.length));

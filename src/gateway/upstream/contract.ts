@@ -1,4 +1,5 @@
 // What balancing and monitoring need of the configuration; the configuration's own type has these members.
+import type { UpstreamTls } from '../../net/tls/index.ts';
 
 export interface UpstreamSettings {
   readonly name: string;
@@ -38,4 +39,5 @@ export interface MonitorSettings {
     readonly statusTo: number;
   } | null;
   readonly resolveMs: number;
+  readonly tls: UpstreamTls;
 }

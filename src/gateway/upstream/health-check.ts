@@ -1,5 +1,7 @@
 // One health check: asks an endpoint in the protocol that it speaks, on a connection of its own.
 import { connect } from 'node:http2';
+import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type { MonitorSettings } from './contract.ts';
 
 interface Asked {
@@ -10,12 +12,16 @@ interface Asked {
 }
 
 /** Whether the endpoint answers well over HTTP/2. */
-export function askHttp2(endpoint: Asked, health: NonNullable<MonitorSettings['health']>): Promise<boolean> {
+export function askHttp2(
+  endpoint: Asked,
+  health: NonNullable<MonitorSettings['health']>,
+  tls: ConnectionOptions,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const address = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
     const session = connect(
       `${endpoint.tls ? 'https' : 'http'}://${address}:${endpoint.port}`,
-      endpoint.tls ? { servername: endpoint.host } : {},
+      endpoint.tls ? { servername: isIP(endpoint.host) === 0 ? endpoint.host : '', ...tls } : {},
     );
     const timer = setTimeout(() => done(false), health.timeoutMs);
     let settled = false;

@@ -4,6 +4,8 @@ import { lookup } from 'node:dns/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import { compileUpstreamTls } from '../../net/tls/index.ts';
 import type { MonitorSettings } from './contract.ts';
 import type { EndpointUpdate } from './endpoint.ts';
 import { askHttp2 } from './health-check.ts';
@@ -30,6 +32,8 @@ export class UpstreamMonitor {
   readonly settings: MonitorSettings;
   readonly #onChange: (endpoints: readonly EndpointUpdate[]) => void;
   readonly #resolve: Resolve;
+  /** Health checks are made as requests are. */
+  readonly #tls: ConnectionOptions;
   #watched = new Map<string, Watched>();
   readonly #addresses = new Map<string, readonly string[]>();
   #timer: NodeJS.Timeout | null = null;
@@ -41,6 +45,7 @@ export class UpstreamMonitor {
     resolve: Resolve = systemResolve,
   ) {
     this.settings = settings;
+    this.#tls = compileUpstreamTls(settings.tls);
     this.#onChange = onChange;
     this.#resolve = resolve;
   }
@@ -144,7 +149,7 @@ export class UpstreamMonitor {
   #ask(endpoint: Watched): Promise<boolean> {
     const health = this.settings.health!;
     const { protocol } = this.settings;
-    if (protocol === 'http2') return askHttp2(endpoint, health);
+    if (protocol === 'http2') return askHttp2(endpoint, health, this.#tls);
     return new Promise((resolve) => {
       const send = endpoint.tls ? requestHttps : requestHttp;
       const request = send(
@@ -154,7 +159,9 @@ export class UpstreamMonitor {
           path: health.path,
           method: 'GET',
           agent: false,
-          ...(endpoint.tls ? { servername: endpoint.host } : {}),
+          ...(endpoint.tls
+            ? { servername: isIP(endpoint.host) === 0 ? endpoint.host : '', ...this.#tls }
+            : {}),
           headers: { host: endpoint.host, 'user-agent': 'gatewright-health' },
           timeout: health.timeoutMs,
           signal: AbortSignal.timeout(health.timeoutMs),

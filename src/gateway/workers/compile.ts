@@ -1,20 +1,34 @@
 // From the validated configuration to what a data-plane thread serves: routers with compiled pipelines at their
 // entries. Upstreams and limit counters outlive the snapshot, so that a reload forgets nothing.
-import type { ApiConfig, GateConfig, OperationConfig, UpstreamConfig } from '../../config/index.ts';
+import type {
+  ApiConfig,
+  GateConfig,
+  ListenerConfig,
+  OperationConfig,
+  UpstreamConfig,
+} from '../../config/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
 import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
 import { compileAdmit } from '../../guards/admit/index.ts';
-import { ApiKeyTable, compileAuthenticate, type Issuer } from '../../guards/authenticate/index.ts';
+import {
+  ApiKeyTable,
+  CertificateTable,
+  compileAuthenticate,
+  compileForwardCertificate,
+  type Issuer,
+} from '../../guards/authenticate/index.ts';
 import { compileAuthorize } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileLimit } from '../../guards/limit/index.ts';
 import { compileValidate } from '../../guards/validate/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
+import { compileUpstreamTls } from '../../net/tls/index.ts';
 import { SchemaSet } from '../../openapi/index.ts';
 import { compilePipeline } from '../../pipeline/index.ts';
 import {
   ConnectionPool,
+  Front,
   type ListenerSnapshot,
   type RouteEntry,
   type UpstreamEntry,
@@ -26,6 +40,8 @@ import { Upstream } from '../upstream/index.ts';
 export interface LastingState {
   readonly limits: LimitTable;
   readonly clock: Clock;
+  /** Open ACME challenges over HTTP, key authorizations by token. */
+  readonly challenges: Map<string, string>;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
   upstreams: ReadonlyMap<string, KeptUpstream>;
 }
@@ -38,6 +54,7 @@ export interface KeptUpstream {
 export const createLastingState = (limits: LimitTable): LastingState => ({
   limits,
   clock: systemClock,
+  challenges: new Map(),
   upstreams: new Map(),
 });
 
@@ -58,6 +75,7 @@ export function compileSnapshot(
   const upstreams = new Map<string, KeptUpstream>();
   for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
   const keys = new ApiKeyTable(config.consumers);
+  const certificates = new CertificateTable(config.consumers);
   const routes = new Map<string, Route<RouteEntry>[]>(
     config.listeners.map((listener) => [listener.name, []]),
   );
@@ -71,6 +89,7 @@ export function compileSnapshot(
       const entry = compileEntry(api, operation, index++, schemas, upstream.entry, {
         issuers,
         keys,
+        certificates,
         state,
         shared,
       });
@@ -80,10 +99,9 @@ export function compileSnapshot(
         template: operation.template,
         value: entry,
       };
-      for (const name of api.listeners) routes.get(name)?.push(route);
+      for (const name of operation.listeners) routes.get(name)?.push(route);
     }
   }
-  const fallback = compilePipeline([compileHarden(fallbackHarden)]);
   const listeners = new Map<string, ListenerSnapshot>();
   for (const listener of config.listeners) {
     listeners.set(listener.name, {
@@ -92,7 +110,10 @@ export function compileSnapshot(
       router: compileRouter(routes.get(listener.name)!),
       trustedProxies: listener.trustedProxies.length === 0 ? null : new AddressSet(listener.trustedProxies),
       limits: config.http,
-      fallback,
+      front: frontOf(listener, config, state),
+      fallback: compilePipeline([
+        compileHarden({ ...fallbackHarden, hstsSeconds: hstsOf(listener, config) }),
+      ]),
     });
   }
   return { listeners, upstreams };
@@ -128,6 +149,20 @@ class SharedGuards {
   }
 }
 
+/** Answers in front of all operations, where the listener can have any. */
+function frontOf(listener: ListenerConfig, config: GateConfig, state: LastingState): Front | null {
+  const takesChallenges = listener.tls === null && config.acme.some((entry) => entry.challenge === 'http-01');
+  return takesChallenges || listener.redirect !== null
+    ? new Front(state.challenges, listener.redirect)
+    : null;
+}
+
+/** What answers outside of any operation say of HSTS: the least that the APIs of the listener say. */
+function hstsOf(listener: ListenerConfig, config: GateConfig): number {
+  const apis = config.apis.filter((api) => api.listeners.includes(listener.name));
+  return apis.length === 0 ? 0 : Math.min(...apis.map((api) => api.harden.hstsSeconds));
+}
+
 function compileEntry(
   api: ApiConfig,
   config: OperationConfig,
@@ -137,6 +172,7 @@ function compileEntry(
   context: {
     issuers: ReadonlyMap<string, Issuer>;
     keys: ApiKeyTable;
+    certificates: CertificateTable;
     state: LastingState;
     shared: SharedGuards;
   },
@@ -167,12 +203,14 @@ function compileEntry(
       compileAuthenticate(config.authenticate, operation.public, {
         issuers: context.issuers,
         keys: context.keys,
+        certificates: context.certificates,
         clock: state.clock,
       }),
     ),
     limit((per) => per === 'consumer'),
     shared.get('authorize', config.scopes, () => compileAuthorize(config.scopes)),
     validate,
+    compileForwardCertificate(upstream.clientCertificate),
     shared.get('harden', api.harden, () => compileHarden(api.harden)),
   ];
   return {
@@ -192,7 +230,7 @@ function keepUpstream(config: UpstreamConfig, state: LastingState): KeptUpstream
   const kept = state.upstreams.get(config.name);
   if (kept !== undefined && kept.settings === settings) return kept;
   const balancer = new Upstream(config, state.clock, Math.random);
-  const pool = new ConnectionPool(config.maxIdle, config.protocol);
+  const pool = new ConnectionPool(config.maxIdle, config.protocol, compileUpstreamTls(config.tls));
   balancer.onRemoved = (endpoint) => pool.drop(endpoint);
   const hashOn =
     config.balance !== 'hash' ? 'none' : config.hashOn.startsWith('header:') ? 'header' : config.hashOn;
@@ -207,6 +245,7 @@ function keepUpstream(config: UpstreamConfig, state: LastingState): KeptUpstream
     idleTimeoutMs: config.timeouts.idleMs,
     totalTimeoutMs: config.timeouts.totalMs,
     sendsClientHost: config.host === 'client',
+    clientCertificate: config.clientCertificate,
     hashOn: hashOn as UpstreamEntry['hashOn'],
     hashHeader: config.hashOn.startsWith('header:') ? config.hashOn.slice('header:'.length) : '',
   };

@@ -1,7 +1,9 @@
 // Messages between the control plane (main thread) and the data-plane threads. Everything is plain data; shared
 // memory travels as SharedArrayBuffer inside it.
 import type { GateConfig } from '../../config/index.ts';
+import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LimitTableMemory } from '../../limits/index.ts';
+import type { TlsMaterial } from '../../net/tls/index.ts';
 import type { AccessLogMemory, MetricsMemory } from '../../telemetry/index.ts';
 import type { EndpointUpdate } from '../upstream/index.ts';
 
@@ -24,6 +26,9 @@ export interface SnapshotMessage {
   readonly metrics: MetricsMemory;
   readonly keys: readonly IssuerKeys[];
   readonly endpoints: readonly UpstreamEndpoints[];
+  /** For every TLS listener. */
+  readonly tls: readonly TlsMaterial[];
+  readonly challenges: ChallengeAnswers;
 }
 
 /** `workerData` of a data-plane thread. */
@@ -49,6 +54,10 @@ export type ToWorker =
   | { readonly kind: 'keys'; readonly keys: IssuerKeys }
   | { readonly kind: 'refreshed'; readonly issuer: string }
   | { readonly kind: 'endpoints'; readonly update: UpstreamEndpoints }
+  /** New certificates, staples or keys for tickets of one listener. */
+  | { readonly kind: 'tls'; readonly material: TlsMaterial }
+  /** Answer these ACME challenges from now on, and say `challenges-set`. */
+  | { readonly kind: 'challenges'; readonly challenges: ChallengeAnswers }
   | { readonly kind: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -61,5 +70,6 @@ export type FromWorker =
       readonly ports: Readonly<Record<string, number>>;
     }
   | { readonly kind: 'activate-failed'; readonly generation: number; readonly message: string }
+  | { readonly kind: 'challenges-set' }
   | { readonly kind: 'refresh-keys'; readonly issuer: string }
   | { readonly kind: 'drained' };

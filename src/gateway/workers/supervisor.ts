@@ -1,6 +1,7 @@
 // The main thread's side of the data plane: starts one thread a core, gives every thread the same snapshot in two
 // steps (all have compiled it before one serves it), replaces threads that die, and drains them at the end.
 import { Worker } from 'node:worker_threads';
+import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 
 /** A thread that dies is replaced after this time, doubled each time it dies young, ms. */
@@ -197,6 +198,16 @@ export class WorkerSupervisor {
 
   #send(slot: Slot, message: ToWorker): void {
     slot.worker.postMessage(message);
+  }
+
+  /** Has all threads answer these ACME challenges; resolves when they do. */
+  async publishChallenges(challenges: ChallengeAnswers): Promise<void> {
+    const slots = this.#slots.filter((slot) => slot.ready);
+    await Promise.all(
+      slots.map((slot) =>
+        this.#ask(slot, { kind: 'challenges', challenges }, 'challenges-set', 'prepare-failed'),
+      ),
+    );
   }
 
   broadcast(message: ToWorker): void {

@@ -4,10 +4,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { IssuerReplica } from '../../guards/authenticate/index.ts';
+import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import { LimitTable } from '../../limits/index.ts';
 import { AddressSet, canSharePorts } from '../../net/index.ts';
+import type { TlsMaterial } from '../../net/tls/index.ts';
 import { WorkerTelemetry } from '../../telemetry/index.ts';
-import { type RelayContext, RelayListener } from '../relay/index.ts';
+import { type ListenerTls, type RelayContext, RelayListener } from '../relay/index.ts';
 import { type CompiledSnapshot, compileSnapshot, createLastingState } from './compile.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 
@@ -18,6 +20,9 @@ interface Prepared {
   readonly message: SnapshotMessage;
   readonly compiled: CompiledSnapshot;
   readonly issuers: ReadonlyMap<string, IssuerReplica>;
+  /** By listener; what comes newer than the snapshot replaces its own. */
+  readonly materials: Map<string, TlsMaterial>;
+  challenges: ChallengeAnswers;
 }
 
 class DataPlaneThread {
@@ -26,6 +31,7 @@ class DataPlaneThread {
   readonly #telemetry: WorkerTelemetry;
   #issuers: ReadonlyMap<string, IssuerReplica> = new Map();
   #prepared: Prepared | null = null;
+  #drainMs = 0;
   readonly #listeners = new Map<string, { readonly listener: RelayListener; readonly settings: string }>();
 
   constructor(start: WorkerStart) {
@@ -94,6 +100,13 @@ class DataPlaneThread {
           .get(message.update.upstream)
           ?.entry.balancer.update(message.update.endpoints);
         return;
+      case 'tls':
+        this.#takeMaterial(message.material);
+        return;
+      case 'challenges':
+        this.#takeChallenges(message.challenges);
+        this.#send({ kind: 'challenges-set' });
+        return;
       case 'drain':
         await this.#drain(message.deadlineMs);
     }
@@ -116,7 +129,13 @@ class DataPlaneThread {
     for (const { upstream, endpoints } of message.endpoints) {
       compiled.upstreams.get(upstream)?.entry.balancer.update(endpoints);
     }
-    return { message, compiled, issuers };
+    return {
+      message,
+      compiled,
+      issuers,
+      materials: new Map(message.tls.map((material) => [material.listener, material])),
+      challenges: message.challenges,
+    };
   }
 
   /** Serves the prepared snapshot; new listeners are opened first, so that a port that is taken changes nothing. */
@@ -124,6 +143,7 @@ class DataPlaneThread {
     const prepared = this.#prepared;
     if (prepared === null) throw new Error('nothing was prepared');
     const { config } = prepared.message;
+    this.#drainMs = config.drainMs;
     const opened: Record<string, number> = {};
     const fresh: string[] = [];
     try {
@@ -141,7 +161,7 @@ class DataPlaneThread {
         const relay = new RelayListener(context, {
           host: listener.host,
           port,
-          tls: listener.tls,
+          tls: tlsOf(listener, prepared.materials),
           http2: listener.http2,
           proxyProtocolFrom:
             listener.proxyProtocolFrom.length === 0 ? null : new AddressSet(listener.proxyProtocolFrom),
@@ -168,8 +188,9 @@ class DataPlaneThread {
         continue;
       }
       listener.context.snapshot = snapshot;
-      const tls = config.listeners.find((entry) => entry.name === name)?.tls ?? null;
-      if (tls !== null) listener.updateTls(tls);
+      const entry = config.listeners.find((candidate) => candidate.name === name);
+      const tls = entry === undefined ? null : tlsOf(entry, prepared.materials);
+      if (tls !== null) listener.updateTls(tls, config.drainMs);
     }
     for (const [name, kept] of this.#state.upstreams) {
       if (prepared.compiled.upstreams.get(name)?.entry !== kept.entry) kept.entry.pool.closeIdle();
@@ -179,9 +200,29 @@ class DataPlaneThread {
       if (prepared.issuers.get(name) !== replica) replica.refreshed();
     }
     this.#issuers = prepared.issuers;
+    this.#setHttpChallenges(prepared.challenges);
     this.#telemetry.swap(prepared.message.metrics);
     this.#prepared = null;
     return opened;
+  }
+
+  // Certificates may change without a reload, also while one is under way.
+
+  #takeMaterial(material: TlsMaterial): void {
+    this.#prepared?.materials.set(material.listener, material);
+    const listener = this.#listeners.get(material.listener)?.listener;
+    listener?.updateMaterial(material, this.#drainMs);
+  }
+
+  #takeChallenges(challenges: ChallengeAnswers): void {
+    if (this.#prepared !== null) this.#prepared.challenges = challenges;
+    this.#setHttpChallenges(challenges);
+    for (const { listener } of this.#listeners.values()) listener.updateChallenges(challenges.alpn);
+  }
+
+  #setHttpChallenges({ http }: ChallengeAnswers): void {
+    this.#state.challenges.clear();
+    for (const { token, authorization } of http) this.#state.challenges.set(token, authorization);
   }
 
   #sweep(): void {
@@ -203,10 +244,18 @@ class DataPlaneThread {
   }
 }
 
+function tlsOf(listener: ListenerConfig, materials: ReadonlyMap<string, TlsMaterial>): ListenerTls | null {
+  if (listener.tls === null) return null;
+  const material = materials.get(listener.name);
+  if (material === undefined) throw new Error(`no certificates for listener ${listener.name}`);
+  return { settings: listener.tls.settings, material };
+}
+
 /** What can not be changed while a port is open; certificates and routes can. */
 function listenerSettings(listener: ListenerConfig, maxConnections: number): string {
   const { host, port, tls, http2, proxyProtocolFrom } = listener;
-  return JSON.stringify([host, port, tls !== null, http2, proxyProtocolFrom, maxConnections]);
+  const asks = tls === null ? null : (tls.settings.clients?.mode ?? 'none');
+  return JSON.stringify([host, port, asks, http2, proxyProtocolFrom, maxConnections]);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,4 @@
-// Who is calling: a bearer token of a trusted issuer (RFC 6750, RFC 9068) or an API key. The first configured method
+// Who is calling: a bearer token of a trusted issuer (RFC 6750, RFC 9068), an API key or a client certificate. The first configured method
 // whose credential is present decides; a bad credential is refused and never replaced by another. HOT
 import type { Clock } from '../../core/index.ts';
 import {
@@ -11,6 +11,7 @@ import {
 } from '../../exchange/index.ts';
 import { type JwtExpectations, type ParsedJws, parseJwt, peekIssuer, verifyJwt } from '../../jose/index.ts';
 import type { ApiKeyTable } from './api-keys.ts';
+import { CertificateMethod, type CertificateTable } from './certificates.ts';
 import type { ApiKeyMethod, AuthenticationMethod, JwtMethod } from './contract.ts';
 import type { Issuer } from './issuer.ts';
 import type { TokenCache } from './token-cache.ts';
@@ -26,6 +27,7 @@ const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 export interface AuthenticateContext {
   readonly issuers: ReadonlyMap<string, Issuer>;
   readonly keys: ApiKeyTable;
+  readonly certificates: CertificateTable;
   readonly clock: Clock;
 }
 
@@ -48,12 +50,15 @@ export function compileAuthenticate(
   const headers = methods
     .filter((method): method is ApiKeyMethod => method.kind === 'api-key')
     .map((m) => m.header);
+  const byCertificate = methods.map((method) =>
+    method.kind === 'mtls' ? new CertificateMethod(method, context.certificates, clock) : null,
+  );
   const missing = new Refusal(
     'credentials-missing',
     'authenticate',
     'no-credentials',
     '',
-    challenge(jwts, ''),
+    jwts.length > 0 || headers.length > 0 ? challenge(jwts, '') : [],
   );
 
   const onRequest = (exchange: Exchange): Decision | Promise<Decision> => {
@@ -62,9 +67,11 @@ export function compileAuthenticate(
       if (method.kind === 'jwt') {
         const authorization = exchange.fields.get('authorization');
         if (authorization !== null) return runBearer(exchange, authorization, jwts, clock);
-      } else {
+      } else if (method.kind === 'api-key') {
         const key = exchange.fields.get(method.header);
         if (key !== null) return runApiKey(exchange, key, method.header, keys, clock);
+      } else if (exchange.clientCertificate !== null) {
+        return byCertificate[i]!.run(exchange, exchange.clientCertificate);
       }
     }
     return missing;

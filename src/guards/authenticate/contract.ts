@@ -1,5 +1,5 @@
 /** One way to authenticate on an operation; the first whose credential is present decides. */
-export type AuthenticationMethod = JwtMethod | ApiKeyMethod;
+export type AuthenticationMethod = JwtMethod | ApiKeyMethod | MtlsMethod;
 
 export interface JwtMethod {
   readonly kind: 'jwt';
@@ -13,6 +13,15 @@ export interface ApiKeyMethod {
   readonly kind: 'api-key';
   /** Lower-case name of the header field that carries the key; `x-api-key` by default. */
   readonly header: string;
+}
+
+/** The verified certificate of the connection. */
+export interface MtlsMethod {
+  readonly kind: 'mtls';
+  /** Patterns of SPIFFE ids that may call although no consumer is bound to them. */
+  readonly spiffe: readonly string[];
+  /** Scopes of such callers. */
+  readonly scopes: readonly string[];
 }
 
 /** A token issuer that the gate trusts. */
@@ -35,10 +44,12 @@ export interface IssuerConfig {
   readonly refetchMinMs: number;
 }
 
-/** A program that calls with API keys. */
+/** A program that calls with API keys or client certificates. */
 export interface ConsumerConfig {
   readonly id: string;
   readonly keys: readonly ApiKeyConfig[];
+  /** Identities of its certificates: `spiffe:…`, `dns:…`, `uri:…`, `email:…`, `subject:…`. */
+  readonly identities: readonly string[];
   readonly scopes: readonly string[];
 }
 

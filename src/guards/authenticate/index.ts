@@ -1,5 +1,6 @@
 export { ApiKeyTable, createApiKey, hashApiKey, MAX_API_KEY_BYTES, type NewApiKey } from './api-keys.ts';
 export { type AuthenticateContext, compileAuthenticate } from './authenticate.ts';
+export { CertificateTable } from './certificates.ts';
 export type {
   ApiKeyConfig,
   ApiKeyMethod,
@@ -7,5 +8,7 @@ export type {
   ConsumerConfig,
   IssuerConfig,
   JwtMethod,
+  MtlsMethod,
 } from './contract.ts';
+export { compileForwardCertificate } from './forward-certificate.ts';
 export { type Issuer, IssuerReplica } from './issuer.ts';

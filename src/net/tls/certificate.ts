@@ -1,7 +1,16 @@
 // What the gate reads of an X.509 certificate beyond what Node shows: names as bytes say them (Node's text form was
 // once confusable, CVE-2021-44532), key usage, must-staple, and the parts that an OCSP request names.
 import { hash, X509Certificate } from 'node:crypto';
-import { DerError, type DerElement, expectTag, readChildren, readOid, readTime, readWhole, Tag } from './der.ts';
+import {
+  type DerElement,
+  DerError,
+  expectTag,
+  readChildren,
+  readOid,
+  readTime,
+  readWhole,
+  Tag,
+} from './der.ts';
 
 export interface CertificateNames {
   /** Lower case, as they stand; wildcards among them. */
@@ -164,7 +173,9 @@ function readKeyUsage(extension: Buffer): CertificateDetails['keyUsage'] {
 }
 
 const readFeatures = (extension: Buffer): number[] =>
-  readChildren(readWhole(extension, Tag.sequence)).map(({ content }) => (content.length === 1 ? content[0]! : -1));
+  readChildren(readWhole(extension, Tag.sequence)).map(({ content }) =>
+    content.length === 1 ? content[0]! : -1,
+  );
 
 function readOcspUrl(extension: Buffer): string {
   for (const description of readChildren(readWhole(extension, Tag.sequence))) {
@@ -174,6 +185,26 @@ function readOcspUrl(extension: Buffer): string {
     if (/^https?:\/\//i.test(url) && URL.canParse(url)) return url;
   }
   return '';
+}
+
+export interface RevocationList {
+  /** DER of the issuer's name. */
+  readonly issuer: Buffer;
+  readonly nextUpdateMs: number | null;
+}
+
+/** The revocation lists of a PEM text; their signatures are checked by TLS. Throws DerError. */
+export function parseRevocationList(pem: string): RevocationList[] {
+  const blocks = pem.match(/-----BEGIN X509 CRL-----[\s\S]+?-----END X509 CRL-----/g) ?? [];
+  return blocks.map((block) => {
+    const der = Buffer.from(block.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    const [tbs] = readChildren(readWhole(der, Tag.sequence));
+    const parts = readChildren(expectTag(tbs, Tag.sequence));
+    if (parts[0]?.tag === Tag.integer) parts.shift();
+    const [, issuer, , next] = parts;
+    const hasNext = next?.tag === Tag.utcTime || next?.tag === Tag.generalizedTime;
+    return { issuer: expectTag(issuer, Tag.sequence).bytes, nextUpdateMs: hasNext ? readTime(next) : null };
+  });
 }
 
 /** Certificates of a PEM text in DER, in order. Throws Error for what is none. */

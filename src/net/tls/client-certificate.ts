@@ -2,7 +2,12 @@
 // listener's rule, and how it is shown to services. Made once a connection.
 import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
-import { type CertificateDetails, certificateFingerprint, parseCertificate, pemCertificates } from './certificate.ts';
+import {
+  type CertificateDetails,
+  certificateFingerprint,
+  parseCertificate,
+  pemCertificates,
+} from './certificate.ts';
 import type { ClientTrust, IdentityKind } from './contract.ts';
 import { parseSpiffeId } from './spiffe.ts';
 

@@ -22,7 +22,8 @@ export function readClientHello(bytes: Buffer): HelloReading {
   for (let at = 0; size < wanted; ) {
     if (at + 5 > bytes.length) return at < bytes.length && bytes[at] !== 22 ? other : needMore;
     const length = bytes.readUInt16BE(at + 3);
-    if (bytes[at] !== 22 || bytes[at + 1] !== 3 || length === 0 || size + length > MAX_HELLO_BYTES) return other;
+    if (bytes[at] !== 22 || bytes[at + 1] !== 3 || length === 0 || size + length > MAX_HELLO_BYTES)
+      return other;
     if (at + 5 + length > bytes.length) return needMore;
     parts.push(bytes.subarray(at + 5, at + 5 + length));
     size += length;

@@ -44,10 +44,12 @@ export function readElement(bytes: Buffer, at = 0): DerElement {
   let length = first;
   if (first >= 0x80) {
     const count = first & 0x7f;
-    if (count === 0 || count > MAX_LENGTH_BYTES) throw new DerError('a length of indefinite or excessive form');
+    if (count === 0 || count > MAX_LENGTH_BYTES)
+      throw new DerError('a length of indefinite or excessive form');
     if (start + count > bytes.length) throw new DerError('an element is cut off');
     length = bytes.readUIntBE(start, count);
-    if (length < 0x80 || length < 2 ** (8 * (count - 1))) throw new DerError('a length that is not the shortest');
+    if (length < 0x80 || length < 2 ** (8 * (count - 1)))
+      throw new DerError('a length that is not the shortest');
     start += count;
   }
   if (start + length > bytes.length) throw new DerError('an element is longer than its parent');
@@ -107,9 +109,9 @@ export function readTime(element: DerElement | undefined): number {
   const text = element.content.toString('latin1');
   const isShort = element.tag === Tag.utcTime;
   if (!isShort && element.tag !== Tag.generalizedTime) throw new DerError('no time');
-  const match = (isShort ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(
-    text,
-  );
+  const match = (
+    isShort ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
+  ).exec(text);
   if (match === null) throw new DerError('a time of another form');
   const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
     number,
@@ -122,7 +124,13 @@ export function readTime(element: DerElement | undefined): number {
   const fullYear = !isShort ? year : year < 50 ? 2000 + year : 1900 + year;
   const ms = Date.UTC(fullYear, month - 1, day, hour, minute, second);
   const back = new Date(ms);
-  if (back.getUTCMonth() !== month - 1 || back.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59)
+  if (
+    back.getUTCMonth() !== month - 1 ||
+    back.getUTCDate() !== day ||
+    hour > 23 ||
+    minute > 59 ||
+    second > 59
+  )
     throw new DerError('a time that does not exist');
   return ms;
 }

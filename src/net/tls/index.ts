@@ -1,13 +1,19 @@
 export {
-  canonicalSubject,
   type CertificateDetails,
   type CertificateNames,
+  canonicalSubject,
   certificateFingerprint,
   normaliseEmail,
   parseCertificate,
+  parseRevocationList,
   pemCertificates,
   subjectAttributes,
 } from './certificate.ts';
+export {
+  type CertificateProblem,
+  type ClientCertificate,
+  ClientCertificateReader,
+} from './client-certificate.ts';
 export { type HelloReading, readClientHello } from './client-hello.ts';
 export type {
   AlpnChallenge,
@@ -23,5 +29,11 @@ export { secureDefaults, type TlsVersion } from './defaults.ts';
 export { DerError } from './der.ts';
 export { NameTable } from './name-table.ts';
 export { buildOcspRequest, type OcspAnswer, readOcspResponse } from './ocsp.ts';
-export { parseSpiffeId, parseSpiffePattern, type SpiffeId, type SpiffePattern, isTrustDomain } from './spiffe.ts';
-export { type CertificateProblem, type ClientCertificate, ClientCertificateReader } from './client-certificate.ts';
+export {
+  isTrustDomain,
+  parseSpiffeId,
+  parseSpiffePattern,
+  type SpiffeId,
+  type SpiffePattern,
+} from './spiffe.ts';
+export { compileUpstreamTls } from './upstream.ts';

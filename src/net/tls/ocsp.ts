@@ -4,8 +4,8 @@
 import { hash, verify, X509Certificate } from 'node:crypto';
 import { parseCertificate } from './certificate.ts';
 import {
-  DerError,
   type DerElement,
+  DerError,
   expectTag,
   readChildren,
   readOid,
