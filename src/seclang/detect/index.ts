@@ -1,0 +1,2 @@
+export { detectSqli } from './sqli.ts';
+export { detectXss } from './xss.ts';
