@@ -7,7 +7,7 @@ import { addAll, countBytes, type PatternNode } from './syntax.ts';
 /** More literals than this in one expression cost more than they save. */
 const MAX_FACTORS = 400;
 /** Strings that a part may stand for while they are still joined with their neighbours. */
-const MAX_EXACT = 400;
+const MAX_EXACT = 800;
 /** Longest literal; more does not make it rarer in practice. */
 const MAX_FACTOR_LENGTH = 16;
 /** A class with more bytes (after lower-casing) is not spelled out. */
@@ -23,24 +23,37 @@ export interface Requirements {
 
 export function analysePattern(root: PatternNode): Requirements {
   const { exact, factors } = literalsOf(root);
-  const best = better(exact, factors);
-  return { factors: best, requiredBytes: requiredBytes(root), minLength: minLength(root) };
+  const best = better(asFactors(exact), factors);
+  const literals = best === null ? null : withoutLonger(best.texts);
+  return {
+    factors: literals === null || literals.length > MAX_FACTORS ? null : literals,
+    requiredBytes: requiredBytes(root),
+    minLength: minLength(root),
+  };
+}
+
+/** Literals of which one must be there, and how likely ordinary values are to hold one. */
+interface Factors {
+  readonly texts: readonly string[];
+  readonly odds: number;
 }
 
 interface Literals {
   /** All strings that the part can match, lower-cased; null when they are too many or unknown. */
   readonly exact: readonly string[] | null;
   /** Strings of which at least one is in whatever the part matches, lower-cased; null when unknown. */
-  readonly factors: readonly string[] | null;
+  readonly factors: Factors | null;
+  /** Strings of which one begins and one ends whatever the part matches, though more may be between. */
+  readonly edge: readonly string[] | null;
 }
 
-const unknown: Literals = { exact: null, factors: null };
-const empty: Literals = { exact: [''], factors: null };
+const unknown: Literals = { exact: null, factors: null, edge: null };
+const empty: Literals = { exact: [''], factors: null, edge: null };
 
 function literalsOf(node: PatternNode): Literals {
   switch (node.kind) {
     case 'set':
-      return { exact: spelled(node.bytes), factors: null };
+      return { exact: spelled(node.bytes), factors: null, edge: null };
     case 'sequence':
       return literalsOfSequence(node.items);
     case 'choice':
@@ -54,7 +67,7 @@ function literalsOf(node: PatternNode): Literals {
       // What a lookahead sees is in the value too, though it is not consumed.
       if (node.isNegative) return empty;
       const seen = literalsOf(node.item);
-      return { exact: [''], factors: better(seen.exact, seen.factors) };
+      return { exact: [''], factors: better(asFactors(seen.exact), seen.factors), edge: null };
     }
     case 'assertion':
       return empty;
@@ -73,11 +86,11 @@ function spelled(bytes: Uint8Array): readonly string[] | null {
 const lowered = (byte: number): string => String.fromCharCode(byte >= 65 && byte <= 90 ? byte + 32 : byte);
 
 function literalsOfSequence(items: readonly PatternNode[]): Literals {
-  let factors: readonly string[] | null = null;
+  let factors: Factors | null = null;
   let isExact = true;
   let run: readonly string[] = [''];
   const endRun = (): void => {
-    factors = better(run, factors);
+    factors = better(asFactors(run), factors);
     isExact = false;
   };
   for (const item of items) {
@@ -85,25 +98,22 @@ function literalsOfSequence(items: readonly PatternNode[]): Literals {
     factors = better(part.factors, factors);
     if (part.exact !== null) {
       const joined = product(run, part.exact);
-      if (joined !== null) {
-        run = joined;
-        continue;
-      }
-      endRun();
-      run = part.exact;
+      if (joined === null) endRun();
+      run = joined ?? part.exact;
       continue;
     }
-    // `x+` begins with an x and ends with one, so it can close one run and open the next.
-    const edge = item.kind === 'repeat' && item.min > 0 ? literalsOf(item.item).exact : null;
-    if (edge !== null) run = product(run, edge) ?? run;
+    if (part.edge !== null) run = product(run, part.edge) ?? run;
     endRun();
-    run = edge ?? [''];
+    run = part.edge ?? [''];
   }
-  return isExact ? { exact: run, factors } : { exact: null, factors: better(run, factors) };
+  if (isExact) return { exact: run, factors, edge: null };
+  endRun();
+  return { exact: null, factors, edge: null };
 }
 
 function product(left: readonly string[], right: readonly string[]): readonly string[] | null {
   if (left.length * right.length > MAX_EXACT) return null;
+  if (right.length === 1) return appended(left, right[0]!);
   const all = new Set<string>();
   for (const a of left)
     for (const b of right) {
@@ -113,22 +123,33 @@ function product(left: readonly string[], right: readonly string[]): readonly st
   return [...all];
 }
 
+/** The common case of `product`: no two of them can become the same. */
+function appended(texts: readonly string[], end: string): readonly string[] | null {
+  const longer: string[] = [];
+  for (const text of texts) {
+    if (text.length + end.length > MAX_FACTOR_LENGTH) return null;
+    longer.push(text + end);
+  }
+  return longer;
+}
+
 function literalsOfChoice(options: readonly PatternNode[]): Literals {
-  const parts = options.map(literalsOf);
   const exact = new Set<string>();
-  const factors = new Set<string>();
+  const texts = new Set<string>();
   let isExact = true;
   let isKnown = true;
-  for (const part of parts) {
+  for (const option of options) {
+    const part = literalsOf(option);
     if (part.exact === null) isExact = false;
     else for (const text of part.exact) exact.add(text);
-    const best = better(part.exact, part.factors);
+    const best = better(asFactors(part.exact), part.factors);
     if (best === null) isKnown = false;
-    else for (const text of best) factors.add(text);
+    else for (const text of best.texts) texts.add(text);
   }
   return {
     exact: isExact && exact.size <= MAX_EXACT ? [...exact] : null,
-    factors: isKnown && factors.size <= 4 * MAX_FACTORS ? [...factors] : null,
+    factors: isKnown ? asFactors([...texts]) : null,
+    edge: null,
   };
 }
 
@@ -137,27 +158,32 @@ function literalsOfRepeat(item: PatternNode, min: number, max: number): Literals
   if (min === 0) {
     if (max === 0) return empty;
     const isOptional = max === 1 && part.exact !== null;
-    return isOptional ? { exact: [...new Set(['', ...part.exact])], factors: null } : unknown;
+    return isOptional ? { exact: [...new Set(['', ...part.exact])], factors: null, edge: null } : unknown;
   }
   let exact: readonly string[] | null = part.exact === null ? null : [''];
   for (let i = 0; i < min && exact !== null; i++) exact = product(exact, part.exact!);
-  if (min === max && exact !== null) return { exact, factors: part.factors };
-  return { exact: null, factors: better(exact, better(part.exact, part.factors)) };
+  if (min === max && exact !== null) return { exact, factors: part.factors, edge: null };
+  const factors = better(asFactors(exact), better(asFactors(part.exact), part.factors));
+  return { exact: null, factors, edge: part.exact };
 }
 
-/** The set of literals that ordinary values are less likely to hold; a set that is no use is null. */
-function better(a: readonly string[] | null, b: readonly string[] | null): readonly string[] | null {
-  const usableA = a === null ? null : usable(a);
-  const usableB = b === null ? null : usable(b);
-  if (usableA === null) return usableB;
-  if (usableB === null) return usableA;
-  return oddsOf(usableA) <= oddsOf(usableB) ? usableA : usableB;
+/** Those which ordinary values are less likely to hold. */
+function better(a: Factors | null, b: Factors | null): Factors | null {
+  if (a === null) return b;
+  return b === null || a.odds <= b.odds ? a : b;
 }
 
-function usable(literals: readonly string[]): readonly string[] | null {
-  for (const literal of literals) if (literal.length < MIN_FACTOR_LENGTH) return null;
-  const needed = literals.length > 1 ? withoutLonger(literals) : literals;
-  return needed.length > MAX_FACTORS || needed.length === 0 ? null : needed;
+/** Null when the texts are no use to a prefilter: too many, or one of them too short. */
+function asFactors(texts: readonly string[] | null): Factors | null {
+  if (texts === null || texts.length === 0 || texts.length > MAX_EXACT) return null;
+  let odds = 0;
+  for (const text of texts) {
+    if (text.length < MIN_FACTOR_LENGTH) return null;
+    let odd = 1;
+    for (let i = 0; i < text.length; i++) odd *= byteOdds[text.charCodeAt(i)]!;
+    odds += odd;
+  }
+  return { texts, odds };
 }
 
 /** A literal that holds another one of the set says nothing new. */
@@ -169,16 +195,6 @@ function withoutLonger(literals: readonly string[]): readonly string[] {
         if (end - start < literal.length && known.has(literal.slice(start, end))) return false;
     return true;
   });
-}
-
-function oddsOf(literals: readonly string[]): number {
-  let sum = 0;
-  for (const literal of literals) {
-    let odds = 1;
-    for (let i = 0; i < literal.length; i++) odds *= byteOdds[literal.charCodeAt(i)]!;
-    sum += odds;
-  }
-  return sum;
 }
 
 /** Bytes of which at least one is in every match, chosen to be rare; null when a match may hold any or none. */
@@ -223,7 +239,7 @@ function setOdds(set: Uint8Array): number {
 }
 
 /** Least bytes that a match consumes. */
-function minLength(node: PatternNode): number {
+export function minLength(node: PatternNode): number {
   switch (node.kind) {
     case 'set':
       return 1;

@@ -41,13 +41,18 @@ const fullAssertions: Readonly<Record<Assertion, string>> = {
 
 /** @throws PatternError */
 export function emitPattern(parsed: ParsedPattern): EmittedPattern {
-  const flat = new Emitter(flatAssertions, parsed.captures);
-  const full = new Emitter(fullAssertions, parsed.captures);
-  return { flat: flat.emit(parsed.root), full: full.emit(parsed.root), groups: flat.groups };
+  const emitter = new Emitter(flatAssertions, parsed.captures);
+  const flat = emitter.emit(parsed.root);
+  const full = emitter.caresForNewlines
+    ? new Emitter(fullAssertions, parsed.captures).emit(parsed.root)
+    : flat;
+  return { flat, full, groups: emitter.groups };
 }
 
 class Emitter {
   readonly groups: number[];
+  /** Whether an assertion was met that has another form for values with newlines. */
+  caresForNewlines = false;
   readonly #assertions: Readonly<Record<Assertion, string>>;
   #opened = 0;
   #isBackward = false;
@@ -84,6 +89,7 @@ class Emitter {
       case 'look':
         return this.#look(node.isAhead, node.isNegative, node.item);
       case 'assertion':
+        if (flatAssertions[node.assertion] !== fullAssertions[node.assertion]) this.caresForNewlines = true;
         return this.#assertions[node.assertion];
       case 'back-reference':
         return this.#reference(node.index, node.ignoresCase);
@@ -171,7 +177,17 @@ function emitByte(byte: number): string {
   return byte > 32 && byte < 127 ? `\\${letter}` : `\\x${byte.toString(16).padStart(2, '0')}`;
 }
 
+const emittedSets = new WeakMap<Uint8Array, string>();
+
 function emitSet(set: Uint8Array): string {
+  const known = emittedSets.get(set);
+  if (known !== undefined) return known;
+  const text = spellSet(set);
+  emittedSets.set(set, text);
+  return text;
+}
+
+function spellSet(set: Uint8Array): string {
   const count = countBytes(set);
   if (count === 256) return '[^]';
   if (count === 1) return emitByte(set.indexOf(1));

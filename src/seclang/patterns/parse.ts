@@ -42,10 +42,13 @@ export function parsePattern(source: string, flags: PatternFlags = modSecurityFl
 }
 
 const set = (bytes: Uint8Array): PatternNode => ({ kind: 'set', bytes });
-const byteNode = (byte: number, flags: PatternFlags): PatternNode => {
-  const one = makeSet(String.fromCharCode(byte));
-  return set(flags.ignoresCase ? foldCase(one) : one);
-};
+/** One node for each byte, and one that ignores its case: most of an expression is literals. */
+const exactBytes = Array.from({ length: 256 }, (_, byte) => set(makeSet(String.fromCharCode(byte))));
+const foldedBytes = Array.from({ length: 256 }, (_, byte) =>
+  set(foldCase(makeSet(String.fromCharCode(byte)))),
+);
+const byteNode = (byte: number, flags: PatternFlags): PatternNode =>
+  (flags.ignoresCase ? foldedBytes : exactBytes)[byte]!;
 const look = (isAhead: boolean, isNegative: boolean, item: PatternNode): PatternNode => ({
   kind: 'look',
   isAhead,
@@ -128,7 +131,7 @@ class Parser {
   }
 
   #inlineFlags(flags: PatternFlags): PatternFlags | null {
-    const letters = this.#reader.take(/\(\?\^?[imsxnUJ]*(?:-[imsxn]*)?\)/y);
+    const letters = this.#reader.take(/\(\?\^?[imsxnUJ]*(?:-[imsxnUJ]*)?\)/y);
     return letters === null ? null : this.#withFlags(flags, letters.slice(2, -1));
   }
 
@@ -263,7 +266,7 @@ class Parser {
     if (reader.skip('!')) return look(true, true, this.#close(flags));
     if (reader.skip('<=')) return look(false, false, this.#close(flags));
     if (reader.skip('<!')) return look(false, true, this.#close(flags));
-    const scoped = reader.take(/\^?[imsxnUJ]*(?:-[imsxn]*)?:/y);
+    const scoped = reader.take(/\^?[imsxnUJ]*(?:-[imsxnUJ]*)?:/y);
     if (scoped !== null) return this.#close(this.#withFlags(flags, scoped.slice(0, -1)));
     const name = reader.take(/P?<[A-Za-z_]\w*>|'[A-Za-z_]\w*'/y);
     if (name !== null) {
