@@ -153,6 +153,19 @@ export const diagnosticTable = {
     'A `$ref` leads nowhere, in a circle, or out of the document.',
     'Mend it; bundle documents of several files into one.',
   ),
+  'policy-syntax': row(
+    'A policy is not written as Cedar is.',
+    'The message says what is expected; the language is described in docs/authorization.md.',
+  ),
+  'policy-invalid': row(
+    'A policy does not fit the schema that follows from contracts and identities: it can have no value, or never hold.',
+    '`gatewright policy schema` prints the schema; an attribute that may be missing is asked for with `has` first.',
+  ),
+  'policy-suspect': row(
+    'A policy is valid and probably not what was meant (a warning).',
+    'The message says why.',
+  ),
+  'policy-duplicate-id': row('Two policies have the same `@id`.', 'Give each its own.'),
   'contract-schema': row('A schema can not be compiled.', 'The message names the keyword.'),
 } as const satisfies Record<string, DiagnosticEntry>;
 

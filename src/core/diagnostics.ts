@@ -38,6 +38,17 @@ export class Diagnostics {
   }
 }
 
+/** The place of an offset into the file's text. */
+export function placeAt(text: string, file: string, offset: number): Place {
+  let line = 1;
+  let start = 0;
+  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) {
+    line++;
+    start = at + 1;
+  }
+  return { file, line, column: offset - start + 1 };
+}
+
 const pick = (place: Place): Place => ({ file: place.file, line: place.line, column: place.column });
 
 /** One diagnostic as compilers print them: `file:line:column: error[id]: message`, then the suggestion. */

@@ -6,6 +6,7 @@ export {
   Diagnostics,
   formatDiagnostic,
   type Place,
+  placeAt,
   type Severity,
 } from './diagnostics.ts';
 export { type ErrorCode, type ErrorEntry, errorCodes, errorTable, type Fault } from './errors.ts';

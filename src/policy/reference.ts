@@ -1,0 +1,54 @@
+// The reference implementation of Cedar: it validates policies against a schema, and tests compare the compiler with it.
+// 4 MB of WebAssembly, so only control-plane code imports this file, and only when there is a policy.
+import { type DetailedError, validate } from '@cedar-policy/cedar-wasm/nodejs';
+import { type Diagnostics, placeAt } from '../core/index.ts';
+import { type PolicySyntax, textOf } from './ast.ts';
+
+/** Tells what the reference finds wrong with the policies (one file's) under the schema, which is Cedar's own text. */
+export function validatePolicies(
+  policies: readonly PolicySyntax[],
+  schema: string,
+  diagnostics: Diagnostics,
+): void {
+  if (policies.length === 0) return;
+  const byId = new Map(policies.map((policy) => [policy.id, policy]));
+  const answer = validate({
+    schema,
+    policies: {
+      staticPolicies: Object.fromEntries(
+        policies.map((policy) => [policy.id, textOf(policy.source, policy)]),
+      ),
+    },
+  });
+  const first = policies[0]!;
+  if (answer.type === 'failure') {
+    // What our parser took and the reference does not is not loaded: nobody could say what it means.
+    for (const error of answer.errors)
+      diagnostics.error('policy-syntax', first, sentence(error.message), error.help ?? '');
+    return;
+  }
+  const place = (id: string, error: DetailedError) => {
+    const policy = byId.get(id) ?? first;
+    const offset = error.sourceLocations?.[0]?.start;
+    if (offset === undefined) return policy;
+    const { text, file } = policy.source;
+    return placeAt(text, file, policy.start + codeUnits(textOf(policy.source, policy), offset));
+  };
+  for (const { policyId, error } of answer.validationErrors)
+    diagnostics.error('policy-invalid', place(policyId, error), sentence(error.message), help(error));
+  for (const { policyId, error } of answer.validationWarnings)
+    diagnostics.warning('policy-suspect', place(policyId, error), sentence(error.message), help(error));
+}
+
+/** The reference counts bytes of UTF-8. */
+function codeUnits(text: string, bytes: number): number {
+  return Buffer.from(text, 'utf8').subarray(0, bytes).toString('utf8').length;
+}
+
+const help = (error: DetailedError): string => (error.help === null ? '' : sentence(error.help));
+
+/** Its messages begin in lower case, name the policy again and have no full stop. */
+function sentence(text: string): string {
+  const message = text.replace(/^for policy `[^`]*`, /, '');
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.?!]$/.test(message) ? '' : '.'}`;
+}
