@@ -1,7 +1,7 @@
 // HOT
 // `@ipMatch` and `@ipMatchFromFile`: addresses and networks of IPv4 and IPv6.
 import type { CompiledOperator, OperatorEnvironment } from '../contract.ts';
-import { capture, type Match, operatorOf, refuse, withArgument } from './make.ts';
+import { type Match, operatorOf, refuse, withArgument } from './make.ts';
 
 interface Network {
   /** 4 or 16 bytes. */
@@ -87,11 +87,10 @@ function isInside(address: Uint8Array, network: Network): boolean {
 
 const matchOf =
   (networks: readonly Network[]): Match =>
-  (value, _, captures) => {
+  (value) => {
     const address = parseAddress(value);
     if (address === null) return false;
-    for (let i = 0; i < networks.length; i++)
-      if (isInside(address, networks[i]!)) return capture(captures, value);
+    for (let i = 0; i < networks.length; i++) if (isInside(address, networks[i]!)) return true;
     return false;
   };
 

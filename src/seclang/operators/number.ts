@@ -4,18 +4,15 @@ import type { CompiledOperator } from '../contract.ts';
 import { type Match, withArgument } from './make.ts';
 
 const numeral = /^[\t-\r ]*([+-]?\d+)/;
-const MOST = 2_147_483_647;
 
-/** As C++'s std::stoi; out of its range is 0 too. */
+/** The number that `text` begins with, after space; 0 when there is none. */
 export function toInteger(text: string): number {
   if (text.length === 1) {
     const digit = text.charCodeAt(0) - 48;
     return digit >= 0 && digit <= 9 ? digit : 0;
   }
   const match = numeral.exec(text);
-  if (match === null) return 0;
-  const value = Number(match[1]);
-  return value > MOST || value < -MOST - 1 ? 0 : value;
+  return match === null ? 0 : Number(match[1]);
 }
 
 type Compare = (argument: string) => Match;

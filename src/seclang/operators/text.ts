@@ -1,35 +1,29 @@
 // HOT
-// Operators that compare text as it stands, byte by byte and with letter case.
+// Operators that compare text as it stands, byte by byte and with letter case. They capture nothing, as in ModSecurity v3.
 import type { CompiledOperator } from '../contract.ts';
-import { capture, type Match, occurs, withArgument } from './make.ts';
+import { type Match, occurs, withArgument } from './make.ts';
 
-const isWordByte = (code: number): boolean =>
-  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95;
+const isLetter = (code: number): boolean => (code | 32) >= 97 && (code | 32) <= 122;
 
-/** Whether `word` is in `value` with nothing of a word (letter, digit, underscore) on either side. */
+/** Whether `word` is in `value` with no letter on either side. */
 function containsWord(value: string, word: string): boolean {
   if (word === '') return true;
   for (let at = value.indexOf(word); at >= 0; at = value.indexOf(word, at + 1)) {
-    if (at > 0 && isWordByte(value.charCodeAt(at - 1))) continue;
+    if (at > 0 && isLetter(value.charCodeAt(at - 1))) continue;
     const end = at + word.length;
-    if (end === value.length || !isWordByte(value.charCodeAt(end))) return true;
+    if (end === value.length || !isLetter(value.charCodeAt(end))) return true;
   }
   return false;
 }
 
 type Compare = (argument: string) => Match;
 
-const contains: Compare = (argument) => (value, _, captures) =>
-  value.includes(argument) && capture(captures, argument);
-const beginsWith: Compare = (argument) => (value, _, captures) =>
-  value.startsWith(argument) && capture(captures, argument);
-const endsWith: Compare = (argument) => (value, _, captures) =>
-  value.endsWith(argument) && capture(captures, argument);
+const contains: Compare = (argument) => (value) => value.includes(argument);
+const beginsWith: Compare = (argument) => (value) => value.startsWith(argument);
+const endsWith: Compare = (argument) => (value) => value.endsWith(argument);
 const equals: Compare = (argument) => (value) => value === argument;
-const within: Compare = (argument) => (value, _, captures) =>
-  argument.includes(value) && capture(captures, value);
-const hasWord: Compare = (argument) => (value, _, captures) =>
-  containsWord(value, argument) && capture(captures, argument);
+const within: Compare = (argument) => (value) => argument.includes(value);
+const hasWord: Compare = (argument) => (value) => containsWord(value, argument);
 
 const compares: ReadonlyMap<string, Compare> = new Map([
   ['beginsWith', beginsWith],

@@ -68,8 +68,8 @@ export function compileVerify(name: string, argument: string): CompiledOperator 
   return operatorOf(
     name,
     (value, _, captures) => {
-      for (const match of pattern.all(value)) if (check(match[0])) return capture(captures, match[0]);
-      return false;
+      const candidate = pattern.findAt(value, check);
+      return candidate !== null && capture(captures, candidate);
     },
     pattern.requirements,
   );

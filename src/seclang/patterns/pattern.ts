@@ -53,6 +53,16 @@ export class Pattern {
     return value.matchAll(new RegExp(this.#for(value).source, 'g'));
   }
 
+  /** The first match that `accepts` takes, of those that begin at each offset; null when there is none. */
+  findAt(value: string, accepts: (text: string) => boolean): string | null {
+    const search = new RegExp(this.#for(value).source, 'g');
+    for (let match = search.exec(value); match !== null; match = search.exec(value)) {
+      if (accepts(match[0])) return match[0];
+      search.lastIndex = match.index + 1;
+    }
+    return null;
+  }
+
   get groups(): readonly number[] {
     return this.#groups;
   }
