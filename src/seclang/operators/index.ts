@@ -1,9 +1,10 @@
 // Operators by their names in ModSecurity, case-insensitive. Negation (`!@rx`) is the caller's.
 import { closestName } from '../../core/index.ts';
 import type { CompiledOperator, OperatorEnvironment } from '../contract.ts';
+import { detectSqli, detectXss } from '../detect/index.ts';
 import { compileAddresses, compileAddressFile } from './address.ts';
 import { compileExpression } from './expression.ts';
-import { operatorOf, refuse } from './make.ts';
+import { capture, type Match, operatorOf, refuse } from './make.ts';
 import { compileNumber, numberOperators } from './number.ts';
 import { compilePhraseFiles, compilePhrases } from './phrases.ts';
 import { compileText, textOperators } from './text.ts';
@@ -11,6 +12,11 @@ import { compileByteRange, compileUrlEncoding, compileUtf8 } from './validate.ts
 import { compileVerify, verifyOperators } from './verify.ts';
 
 type Compile = (name: string, argument: string, env: OperatorEnvironment) => CompiledOperator;
+
+const findsSqli: Match = (value, _, captures) => {
+  const fingerprint = detectSqli(value);
+  return fingerprint !== null && capture(captures, fingerprint);
+};
 
 const always: Compile = (name) => operatorOf(name, () => true);
 const never: Compile = (name) => operatorOf(name, () => false);
@@ -40,8 +46,8 @@ const rows: readonly (readonly [string, Compile])[] = [
   ['noMatch', never],
   // A question to DNS for each request would hand the speed of the gate to others: a block list is never asked.
   ['rbl', never],
-  ['detectSQLi', never],
-  ['detectXSS', never],
+  ['detectSQLi', (name) => operatorOf(name, findsSqli)],
+  ['detectXSS', (name) => operatorOf(name, (value) => detectXss(value))],
   [
     'geoLookup',
     absent(

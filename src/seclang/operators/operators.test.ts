@@ -134,6 +134,14 @@ const examples: Readonly<Record<string, readonly (readonly [string, string, bool
     ['\\d{3}-?\\d{2}-?\\d{4}', '987-65-4321', false],
     ['\\d{3}-?\\d{2}-?\\d{4}', '123-45-6780', true],
   ],
+  detectSQLi: [
+    ['', "1' or '1'='1", true],
+    ['', 'a quiet word', false],
+  ],
+  detectXSS: [
+    ['', '<script>alert(1)</script>', true],
+    ['', 'a quiet word', false],
+  ],
   unconditionalMatch: [['', '', true]],
   noMatch: [['', '', false]],
   rbl: [['rbl.example', '192.0.2.1', false]],
@@ -173,6 +181,13 @@ describe('captures', () => {
       assert.equal(make(name, argument).match(value, argument, captures), true);
       assert.deepEqual(captures, expected);
     });
+});
+
+test('@detectSQLi captures its fingerprint', () => {
+  const captures: string[] = [];
+  assert.equal(make('detectSQLi', '').match("1' or '1'='1", '', captures), true);
+  assert.equal(captures.length, 1);
+  assert.notEqual(captures[0], '');
 });
 
 describe('arguments with macros', () => {
