@@ -3,10 +3,9 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type GateConfig, loadConfig } from '../config/load.ts';
-import { type Diagnostic, formatDiagnostic, systemClock } from '../core/index.ts';
+import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
 import type { CertificateManager } from '../identity/certificates/index.ts';
-import { JwksSource } from '../identity/index.ts';
 import { createLimitTable, LimitTable, type LimitTableMemory } from '../limits/index.ts';
 import { canSharePorts } from '../net/index.ts';
 import {
@@ -23,6 +22,7 @@ import {
   type TelemetryServer,
 } from '../telemetry/index.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
+import { IdentityPlane } from './identity-plane.ts';
 import { version } from './version.ts';
 
 export interface GateOptions {
@@ -103,10 +103,10 @@ class Gate implements RunningGate {
   readonly #configuredWorkers: number;
   readonly #supervisor: WorkerSupervisor;
   readonly #certificates: CertificateManager;
+  readonly #identity: IdentityPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
-  #sources = new Map<string, { settings: string; source: JwksSource }>();
   #reader: AccessLogReader | null = null;
   #server: TelemetryServer | null = null;
   #draining = false;
@@ -123,14 +123,17 @@ class Gate implements RunningGate {
     this.#configuredWorkers = config.workers;
     this.#workers = this.config.workers;
     this.#certificates = createCertificates(options.log, () => this.#supervisor);
+    this.#identity = new IdentityPlane(this.#log, (message) => this.#supervisor.broadcast(message));
     this.#supervisor = new WorkerSupervisor({
       workers: this.#workers,
       startData: (workerId) => ({
         limits: this.#limits,
         accessLog: this.#accessLogOf(workerId),
+        credentials: this.#identity.startData(),
         snapshot: this.#snapshotFor(workerId, this.config, this.#generation),
       }),
-      onRefreshKeys: (issuer) => void this.#refreshKeys(issuer),
+      onRefreshKeys: (issuer) => void this.#identity.refreshKeys(issuer),
+      onApiKeyUses: (uses) => this.#identity.noteUses(uses),
       onWorkerStarted: () => {},
       onWorkerDied: (workerId, code) => {
         this.#deaths++;
@@ -159,7 +162,7 @@ class Gate implements RunningGate {
     const { to } = telemetry.accessLog;
     if (to !== 'none') this.#reader = new AccessLogReader(to === 'stdout' ? stdoutSink() : fileSink(to.file));
     this.#addGauges();
-    await this.#startParts(this.config);
+    await this.#startParts(this.config, true);
     await this.#supervisor.start();
     this.#certificates.serve();
     if (telemetry.listen !== null) {
@@ -221,11 +224,7 @@ class Gate implements RunningGate {
       generation,
       config,
       metrics,
-      keys: [...this.#sources].map(([issuer, { source }]) => ({
-        issuer,
-        document: source.document,
-        version: source.version,
-      })),
+      keys: this.#identity.keySets(),
       endpoints: [...this.#monitors].map(([upstream, { monitor }]) => ({
         upstream,
         endpoints: monitor.endpoints,
@@ -237,10 +236,10 @@ class Gate implements RunningGate {
 
   // Monitors, key sources and certificates live on the main thread and outlast a reload that does not change them.
 
-  async #startParts(config: GateConfig): Promise<void> {
+  async #startParts(config: GateConfig, first = false): Promise<void> {
     await Promise.all([
       ...this.#startMonitors(config),
-      ...this.#startSources(config),
+      first ? this.#identity.start(config) : this.#identity.configure(config),
       this.#certificates.configure(config.listeners, config.acme),
     ]);
   }
@@ -271,43 +270,6 @@ class Gate implements RunningGate {
     for (const [name, kept] of this.#monitors) if (next.get(name) !== kept) kept.monitor.stop();
     this.#monitors = next;
     return started;
-  }
-
-  #startSources(config: GateConfig): Promise<void>[] {
-    const started: Promise<void>[] = [];
-    const next = new Map<string, { settings: string; source: JwksSource }>();
-    for (const issuer of config.issuers) {
-      const settings = JSON.stringify([issuer.keys, issuer.refreshMs, issuer.refetchMinMs]);
-      const kept = this.#sources.get(issuer.name);
-      if (kept !== undefined && kept.settings === settings) {
-        next.set(issuer.name, kept);
-        // A file may have changed; its change is why the reload came.
-        if (issuer.keys.kind === 'file') started.push(kept.source.start());
-        continue;
-      }
-      const source = new JwksSource(issuer, systemClock, ({ document, version: keysVersion }) => {
-        if (this.#sources.get(issuer.name)?.source !== source) return;
-        this.#supervisor.broadcast({
-          kind: 'keys',
-          keys: { issuer: issuer.name, document, version: keysVersion },
-        });
-      });
-      next.set(issuer.name, { settings, source });
-      started.push(source.start());
-    }
-    for (const [name, kept] of this.#sources) if (next.get(name) !== kept) kept.source.stop();
-    this.#sources = next;
-    return started;
-  }
-
-  async #refreshKeys(issuer: string): Promise<void> {
-    const source = this.#sources.get(issuer)?.source;
-    if (source !== undefined) {
-      await source.requestRefresh();
-      const { document, version: keysVersion } = source;
-      this.#supervisor.broadcast({ kind: 'keys', keys: { issuer, document, version: keysVersion } });
-    }
-    this.#supervisor.broadcast({ kind: 'refreshed', issuer });
   }
 
   // Reload.
@@ -357,6 +319,8 @@ class Gate implements RunningGate {
     const { telemetry } = previous.config;
     if (JSON.stringify(telemetry) !== JSON.stringify(config.telemetry))
       this.#log.write('warning', 'restart-needed', { changed: 'telemetry' });
+    if (JSON.stringify(previous.config.state) !== JSON.stringify(config.state))
+      this.#log.write('warning', 'restart-needed', { changed: 'state' });
     if (loaded.config.workers !== this.#configuredWorkers)
       this.#log.write('warning', 'restart-needed', { changed: 'workers' });
     if (this.#options.watch === true) this.#watchFiles();
@@ -421,6 +385,12 @@ class Gate implements RunningGate {
       'Rate-limit cells that made room for other keys while still in use.',
       () => single(limits.evictions),
     );
+    add('stored_api_keys', 'gauge', 'API keys of the state that are good.', () =>
+      single(this.#identity.storedKeys),
+    );
+    add('revocations', 'gauge', 'Withdrawals of tokens, subjects, issuers and keys in force.', () =>
+      single(this.#identity.revocations),
+    );
     add('upstream_endpoint_healthy', 'gauge', 'Result of active health checks, by endpoint.', () =>
       [...this.#monitors].flatMap(([upstream, { monitor }]) =>
         monitor.endpoints.map((e) => ({
@@ -452,8 +422,8 @@ class Gate implements RunningGate {
     for (const watcher of this.#watchers) watcher.close();
     await this.#supervisor.stop(this.config.drainMs);
     for (const { monitor } of this.#monitors.values()) monitor.stop();
-    for (const { source } of this.#sources.values()) source.stop();
     this.#certificates.stop();
+    await this.#identity.close();
     await this.#reader?.close();
     await this.#server?.close();
     this.#log.write('info', 'stopped');

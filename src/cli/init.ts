@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { Diagnostics } from '../core/index.ts';
-import { createApiKey } from '../guards/authenticate/index.ts';
+import { createApiKey } from '../credentials/index.ts';
 import { type Contract, parseContract } from '../openapi/document.ts';
 import type { ContractOperation } from '../openapi/index.ts';
 import { CommandError, Exit, print, printDiagnostics, printJson } from './output.ts';

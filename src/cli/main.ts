@@ -1,6 +1,12 @@
 // The command line. Each command is loaded when it is called, so that `--help` answers at once.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../app/version.ts';
+import {
+  addKeyCommands,
+  addPrincipalCommands,
+  addStateCommands,
+  addTokenCommands,
+} from './identity-commands.ts';
 import { Exit, reportError } from './output.ts';
 
 const defaultFile = 'gatewright.yaml';
@@ -80,6 +86,11 @@ export function buildProgram(): Command {
     .description('hash a key read from standard input')
     .addOption(json())
     .action(action(async () => (await import('./keys.ts')).runKeysHash));
+  const parts = { action, config, json };
+  addKeyCommands(keys, parts);
+  addPrincipalCommands(program, parts);
+  addTokenCommands(program, parts);
+  addStateCommands(program, parts);
   program
     .command('demo')
     .description('run a sample API behind the gate')

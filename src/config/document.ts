@@ -2,6 +2,7 @@
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
 import { algorithmNames } from '../jose/index.ts';
+import { stateSchema } from './document-state.ts';
 import {
   acmeAccount,
   certificateName,
@@ -229,6 +230,10 @@ const consumer = z
             .optional()
             .describe('When the key ends; never by default.'),
           scopes: z.array(z.string().min(1)).optional().describe("Instead of the consumer's."),
+          addresses: z
+            .array(addressBlock())
+            .default([])
+            .describe('Where it may be used from; anywhere by default.'),
         }),
       )
       .default([])
@@ -497,6 +502,7 @@ export const documentSchema = z.strictObject({
     .record(nameKey(), acmeAccount)
     .default({})
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
+  state: stateSchema.optional().describe('Where the gate keeps what must outlast it; nowhere by default.'),
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
   telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),

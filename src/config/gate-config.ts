@@ -22,6 +22,8 @@ export interface GateConfig {
   /** Authorities that issue certificates by ACME. */
   readonly acme: readonly AcmeAccountConfig[];
   readonly apis: readonly ApiConfig[];
+  /** Null: nothing is kept. */
+  readonly state: StateConfig | null;
   readonly http: HttpConfig;
   readonly telemetry: TelemetryConfig;
   /** Number of data-plane threads. */
@@ -31,6 +33,16 @@ export interface GateConfig {
   /** Files whose change triggers a reload: the file itself, contracts, key sets, certificates. */
   readonly watchedFiles: readonly string[];
 }
+
+/** The database behind all that is kept. */
+export type StateConfig =
+  | { readonly kind: 'sqlite'; readonly file: string; readonly sealKey: string | null }
+  | {
+      readonly kind: 'postgres';
+      readonly url: string;
+      readonly schema: string;
+      readonly sealKey: string | null;
+    };
 
 export interface ListenerConfig {
   readonly name: string;

@@ -5,6 +5,7 @@ export type {
   HttpConfig,
   ListenerConfig,
   OperationConfig,
+  StateConfig,
   TargetConfig,
   TelemetryConfig,
   UpstreamConfig,

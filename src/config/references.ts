@@ -13,6 +13,8 @@ const secretPaths = [
   'listeners.*.tls.certificates.*.key',
   'upstreams.*.tls.key',
   'acme.*.external-account.key',
+  'state.postgres',
+  'state.seal',
 ];
 const MAX_FILE_BYTES = 1_048_576;
 

@@ -6,7 +6,7 @@ import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.
 import { compileKeySet } from '../jose/index.ts';
 import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
-import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
+import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveListener } from './resolve-listener.ts';
@@ -60,11 +60,13 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
         sha256: key.sha256,
         expiresMs: key.expires === undefined ? null : Date.parse(key.expires),
         scopes: key.scopes ?? null,
+        addresses: key.addresses,
       })),
       identities: entry.certificates.map(certificateIdentity),
     })),
     acme,
     apis,
+    state: resolveState(document.state, context),
     http: {
       maxHeadBytes: http['max-head'],
       maxFields: http['max-fields'],
@@ -91,6 +93,14 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     drainMs: document.drain,
     watchedFiles: [...new Set(context.files)],
   };
+}
+
+function resolveState(entry: ConfigDocument['state'], context: ResolveContext): StateConfig | null {
+  if (entry === undefined) return null;
+  const sealKey = entry.seal ?? null;
+  return 'sqlite' in entry
+    ? { kind: 'sqlite', file: resolve(context.folder, entry.sqlite), sealKey }
+    : { kind: 'postgres', url: entry.postgres, schema: entry.schema, sealKey };
 }
 
 export function fail(

@@ -11,5 +11,6 @@ export {
 } from './diagnostics.ts';
 export { type ErrorCode, type ErrorEntry, errorCodes, errorTable, type Fault } from './errors.ts';
 export { randomHex } from './ids.ts';
+export { KeyHasher } from './key-hash.ts';
 export { parseByteSize, parseDuration, parseRate, type Rate } from './quantities.ts';
 export { Secret } from './secret.ts';

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createApiKey } from '../guards/authenticate/index.ts';
+import { createApiKey } from '../credentials/index.ts';
 import { compileJwk, signJwt } from '../jose/index.ts';
 
 const ISSUER = 'https://login.fjordbank.example';

@@ -30,6 +30,8 @@ export interface VerifiedJwt {
   readonly expiresMs: number;
   /** ms since the epoch before which it is not valid; 0 when it does not say. */
   readonly notBeforeMs: number;
+  /** ms since the epoch at which it was issued; 0 when it does not say. */
+  readonly issuedMs: number;
 }
 
 const defaultTypes = ['', 'jwt', 'at+jwt'];
@@ -71,7 +73,7 @@ export function verifyJwt(
   if (nowMs >= expires * 1000 + expected.clockSkewMs) return 'expired';
   if (nowMs < notBefore * 1000 - expected.clockSkewMs) return 'not-yet-valid';
   if (nowMs < issued * 1000 - expected.clockSkewMs) return 'not-yet-valid';
-  return { claims, expiresMs: expires * 1000, notBeforeMs: notBefore * 1000 };
+  return { claims, expiresMs: expires * 1000, notBeforeMs: notBefore * 1000, issuedMs: issued * 1000 };
 }
 
 /** A NumericDate (RFC 7519 section 2): seconds, finite, not negative, within what a Date can hold. */

@@ -2,7 +2,7 @@
 // ITU-T I.371, in its virtual-scheduling form). A cell holds one number, the theoretical arrival time (TAT); a cell
 // whose TAT has passed says nothing and may be taken by another key. HOT
 import { randomBytes } from 'node:crypto';
-import { KeyHasher } from './key-hash.ts';
+import { KeyHasher } from '../core/index.ts';
 
 /** Cells of one bucket: a key lives in one of these, under one lock. */
 const WAYS = 8;

@@ -1,7 +1,7 @@
 // The guards over the wire: who is let in, who is not and why, and that nothing secret is written down.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createApiKey } from '../../src/guards/authenticate/index.ts';
+import { createApiKey } from '../../src/credentials/index.ts';
 import { startTestGate, type TestGate } from '../support/gate.ts';
 import { AUDIENCE, ISSUER, startJwksServer, TestIssuer } from '../support/issuer.ts';
 import { exchange, RawClient, type RawResponse, request } from '../support/raw-client.ts';

@@ -8,6 +8,7 @@ import type {
   UpstreamConfig,
 } from '../../config/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
+import type { RevocationTable } from '../../credentials/index.ts';
 import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
 import { compileAdmit } from '../../guards/admit/index.ts';
 import {
@@ -16,6 +17,7 @@ import {
   compileAuthenticate,
   compileForwardCertificate,
   type Issuer,
+  StoredKeys,
 } from '../../guards/authenticate/index.ts';
 import { compileAuthorize } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
@@ -42,6 +44,9 @@ export interface LastingState {
   readonly clock: Clock;
   /** Open ACME challenges over HTTP, key authorizations by token. */
   readonly challenges: Map<string, string>;
+  /** Null where nothing can be withdrawn (tests). */
+  readonly revocations: RevocationTable | null;
+  readonly storedKeys: StoredKeys;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
   upstreams: ReadonlyMap<string, KeptUpstream>;
 }
@@ -51,10 +56,15 @@ export interface KeptUpstream {
   readonly entry: UpstreamEntry;
 }
 
-export const createLastingState = (limits: LimitTable): LastingState => ({
+export const createLastingState = (
+  limits: LimitTable,
+  revocations: RevocationTable | null = null,
+): LastingState => ({
   limits,
   clock: systemClock,
   challenges: new Map(),
+  revocations,
+  storedKeys: new StoredKeys(revocations),
   upstreams: new Map(),
 });
 
@@ -74,7 +84,7 @@ export function compileSnapshot(
 ): CompiledSnapshot {
   const upstreams = new Map<string, KeptUpstream>();
   for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
-  const keys = new ApiKeyTable(config.consumers);
+  const keys = new ApiKeyTable(config.consumers, state.storedKeys);
   const certificates = new CertificateTable(config.consumers);
   const routes = new Map<string, Route<RouteEntry>[]>(
     config.listeners.map((listener) => [listener.name, []]),
@@ -204,6 +214,7 @@ function compileEntry(
         issuers: context.issuers,
         keys: context.keys,
         certificates: context.certificates,
+        revocations: state.revocations,
         clock: state.clock,
       }),
     ),

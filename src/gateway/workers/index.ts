@@ -1,4 +1,5 @@
 export type {
+  CredentialsStart,
   FromWorker,
   IssuerKeys,
   SnapshotMessage,

@@ -1,6 +1,13 @@
 // Messages between the control plane (main thread) and the data-plane threads. Everything is plain data; shared
 // memory travels as SharedArrayBuffer inside it.
 import type { GateConfig } from '../../config/index.ts';
+import type {
+  ApiKeyRow,
+  ApiKeyUpdate,
+  ApiKeyUse,
+  ReplayMemory,
+  RevocationMemory,
+} from '../../credentials/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LimitTableMemory } from '../../limits/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
@@ -31,11 +38,21 @@ export interface SnapshotMessage {
   readonly challenges: ChallengeAnswers;
 }
 
+/** What a thread knows of callers from its start, whatever the configuration. */
+export interface CredentialsStart {
+  /** Shared by all threads. */
+  readonly revocations: RevocationMemory;
+  readonly replays: ReplayMemory;
+  /** The state's keys at the moment; changes follow as messages. */
+  readonly keys: readonly ApiKeyRow[];
+}
+
 /** `workerData` of a data-plane thread. */
 export interface WorkerStart {
   readonly workerId: number;
   readonly limits: LimitTableMemory;
   readonly accessLog: AccessLogMemory | null;
+  readonly credentials: CredentialsStart;
   readonly snapshot: SnapshotMessage;
   /** Ports that other threads got from the system for listeners with port 0, by listener. */
   readonly ports: Readonly<Record<string, number>>;
@@ -58,6 +75,7 @@ export type ToWorker =
   | { readonly kind: 'tls'; readonly material: TlsMaterial }
   /** Answer these ACME challenges from now on, and say `challenges-set`. */
   | { readonly kind: 'challenges'; readonly challenges: ChallengeAnswers }
+  | { readonly kind: 'api-keys'; readonly update: ApiKeyUpdate }
   | { readonly kind: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -72,4 +90,5 @@ export type FromWorker =
   | { readonly kind: 'activate-failed'; readonly generation: number; readonly message: string }
   | { readonly kind: 'challenges-set' }
   | { readonly kind: 'refresh-keys'; readonly issuer: string }
+  | { readonly kind: 'api-key-uses'; readonly uses: readonly ApiKeyUse[] }
   | { readonly kind: 'drained' };

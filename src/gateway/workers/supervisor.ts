@@ -1,6 +1,7 @@
 // The main thread's side of the data plane: starts one thread a core, gives every thread the same snapshot in two
 // steps (all have compiled it before one serves it), replaces threads that die, and drains them at the end.
 import { Worker } from 'node:worker_threads';
+import type { ApiKeyUse } from '../../credentials/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 
@@ -20,6 +21,7 @@ export interface SupervisorOptions {
   startData(workerId: number): Omit<WorkerStart, 'ports' | 'workerId'>;
   /** Snapshot of the next generation for a running thread. */
   onRefreshKeys(issuer: string): void;
+  onApiKeyUses(uses: readonly ApiKeyUse[]): void;
   onWorkerStarted(workerId: number): void;
   /** A thread ended although nobody asked it to; `code` is its exit code. */
   onWorkerDied(workerId: number, code: number): void;
@@ -127,6 +129,8 @@ export class WorkerSupervisor {
       Object.assign(this.#ports, message.ports);
     } else if (message.kind === 'refresh-keys') {
       this.#options.onRefreshKeys(message.issuer);
+    } else if (message.kind === 'api-key-uses') {
+      this.#options.onApiKeyUses(message.uses);
     }
     for (const listener of [...this.#waiting]) listener(slot, message);
   }

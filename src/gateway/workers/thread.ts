@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
+import { RevocationTable } from '../../credentials/index.ts';
 import { IssuerReplica } from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import { LimitTable } from '../../limits/index.ts';
@@ -15,6 +16,8 @@ import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './proto
 
 /** How often idle upstream connections are looked through, ms. */
 const POOL_SWEEP_MS = 500;
+/** How often the main thread is told which keys were used, ms. */
+const USES_MS = 1000;
 
 interface Prepared {
   readonly message: SnapshotMessage;
@@ -36,9 +39,14 @@ class DataPlaneThread {
 
   constructor(start: WorkerStart) {
     this.#start = start;
-    this.#state = createLastingState(new LimitTable(start.limits));
+    this.#state = createLastingState(
+      new LimitTable(start.limits),
+      new RevocationTable(start.credentials.revocations),
+    );
+    this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
     this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog);
     setInterval(() => this.#sweep(), POOL_SWEEP_MS).unref();
+    setInterval(() => this.#tellUses(), USES_MS).unref();
   }
 
   async run(): Promise<void> {
@@ -106,6 +114,9 @@ class DataPlaneThread {
       case 'challenges':
         this.#takeChallenges(message.challenges);
         this.#send({ kind: 'challenges-set' });
+        return;
+      case 'api-keys':
+        this.#state.storedKeys.update(message.update);
         return;
       case 'drain':
         await this.#drain(message.deadlineMs);
@@ -230,9 +241,15 @@ class DataPlaneThread {
     for (const { entry } of this.#state.upstreams.values()) entry.pool.sweep(nowMs);
   }
 
+  #tellUses(): void {
+    const uses = this.#state.storedKeys.takeUses();
+    if (uses.length > 0) this.#send({ kind: 'api-key-uses', uses });
+  }
+
   async #drain(deadlineMs: number): Promise<void> {
     await Promise.all([...this.#listeners.values()].map(({ listener }) => listener.drain(deadlineMs)));
     for (const { entry } of this.#state.upstreams.values()) entry.pool.closeIdle();
+    this.#tellUses();
     this.#send({ kind: 'drained' });
     parentPort!.close();
     // Sockets of upstreams that were being closed must not keep the thread.

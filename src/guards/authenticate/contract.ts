@@ -62,4 +62,6 @@ export interface ApiKeyConfig {
   readonly expiresMs: number | null;
   /** Scopes of this key; null for those of its consumer. */
   readonly scopes: readonly string[] | null;
+  /** CIDR blocks it may be used from; empty: any. */
+  readonly addresses: readonly string[];
 }

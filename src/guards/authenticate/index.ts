@@ -1,4 +1,4 @@
-export { ApiKeyTable, createApiKey, hashApiKey, MAX_API_KEY_BYTES, type NewApiKey } from './api-keys.ts';
+export { ApiKeyTable, StoredKeys } from './api-key-table.ts';
 export { type AuthenticateContext, compileAuthenticate } from './authenticate.ts';
 export { CertificateTable } from './certificates.ts';
 export type {

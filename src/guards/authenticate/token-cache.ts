@@ -6,8 +6,12 @@ export interface CachedToken {
   readonly consumer: Consumer;
   readonly expiresMs: number;
   readonly notBeforeMs: number;
+  /** ms since the epoch; 0 when the token does not say. */
+  readonly issuedMs: number;
   /** Version of the key set that verified it. */
   readonly version: number;
+  /** Version of the table of withdrawals at which it was last found good. */
+  checkedVersion: number;
 }
 
 /** Entries of one generation; with tokens of 1 KiB both together stay below 25 MB. */

@@ -1,0 +1,120 @@
+// The control plane's half of identity: the state, what it says about keys and withdrawals, and the key sets of issuers.
+// All of it lives on the main thread and outlasts a reload that does not change it; threads get copies and shared
+// memory.
+import type { GateConfig } from '../config/index.ts';
+import { systemClock } from '../core/index.ts';
+import {
+  type ApiKeyUse,
+  createReplayTable,
+  createRevocationTable,
+  RevocationWriter,
+} from '../credentials/index.ts';
+import type { CredentialsStart, IssuerKeys, ToWorker } from '../gateway/index.ts';
+import { CredentialFeed, JwksSource } from '../identity/index.ts';
+import { openState, type State } from '../stores/index.ts';
+import type { GateLog } from '../telemetry/index.ts';
+
+export class IdentityPlane {
+  readonly #log: GateLog;
+  readonly #broadcast: (message: ToWorker) => void;
+  readonly #revocationMemory = createRevocationTable();
+  readonly #replayMemory = createReplayTable();
+  readonly #revocations = new RevocationWriter(this.#revocationMemory);
+  #state: State | null = null;
+  #feed: CredentialFeed | null = null;
+  #sources = new Map<string, { settings: string; source: JwksSource }>();
+
+  constructor(log: GateLog, broadcast: (message: ToWorker) => void) {
+    this.#log = log;
+    this.#broadcast = broadcast;
+  }
+
+  /** Opens the state and reads what callers are known. Rejects with StateError: without it nothing is withdrawn. */
+  async start(config: GateConfig): Promise<void> {
+    if (config.state !== null) {
+      this.#state = await openState(config.state);
+      this.#feed = new CredentialFeed({
+        store: this.#state.identity,
+        revocations: this.#revocations,
+        clock: systemClock,
+        onUpdate: (update) => this.#broadcast({ kind: 'api-keys', update }),
+        onProblem: (problem) => {
+          if (problem === null) this.#log.write('info', 'state-available');
+          else this.#log.write('error', 'state-unavailable', { problem });
+        },
+      });
+      await this.#feed.start();
+    }
+    await this.configure(config);
+  }
+
+  /** What a thread that starts now must know. */
+  startData(): CredentialsStart {
+    return {
+      revocations: this.#revocationMemory,
+      replays: this.#replayMemory,
+      keys: this.#feed?.rows() ?? [],
+    };
+  }
+
+  keySets(): IssuerKeys[] {
+    return [...this.#sources].map(([issuer, { source }]) => ({
+      issuer,
+      document: source.document,
+      version: source.version,
+    }));
+  }
+
+  get storedKeys(): number {
+    return this.#feed?.size ?? 0;
+  }
+
+  get revocations(): number {
+    return this.#revocations.size;
+  }
+
+  noteUses(uses: readonly ApiKeyUse[]): void {
+    this.#feed?.noteUses(uses);
+  }
+
+  /** Starts what `config` needs and stops what it does not. */
+  async configure(config: GateConfig): Promise<void> {
+    const started: Promise<void>[] = [];
+    const next = new Map<string, { settings: string; source: JwksSource }>();
+    for (const issuer of config.issuers) {
+      const settings = JSON.stringify([issuer.keys, issuer.refreshMs, issuer.refetchMinMs]);
+      const kept = this.#sources.get(issuer.name);
+      if (kept !== undefined && kept.settings === settings) {
+        next.set(issuer.name, kept);
+        // A file may have changed; its change is why the reload came.
+        if (issuer.keys.kind === 'file') started.push(kept.source.start());
+        continue;
+      }
+      const source = new JwksSource(issuer, systemClock, ({ document, version }) => {
+        if (this.#sources.get(issuer.name)?.source !== source) return;
+        this.#broadcast({ kind: 'keys', keys: { issuer: issuer.name, document, version } });
+      });
+      next.set(issuer.name, { settings, source });
+      started.push(source.start());
+    }
+    for (const [name, kept] of this.#sources) if (next.get(name) !== kept) kept.source.stop();
+    this.#sources = next;
+    await Promise.all(started);
+  }
+
+  async refreshKeys(issuer: string): Promise<void> {
+    const source = this.#sources.get(issuer)?.source;
+    if (source !== undefined) {
+      await source.requestRefresh();
+      const { document, version } = source;
+      this.#broadcast({ kind: 'keys', keys: { issuer, document, version } });
+    }
+    this.#broadcast({ kind: 'refreshed', issuer });
+  }
+
+  async close(): Promise<void> {
+    for (const { source } of this.#sources.values()) source.stop();
+    await this.#feed?.stop();
+    await this.#state?.close();
+  }
+}

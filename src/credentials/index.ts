@@ -1,0 +1,11 @@
+export { createApiKey, hashApiKey, MAX_API_KEY_BYTES, type NewApiKey } from './api-key.ts';
+export type { ApiKeyRow, ApiKeyUpdate, ApiKeyUse } from './contract.ts';
+export { createReplayTable, type ReplayMemory, ReplayTable, type ReplayVerdict } from './replay-table.ts';
+export {
+  createRevocationTable,
+  RevocationKind,
+  type RevocationKindName,
+  type RevocationMemory,
+  RevocationTable,
+  RevocationWriter,
+} from './revocation-table.ts';

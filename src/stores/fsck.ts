@@ -1,0 +1,127 @@
+// What `gatewright fsck` looks for in the state beyond what the database checks of itself: that every row still means
+// what the code takes it to mean.
+import { type SqlDatabase, type SqlRow, StateError } from './contract.ts';
+import { verifyMigrations } from './migrations.ts';
+import type { Seal } from './seal.ts';
+
+export interface FsckReport {
+  /** Database, for people. */
+  readonly state: string;
+  /** Rows that were looked at, by table. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** One sentence each; empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+const PAGE = 1000;
+const tables = ['principals', 'api_keys', 'key_uses', 'revocations', 'signing_keys'] as const;
+/** Columns that tell a row apart, for the order of pages and for messages. */
+const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
+  principals: ['id'],
+  api_keys: ['id'],
+  key_uses: ['key_id'],
+  revocations: ['kind', 'value'],
+  signing_keys: ['id'],
+};
+
+export async function checkState(database: SqlDatabase, seal: Seal | null): Promise<FsckReport> {
+  const problems: string[] = [...(await database.verify())];
+  let rows: Record<string, number> = {};
+  try {
+    problems.push(...(await verifyMigrations(database)));
+    const [counter] = await database.run('SELECT value FROM revision WHERE one = 1');
+    if (counter === undefined) problems.push('the revision counter is missing');
+    const newest = Number(counter?.['value'] ?? 0);
+    rows = Object.fromEntries(
+      await Promise.all(
+        tables.map(
+          async (table) => [table, await checkTable(database, table, newest, seal, problems)] as const,
+        ),
+      ),
+    );
+    problems.push(...(await checkReferences(database)));
+  } catch (error) {
+    problems.push(`the state can not be read to its end: ${(error as Error).message}`);
+  }
+  return { state: database.label, rows, problems };
+}
+
+async function checkTable(
+  database: SqlDatabase,
+  table: (typeof tables)[number],
+  newest: number,
+  seal: Seal | null,
+  problems: string[],
+): Promise<number> {
+  const columns = keys[table];
+  let count = 0;
+  for (;;) {
+    const page = await database.run(
+      `SELECT * FROM ${table} ORDER BY ${columns.join(', ')} LIMIT $1 OFFSET $2`,
+      [PAGE, count],
+    );
+    for (const row of page) {
+      const place = `${table}/${columns.map((column) => String(row[column])).join('/')}`;
+      for (const problem of problemsOf(table, row, newest, place, seal)) problems.push(`${place} ${problem}`);
+    }
+    count += page.length;
+    if (page.length < PAGE) return count;
+  }
+}
+
+function problemsOf(
+  table: (typeof tables)[number],
+  row: SqlRow,
+  newest: number,
+  place: string,
+  seal: Seal | null,
+): string[] {
+  const out: string[] = [];
+  if (table !== 'key_uses' && !(Number(row['revision']) >= 1 && Number(row['revision']) <= newest))
+    out.push(`has revision ${String(row['revision'])}, the newest is ${newest}`);
+  for (const [column, value] of Object.entries(row)) {
+    if (column.endsWith('_ms') && value !== null && !(Number.isSafeInteger(value) && Number(value) >= 0))
+      out.push(`has no moment in ${column}`);
+  }
+  if (table === 'principals' && !isTextList(row['scopes'])) out.push('has scopes that are no list of texts');
+  if (table === 'api_keys') {
+    if (!/^[0-9a-f]{64}$/.test(String(row['sha256']))) out.push('has no SHA-256');
+    if (row['scopes'] !== null && !isTextList(row['scopes']))
+      out.push('has scopes that are no list of texts');
+    if (!isTextList(row['addresses'])) out.push('has addresses that are no list of texts');
+  }
+  if (table === 'signing_keys') {
+    if (seal === null) out.push('can not be opened: there is no seal key');
+    else {
+      try {
+        JSON.parse(seal.open(place, String(row['sealed'])));
+      } catch (error) {
+        out.push(error instanceof StateError ? 'can not be opened with the seal key' : 'holds no key');
+      }
+    }
+  }
+  return out;
+}
+
+function isTextList(value: unknown): boolean {
+  try {
+    const found: unknown = JSON.parse(String(value));
+    return Array.isArray(found) && found.every((entry) => typeof entry === 'string');
+  } catch {
+    return false;
+  }
+}
+
+async function checkReferences(database: SqlDatabase): Promise<string[]> {
+  const owners = await database.run(
+    'SELECT api_keys.id FROM api_keys LEFT JOIN principals ON principals.id = principal WHERE principals.id IS NULL',
+  );
+  const successors = await database.run(
+    `SELECT next.id, old.expires_ms FROM api_keys AS next JOIN api_keys AS old ON old.id = next.rotated_from
+     WHERE old.expires_ms IS NULL AND old.revoked_ms IS NULL`,
+  );
+  return [
+    ...owners.map((row) => `api_keys/${String(row['id'])} belongs to nobody`),
+    ...successors.map((row) => `api_keys/${String(row['id'])} replaces a key that never ends`),
+  ];
+}

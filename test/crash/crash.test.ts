@@ -1,0 +1,34 @@
+// The short form of `npm run crash`: no acknowledged write is lost by kill -9, none is there by half.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Random } from '../fuzz/random.ts';
+import { freshSchema, postgresUrl, skipPostgres } from '../support/postgres.ts';
+import { runCrashes } from './crash.ts';
+
+const sealKey = 'a seal key of more than thirty-two characters';
+const KILLS = 6;
+
+test('SQLite survives kill -9', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gatewright-crash-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const report = await runCrashes(
+    { kind: 'sqlite', file: join(folder, 'state.db'), sealKey },
+    KILLS,
+    new Random(1),
+  );
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.acknowledged >= KILLS);
+});
+
+test('PostgreSQL survives kill -9 of its client', { skip: skipPostgres }, async (t) => {
+  const report = await runCrashes(
+    { kind: 'postgres', url: postgresUrl!, schema: freshSchema(t), sealKey },
+    KILLS,
+    new Random(2),
+  );
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.acknowledged >= KILLS);
+});
