@@ -1,12 +1,14 @@
 // Every example loads, starts, lets one call through and refuses one; the schema for editors takes each.
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
-import { startGate } from '../src/app/index.ts';
+import { type RunningGate, startGate } from '../src/app/index.ts';
 import { silentLog } from '../src/telemetry/index.ts';
 import { root } from './support/command.ts';
 import { exchange, request } from './support/raw-client.ts';
@@ -25,6 +27,22 @@ const allowed: Readonly<Record<string, Record<string, string>>> = {
 
 test('there are examples', () => assert.ok(files.length >= 4));
 
+/** The example's own server and client, through the gate. */
+async function checkGrpc(t: TestContext, gate: RunningGate, folder: string): Promise<void> {
+  const server = spawn(process.execPath, [join(root, 'examples/grpc/server.js'), '0']);
+  t.after(() => server.kill());
+  const [line] = (await once(server.stdout, 'data')) as [Buffer];
+  const config = join(folder, 'gatewright.yaml');
+  const text = readFileSync(config, 'utf8');
+  writeFileSync(config, text.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${/\d+/.exec(String(line))![0]}`));
+  assert.ok((await gate.reload()).ok);
+  const address = `127.0.0.1:${gate.listeners[0]!.port}`;
+  const call = (...args: string[]): string =>
+    execFileSync(process.execPath, [join(root, 'examples/grpc/client.js'), ...args], { encoding: 'utf8' });
+  assert.equal(call('world', key, address), 'Hello world\n');
+  assert.match(call('world', '', address), /^16 The operation needs credentials\./);
+}
+
 for (const file of files) {
   const name = file.split('/')[1]!;
   test(name, async (t) => {
@@ -42,6 +60,7 @@ for (const file of files) {
     const gate = await startGate({ file: join(folder, 'gatewright.yaml'), workers: 1, log: silentLog });
     t.after(() => gate.close());
     const { port } = gate.listeners[0]!;
+    if (name === 'grpc') return checkGrpc(t, gate, folder);
     assert.equal((await exchange(port, request('GET', '/health'))).status, 200);
     const fields = allowed[name];
     if (fields !== undefined)

@@ -57,6 +57,10 @@ function printOperation(view: OperationView): void {
   print(`          callers   ${view.callers.join('; ')}`);
   if (view.scopes.length > 0) print(`          scopes    ${view.scopes.join(', or ')}`);
   print(`          limits    ${view.limits.join('; ') || 'none'}`);
+  if (view.grpcMessageBytes > 0) {
+    print(`          gRPC      messages up to ${view.grpcMessageBytes} bytes`);
+    return;
+  }
   const inspected = view.validated ? 'against the contract' : 'not at all';
   const body = view.maxBodyBytes > 0 ? `, body up to ${view.maxBodyBytes} bytes` : '';
   print(`          validated ${inspected}${body}${view.websocket ? ', WebSocket may pass' : ''}`);

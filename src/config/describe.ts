@@ -19,6 +19,8 @@ export interface OperationView {
   readonly limits: readonly string[];
   readonly maxBodyBytes: number;
   readonly validated: boolean;
+  /** Largest message of a gRPC method; 0 for other operations. */
+  readonly grpcMessageBytes: number;
   readonly websocket: boolean;
   readonly upstream: string;
 }
@@ -107,6 +109,7 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     ),
     maxBodyBytes: operation.contract.body === null ? 0 : operation.maxBodyBytes,
     validated: operation.validate !== null,
+    grpcMessageBytes: operation.grpc?.maxMessageBytes ?? 0,
     websocket: operation.websocket !== null,
     upstream: api.upstream,
   };
@@ -197,7 +200,7 @@ export function reviewPosture(config: GateConfig): Posture[] {
     const unlimited = names((operation) => operation.limits.length === 0);
     if (unlimited !== '')
       out.push({ id: 'posture-no-limit', message: `No rate limit in "${api.name}" for ${unlimited}.` });
-    const unchecked = names((operation) => operation.validate === null);
+    const unchecked = names((operation) => operation.validate === null && operation.grpc === null);
     if (unchecked !== '')
       out.push({
         id: 'posture-not-validated',

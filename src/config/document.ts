@@ -328,8 +328,31 @@ const operation = z
     message: 'needs a reason beside it, for instance "reason: load balancer probe"',
   });
 
+const grpc = z.strictObject({
+  services: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/, {
+        message: 'is not the full name of a service, for instance helloworld.Greeter',
+      }),
+      z
+        .array(
+          z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+            message: 'is not the name of a method, for instance SayHello',
+          }),
+        )
+        .min(1),
+    )
+    .describe(
+      'Methods by the full name of their service; others are refused. Operation ids are `package.Service/Method`.',
+    ),
+  'max-message': byteSize()
+    .default(4_194_304)
+    .describe('Largest message of a client, as it passes (compressed where it is).'),
+});
+
 const api = z.strictObject({
-  contract: z.string().describe('Path of the OpenAPI 3.0 or 3.1 document.'),
+  contract: z.string().optional().describe('Path of the OpenAPI 3.0 or 3.1 document.'),
+  grpc: grpc.optional().describe('gRPC services, instead of a contract.'),
   hosts: z
     .array(
       z.string().regex(/^(?:\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, {
@@ -377,7 +400,9 @@ const api = z.strictObject({
     .prefault({})
     .describe('Address lists; deny wins.'),
   validate: validate.prefault({}).describe('Requests are held to the contract; false switches that off.'),
-  'max-body': byteSize().default(1_048_576).describe('Largest request body.'),
+  'max-body': byteSize()
+    .optional()
+    .describe('Largest request body; 1MiB by default, and unlimited for gRPC, whose messages are.'),
   websocket: websocket
     .default(false)
     .describe('WebSocket connections may pass: true for the default limits, or the limits.'),

@@ -163,6 +163,11 @@ export interface ApiConfig {
   readonly contractVersion: '3.0' | '3.1';
 }
 
+export interface GrpcConfig {
+  /** Largest message of a client. */
+  readonly maxMessageBytes: number;
+}
+
 export interface WebSocketConfig {
   readonly maxMessageBytes: number;
   /** 0 for no limit. */
@@ -189,7 +194,8 @@ export interface OperationConfig {
   /** How requests are validated against `contract`; null: not at all. */
   readonly validate: ValidateConfig | null;
   readonly contract: ContractOperation;
-  /** WebSocket upgrades may pass. */
+  /** A method of a gRPC service; null for others. */
+  readonly grpc: GrpcConfig | null;
   /** Null: no WebSocket may be opened. */
   readonly websocket: WebSocketConfig | null;
 }

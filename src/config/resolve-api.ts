@@ -9,6 +9,7 @@ import { type Contract, parseContract } from '../openapi/document.ts';
 import { type ContractOperation, SchemaSet } from '../openapi/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { ApiConfig, OperationConfig } from './gate-config.ts';
+import { grpcContract } from './grpc-contract.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
 import type { Path } from './yaml-source.ts';
@@ -26,18 +27,19 @@ export function resolveApi(
   if (!Object.hasOwn(document.upstreams, entry.upstream)) {
     failDangling(context, [...path, 'upstream'], 'upstream', entry.upstream, Object.keys(document.upstreams));
   }
-  const contract = readContract(name, entry, context);
+  const contract = contractOf(name, entry, context);
   if (contract === null) return null;
   const ids = contract.operations.map((operation) => operation.id);
   for (const id of Object.keys(entry.operations)) {
     if (!ids.includes(id))
-      failDangling(context, [...path, 'operations', id], `operation in ${entry.contract}`, id, ids);
+      failDangling(context, [...path, 'operations', id], `operation in ${sourceOf(entry)}`, id, ids);
   }
   const shared = resolveAuthentication(entry.authenticate, [...path, 'authenticate'], document, context);
   const operations = contract.operations.map((operation) =>
     resolveOperation(name, entry, operation, { contract, shared, listeners, document, context }),
   );
   reportOpen(name, operations, context);
+  checkProtocol(name, entry, operations, document, context);
   checkSchemas(contract, operations, entry, context);
   const { headers, cors } = entry;
   return {
@@ -70,9 +72,26 @@ export function resolveApi(
   };
 }
 
-function readContract(name: string, entry: ApiDocument, context: ResolveContext): Contract | null {
+const sourceOf = (entry: ApiDocument): string => entry.contract ?? 'the gRPC services';
+
+function contractOf(name: string, entry: ApiDocument, context: ResolveContext): Contract | null {
+  if (entry.contract !== undefined && entry.grpc === undefined) {
+    return readContract(name, entry.contract, context);
+  }
+  if (entry.grpc !== undefined && entry.contract === undefined) return grpcContract(entry.grpc);
+  fail(
+    context,
+    'config-contract',
+    ['apis', name],
+    `"${name}" has ${entry.grpc === undefined ? 'neither "contract" nor "grpc"' : 'both "contract" and "grpc"'}.`,
+    'Add "contract: ./openapi.yaml", or "grpc:" with its services.',
+  );
+  return null;
+}
+
+function readContract(name: string, source: string, context: ResolveContext): Contract | null {
   const path = ['apis', name, 'contract'];
-  const file = resolve(context.folder, entry.contract);
+  const file = resolve(context.folder, source);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -81,13 +100,13 @@ function readContract(name: string, entry: ApiDocument, context: ResolveContext)
       context,
       'config-file-unreadable',
       path,
-      `The contract ${entry.contract} can not be read (${(error as NodeJS.ErrnoException).code}).`,
+      `The contract ${source} can not be read (${(error as NodeJS.ErrnoException).code}).`,
       'Paths are relative to the configuration file.',
     );
     return null;
   }
   context.files.push(file);
-  return parseContract(text, entry.contract, context.diagnostics);
+  return parseContract(text, source, context.diagnostics);
 }
 
 function resolveOperation(
@@ -137,10 +156,12 @@ function resolveOperation(
     scopes: isPublic ? [] : scopesOf(own?.scopes, entry, operation, contract),
     limits:
       own?.limits === undefined ? resolveLimits(entry.limits, 'api') : resolveLimits(own.limits, 'operation'),
-    maxBodyBytes: own?.['max-body'] ?? entry['max-body'],
-    validate: resolveValidate(own?.validate ?? entry.validate),
+    maxBodyBytes:
+      own?.['max-body'] ?? entry['max-body'] ?? (entry.grpc === undefined ? DEFAULT_BODY_BYTES : ANY_BYTES),
+    validate: entry.grpc === undefined ? resolveValidate(own?.validate ?? entry.validate) : null,
     contract: operation,
-    websocket: resolveWebsocket(own?.websocket ?? entry.websocket),
+    grpc: entry.grpc === undefined ? null : { maxMessageBytes: entry.grpc['max-message'] },
+    websocket: entry.grpc === undefined ? resolveWebsocket(own?.websocket ?? entry.websocket) : null,
   };
 }
 
@@ -195,6 +216,8 @@ function scopesOf(
   });
 }
 
+const DEFAULT_BODY_BYTES = 1_048_576;
+const ANY_BYTES = Number.MAX_SAFE_INTEGER;
 const DEFAULT_MESSAGE_BYTES = 1_048_576;
 
 function resolveWebsocket(entry: ApiDocument['websocket']): OperationConfig['websocket'] {
@@ -239,6 +262,41 @@ function reportOpen(api: string, operations: readonly OperationConfig[], context
   );
 }
 
+/** gRPC lives on HTTP/2 alone, WebSockets (without RFC 8441) on HTTP/1 alone. */
+function checkProtocol(
+  name: string,
+  entry: ApiDocument,
+  operations: readonly OperationConfig[],
+  document: ConfigDocument,
+  context: ResolveContext,
+): void {
+  if (!Object.hasOwn(document.upstreams, entry.upstream)) return;
+  const upstream = document.upstreams[entry.upstream];
+  if (upstream === undefined) return;
+  const isSecure = upstream.targets.every((target) =>
+    /^https:/i.test(typeof target === 'string' ? target : target.url),
+  );
+  const speaksHttp2 = upstream.protocol === 'http2' || (upstream.protocol === 'auto' && isSecure);
+  if (entry.grpc !== undefined && !speaksHttp2) {
+    fail(
+      context,
+      'config-upstream-protocol',
+      ['apis', name, 'upstream'],
+      `"${name}" is gRPC, which needs HTTP/2, and the upstream "${entry.upstream}" does not speak it.`,
+      'Add "protocol: http2" to the upstream.',
+    );
+  }
+  if (upstream.protocol === 'http2' && operations.some((operation) => operation.websocket !== null)) {
+    fail(
+      context,
+      'config-upstream-protocol',
+      ['apis', name, 'upstream'],
+      `"${name}" lets WebSockets pass, and the upstream "${entry.upstream}" speaks HTTP/2 only.`,
+      'Use "protocol: auto" or "http1" for it.',
+    );
+  }
+}
+
 /** Schemas are compiled lazily later; here each is tried once, so that a bad one is a diagnostic and not a 500. */
 function checkSchemas(
   contract: Contract,
@@ -268,7 +326,7 @@ function checkSchemas(
       } catch (error) {
         context.diagnostics.error(
           'contract-schema',
-          { file: entry.contract, line, column },
+          { file: sourceOf(entry), line, column },
           `A schema of "${operation.id}" can not be used: ${(error as Error).message}.`,
         );
       }

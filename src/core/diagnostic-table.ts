@@ -35,6 +35,14 @@ export const diagnosticTable = {
     'A value is of the right type but out of range or not one of those known.',
     'Choose another.',
   ),
+  'config-contract': row(
+    'An API has neither a contract nor gRPC services, or both.',
+    'Give it `contract:` with an OpenAPI document, or `grpc:` with the services it offers.',
+  ),
+  'config-upstream-protocol': row(
+    'What an API carries can not pass over the HTTP version that its upstream speaks.',
+    'gRPC needs an upstream with `protocol: http2` (or `auto` with https), WebSockets one with `http1` or `auto`.',
+  ),
   'config-empty': row('The configuration has no listener or serves nothing.', 'Add what the message names.'),
   'config-dangling-name': row(
     'A name refers to a listener, upstream, issuer or operation that does not exist.',

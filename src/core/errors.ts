@@ -50,6 +50,7 @@ export const errorTable = {
   'media-type-unsupported': row(415, 'client', 'The operation does not take this content type.'),
   'content-coding-unsupported': row(415, 'client', 'The operation does not take this content coding.'),
   'parameter-invalid': row(400, 'client', 'A parameter does not match the contract.'),
+  'grpc-message-invalid': row(400, 'client', 'The gRPC message is not valid.'),
   'body-invalid': row(400, 'client', 'The request body does not match the contract.'),
   'key-source-unavailable': row(503, 'gate', 'Credentials can not be verified at the moment.', true),
   'guard-failed': row(500, 'gate', 'The request could not be judged.', true),

@@ -80,6 +80,10 @@ export class Exchange {
   /** Bytes of body received and sent. */
   requestBytes = 0;
   responseBytes = 0;
+  /** Time that the caller gives the whole exchange (gRPC), ms; 0 for none. */
+  timeoutMs = 0;
+  /** `grpc-status` that the client is told; -1 for none. */
+  grpcStatus = -1;
   /** `address:port` of the endpoint that answered last; empty when none was asked. */
   upstreamAddress = '';
   upstreamAttempts = 0;

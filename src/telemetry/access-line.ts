@@ -101,6 +101,7 @@ export function accessLine(exchange: Exchange, keepQueryValues: boolean): string
   out +=
     ',"status":' +
     exchange.status +
+    (exchange.grpcStatus === -1 ? '' : ',"grpc_status":' + exchange.grpcStatus) +
     ',"request_bytes":' +
     exchange.requestBytes +
     ',"response_bytes":' +

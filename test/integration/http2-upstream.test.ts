@@ -23,7 +23,7 @@ function startGate(t: TestContext, upstreamPort: number, upstream = '', api = ''
       listener: ', http2: true',
       upstream: `    protocol: http2\n${upstream}`,
       api,
-    }),
+    }).replace(', websocket: true', ''),
   });
 }
 

@@ -3,6 +3,7 @@
 import { errorTable } from '../../core/index.ts';
 import type { Answer, Exchange, Refusal } from '../../exchange/index.ts';
 import { FieldList } from '../../http/fields/index.ts';
+import { encodeGrpcMessage, grpcStatusOf, isGrpcContentType } from '../../http/grpc/index.ts';
 import { buildProblem } from '../../http/problem/index.ts';
 import { type CompiledPipeline, runOnResponse } from '../../pipeline/index.ts';
 
@@ -26,10 +27,40 @@ export function prepareRefusal(
 ): void {
   const { status } = errorTable[refusal.code];
   out.fields.clear();
+  if (exchange.httpMajor === 2 && isGrpcContentType(exchange.fields.get('content-type'))) {
+    return prepareGrpcRefusal(out, exchange, refusal, pipeline);
+  }
   out.fields.append('content-type', 'application/problem+json');
   out.fields.append('cache-control', 'no-store');
   const body = buildProblem(refusal.code, exchange.id, refusal.detail, refusal.members);
   prepare(out, exchange, status, refusal.fields, body, pipeline);
+}
+
+/**
+ * What a gRPC client understands: "trailers only", one head with the status that is told. The random id stands in the
+ * message, as nothing else of it would be shown.
+ */
+function prepareGrpcRefusal(
+  out: OwnAnswer,
+  exchange: Exchange,
+  refusal: Refusal,
+  pipeline: CompiledPipeline,
+): void {
+  const { fields } = out;
+  exchange.grpcStatus = grpcStatusOf(refusal.code);
+  fields.append('content-type', 'application/grpc');
+  appendGrpcStatus(fields, exchange.id, refusal);
+  prepare(out, exchange, 200, refusal.fields, '', pipeline);
+  out.hasLength = false;
+  out.sendsBody = false;
+}
+
+/** `grpc-status` and `grpc-message` of a refusal. */
+export function appendGrpcStatus(fields: FieldList, id: string, refusal: Refusal): void {
+  const detail = refusal.detail === '' ? '' : ` ${refusal.detail}`;
+  const text = `${errorTable[refusal.code].title}${detail} (request ${id})`;
+  fields.append('grpc-status', String(grpcStatusOf(refusal.code)));
+  fields.append('grpc-message', encodeGrpcMessage(text));
 }
 
 export function prepareAnswer(

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../../core/index.ts';
 import { type Decision, type Exchange, Refusal } from '../../exchange/index.ts';
 import { FieldList } from '../../http/fields/index.ts';
+import { GrpcStatus, parseGrpcStatus } from '../../http/grpc/index.ts';
 import type { ResponseHead } from '../../http/h1/index.ts';
 import { runOnAnswer, runOnAnswerBody, runOnResponse } from '../../pipeline/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
@@ -85,6 +86,9 @@ export class Forwarding implements UpstreamUser {
     this.#mayRepeat = body === null;
     const total = route.upstream.totalTimeoutMs;
     this.#totalDeadlineMs = total === 0 ? Number.POSITIVE_INFINITY : nowMs + total;
+    if (exchange.timeoutMs > 0) {
+      this.#totalDeadlineMs = Math.min(this.#totalDeadlineMs, this.#client.startMs + exchange.timeoutMs);
+    }
     this.#attempt(null, nowMs);
   }
 
@@ -169,6 +173,8 @@ export class Forwarding implements UpstreamUser {
   sendBody(bytes: Uint8Array, start: number, end: number): void {
     if (this.#mayRepeat) this.#keep(bytes, start, end);
     this.#leg?.sendBody(bytes, start, end);
+    // While both sides stream, silence is that of both.
+    if (this.#headSent) this.#setDeadline(performance.now() + this.#route!.upstream.idleTimeoutMs);
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): void {
@@ -222,6 +228,7 @@ export class Forwarding implements UpstreamUser {
 
     const fields = head.fields;
     fields.remove('traceparent');
+    if (route.grpc !== null) exchange.grpcStatus = parseGrpcStatus(fields.get('grpc-status'));
     if (route.pipeline.onAnswer.length !== 0) {
       const decision = runOnAnswer(route.pipeline, exchange, status, fields);
       if (decision !== null) return this.#replaceAnswer(decision, false);
@@ -307,8 +314,12 @@ export class Forwarding implements UpstreamUser {
     const exchange = this.#exchange;
     if (leg === null || endpoint === null || exchange === null) return;
     if (this.#held !== null && !this.#judgeHeld(this.#held, true)) return;
+    if (this.#route!.grpc !== null && exchange.grpcStatus === -1) {
+      exchange.grpcStatus = parseGrpcStatus(trailers.get('grpc-status'));
+    }
     this.#client.endAnswer(trailers);
-    this.#route!.upstream.balancer.finished(endpoint, exchange.status >= 500 ? 'failure' : 'success');
+    const failed = exchange.status >= 500 || exchange.grpcStatus === GrpcStatus.unavailable;
+    this.#route!.upstream.balancer.finished(endpoint, failed ? 'failure' : 'success');
     const requestSent = this.#requestSent;
     this.#clear();
     leg.release(requestSent, nowMs);

@@ -7,7 +7,7 @@ import { FieldList } from '../../http/fields/index.ts';
 import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../../http/h1/index.ts';
 import { defaultH2Settings, H2Code, type H2Handler, H2Session, type H2Stream } from '../../http/h2/index.ts';
 import type { ByteReader } from '../../net/index.ts';
-import type { OwnAnswer } from './answer.ts';
+import { appendGrpcStatus, type OwnAnswer } from './answer.ts';
 import { type Flushable, scheduleFlush } from './flush-queue.ts';
 import type { Peer, RelayContext } from './route.ts';
 import { ServedExchange, Stage } from './served-exchange.ts';
@@ -29,6 +29,7 @@ class H2Exchange extends ServedExchange {
   #sent = 0;
   #out = '';
   #ended = false;
+  #exchangeId = '';
   /** Body and end that came while a guard was waiting. */
   #early: Buffer[] = [];
   #earlyTrailers: FieldList | null = null;
@@ -47,12 +48,14 @@ class H2Exchange extends ServedExchange {
     this.#sent = 0;
     this.#out = '';
     this.#ended = false;
+    this.#exchangeId = '';
     this.#early = [];
     this.#earlyTrailers = null;
     this.head = head;
     this.requestDone = stream.remoteDone;
     const exchange = this.openExchange();
     exchange.httpMajor = 2;
+    this.#exchangeId = exchange.id;
     exchange.fields = head.fields;
     this.beginExchange(exchange, problem);
   }
@@ -158,6 +161,7 @@ class H2Exchange extends ServedExchange {
   }
 
   flush(): void {
+    this.onAnswerRead();
     if (this.#out === '') return;
     const text = this.#out;
     this.#out = '';
@@ -224,9 +228,18 @@ class H2Exchange extends ServedExchange {
     if (this.stream !== null && this.stream.pendingBytes === 0) this.#release();
   }
 
-  protected breakTransport(): void {
+  protected breakTransport(refusal: Refusal | null): void {
     const { stream } = this;
-    if (stream !== null) this.#connection.session.reset(stream, H2Code.internalError);
+    if (stream !== null) {
+      const isReading = stream.pendingBytes === 0 && !this.#ended;
+      if (refusal !== null && isReading && this.route !== null && this.route.grpc !== null) {
+        // A gRPC client is told why: what ends with another status than OK is not taken for whole.
+        const trailers = new FieldList();
+        appendGrpcStatus(trailers, this.#exchangeId, refusal);
+        this.#connection.session.send(stream, this.#out);
+        this.#connection.session.end(stream, trailers);
+      } else this.#connection.session.reset(stream, H2Code.internalError);
+    }
     this.#connection.schedule();
     this.#release();
   }

@@ -20,6 +20,8 @@ export interface RouteEntry {
   /** Collects the whole body before the upstream sees the request. */
   readonly buffersBody: boolean;
   readonly maxBodyBytes: number;
+  /** A method of a gRPC service; null for others. */
+  readonly grpc: { readonly maxMessageBytes: number } | null;
   /** Null: no WebSocket may be opened. */
   readonly websocket: WebSocketLimits | null;
   /** Characters of the path that the upstream does not get. */

@@ -4,6 +4,7 @@ import { type ErrorCode, errorTable, randomHex } from '../../core/index.ts';
 import { type Decision, Exchange, type GuardName, Refusal } from '../../exchange/index.ts';
 import { answerPreflight } from '../../guards/harden/index.ts';
 import type { FieldList } from '../../http/fields/index.ts';
+import { GrpcMessages, grpcStatusOf } from '../../http/grpc/index.ts';
 import { RequestHead } from '../../http/h1/index.ts';
 import { runOnBody, runOnEnd, runOnRequest } from '../../pipeline/index.ts';
 import { RouteMatch } from '../router/index.ts';
@@ -50,6 +51,8 @@ export abstract class ServedExchange {
   protected requestDone = true;
   #upgrade = '';
   #chunks: Buffer[] = [];
+  /** Follows the client's messages in a gRPC call. */
+  #messages: GrpcMessages | null = null;
   #bodyStartMs = 0;
   /** Bytes of the answer that the client had taken when it was last seen reading, and since when it takes none. */
   #takenAt = 0;
@@ -95,8 +98,8 @@ export abstract class ServedExchange {
   protected abstract onAccepted(): void;
   /** The answer went out whole and the exchange is recorded. `own`: it was the gate's own. */
   protected abstract onFinished(own: boolean, nowMs: number): void;
-  /** Ends the exchange in a way that the client can not take for a whole answer. */
-  protected abstract breakTransport(): void;
+  /** Ends the exchange in a way that the client can not take for a whole answer; `refusal`: why, where it is known. */
+  protected abstract breakTransport(refusal: Refusal | null): void;
 
   // The request.
 
@@ -132,6 +135,7 @@ export abstract class ServedExchange {
     this.route = route;
     exchange.operation = route.operation;
     exchange.params = match.params;
+    this.#messages = route.grpc === null ? null : new GrpcMessages(route.grpc.maxMessageBytes);
     if (head.contentLength > route.maxBodyBytes) return this.refuse('request-body-too-large', 'admit');
     if (head.upgrade === 'websocket') {
       if (route.websocket === null || !isHandshake(exchange, head)) {
@@ -193,7 +197,7 @@ export abstract class ServedExchange {
     if (!this.requestDone) {
       if (this.head.expectContinue) this.sendContinue();
       this.#bodyStartMs = performance.now();
-      this.deadlineMs = this.#bodyStartMs + this.snapshot.limits.bodyTimeoutMs;
+      this.deadlineMs = this.#bodyStartMs + this.#pauseMs();
       if (this.route!.buffersBody) {
         this.stage = Stage.buffering;
         return;
@@ -202,6 +206,17 @@ export abstract class ServedExchange {
       return this.#judgeBody();
     }
     this.#forward(this.requestDone ? emptyBody : null);
+  }
+
+  /** Longest pause within the request's body, ms. A gRPC call may be silent as long as the upstream may. */
+  #pauseMs(): number {
+    const route = this.route!;
+    return route.grpc === null ? this.snapshot.limits.bodyTimeoutMs : route.upstream.idleTimeoutMs;
+  }
+
+  /** The upstream has answered something: a gRPC call that still sends is alive. */
+  protected onAnswerRead(): void {
+    if (this.#messages !== null && !this.requestDone) this.deadlineMs = performance.now() + this.#pauseMs();
   }
 
   #judgeBody(): void {
@@ -235,12 +250,12 @@ export abstract class ServedExchange {
     const exchange = this.exchange;
     if (exchange === null) return;
     exchange.requestBytes += end - start;
+    const broken = this.#messages?.run(bytes, start, end) ?? null;
+    if (broken !== null) {
+      return this.#refuseBody(broken === 'invalid' ? 'grpc-message-invalid' : 'request-body-too-large');
+    }
     if (exchange.requestBytes > this.route!.maxBodyBytes) {
-      const begun = this.forwarding.headSent && this.stage === Stage.forwarding;
-      this.forwarding.abandon();
-      this.onOversized();
-      if (begun) this.breakOff('request-body-too-large');
-      else this.refuse('request-body-too-large', 'admit');
+      this.#refuseBody('request-body-too-large');
     } else if (this.stage === Stage.buffering) {
       this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
     } else if (this.stage === Stage.forwarding) {
@@ -248,11 +263,20 @@ export abstract class ServedExchange {
     }
   }
 
+  #refuseBody(code: ErrorCode): void {
+    const begun = this.forwarding.headSent && this.stage === Stage.forwarding;
+    this.forwarding.abandon();
+    this.onOversized();
+    if (begun) this.breakOff(code);
+    else this.refuse(code, 'admit');
+  }
+
   /** More body than allowed: what still comes is not wanted. */
   protected onOversized(): void {}
 
   protected endBody(trailers: FieldList): void {
     this.requestDone = true;
+    if (this.#messages?.betweenMessages === false) return this.#refuseBody('grpc-message-invalid');
     if (this.stage === Stage.buffering) this.#judgeBody();
     else if (this.stage === Stage.forwarding) {
       this.deadlineMs = Number.POSITIVE_INFINITY;
@@ -302,12 +326,14 @@ export abstract class ServedExchange {
   /** An answer that has begun can not be finished: the break must be seen. */
   breakOff(code: ErrorCode): void {
     const exchange = this.exchange;
+    const refusal = new Refusal(code, 'upstream', code);
     if (exchange !== null) {
-      exchange.refusal = new Refusal(code, 'upstream', code);
+      exchange.refusal = refusal;
       exchange.decidedBy = 'upstream';
+      if (this.#messages !== null) exchange.grpcStatus = grpcStatusOf(code);
       this.record();
     }
-    this.breakTransport();
+    this.breakTransport(exchange === null ? null : refusal);
   }
 
   /** The tunnel is over; `refusal`: because a rule was broken. */
@@ -356,7 +382,7 @@ export abstract class ServedExchange {
       if (this.stage === Stage.tunnel) {
         this.forwarding.abandon();
         this.record();
-        this.breakTransport();
+        this.breakTransport(null);
         return;
       }
       if (!this.needsDrain) this.forwarding.onTimeout(nowMs);
@@ -369,7 +395,8 @@ export abstract class ServedExchange {
     if (exchange !== null && isReceiving) {
       const elapsedMs = nowMs - this.#bodyStartMs;
       const isSlow = exchange.requestBytes * 1000 < rate * elapsedMs;
-      if (elapsedMs > RATE_GRACE_MS && !this.isHeldBack && isSlow) return this.onDeadline();
+      const mayPause = this.#messages !== null;
+      if (elapsedMs > RATE_GRACE_MS && !mayPause && !this.isHeldBack && isSlow) return this.onDeadline();
     }
     if (this.needsDrain) this.#checkReader(nowMs, rate);
     else this.#blockedSinceMs = 0;
@@ -403,7 +430,7 @@ export abstract class ServedExchange {
 
   /** A body that streams has come in pieces: they are sent on together, and the next is waited for anew. */
   protected flushBody(): boolean {
-    this.deadlineMs = performance.now() + this.snapshot.limits.bodyTimeoutMs;
+    this.deadlineMs = performance.now() + this.#pauseMs();
     return this.stage !== Stage.forwarding || this.forwarding.flushRequest();
   }
 }

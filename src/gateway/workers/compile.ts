@@ -22,7 +22,7 @@ import {
 import { compileAuthorize } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileLimit } from '../../guards/limit/index.ts';
-import { compileValidate } from '../../guards/validate/index.ts';
+import { compileGrpc, compileValidate } from '../../guards/validate/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
 import { compileUpstreamTls } from '../../net/tls/index.ts';
@@ -204,7 +204,11 @@ function compileEntry(
     return shared.get('limit', [limits, where], () => compileLimit(limits, names, state.limits, state.clock));
   };
   const validate =
-    config.validate === null ? null : compileValidate(config.contract, schemas, config.validate);
+    config.grpc !== null
+      ? compileGrpc()
+      : config.validate === null
+        ? null
+        : compileValidate(config.contract, schemas, config.validate);
   // Limits per address come before authentication: guessing credentials must cost as much as using them.
   const guards = [
     shared.get('admit', api.admit, () => compileAdmit(api.admit)),
@@ -227,9 +231,11 @@ function compileEntry(
   return {
     operation,
     pipeline: compilePipeline(guards),
-    buffersBody: guards.some((guard) => guard !== null && guard.onBody !== null),
+    // The body of a gRPC call is a stream of messages that may never end: it is not collected.
+    buffersBody: config.grpc === null && guards.some((guard) => guard !== null && guard.onBody !== null),
     maxBodyBytes: config.maxBodyBytes,
     websocket: config.websocket,
+    grpc: config.grpc,
     stripLength: api.stripBase ? api.base.length : 0,
     upstream,
     harden: api.harden,

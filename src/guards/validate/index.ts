@@ -1,2 +1,3 @@
 export type { ValidateConfig } from './contract.ts';
+export { compileGrpc } from './grpc.ts';
 export { compileValidate } from './validate.ts';
