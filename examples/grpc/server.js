@@ -10,7 +10,11 @@ server.addService(greeter, {
     call.end();
   },
 });
-server.bindAsync(`127.0.0.1:${process.argv[2] ?? 3000}`, ServerCredentials.createInsecure(), (error, port) => {
-  if (error) throw error;
-  console.log(`Greeter on ${port}`);
-});
+server.bindAsync(
+  `127.0.0.1:${process.argv[2] ?? 3000}`,
+  ServerCredentials.createInsecure(),
+  (error, port) => {
+    if (error) throw error;
+    console.log(`Greeter on ${port}`);
+  },
+);
