@@ -67,6 +67,8 @@ export interface RunningGate {
   reload(): Promise<ReloadResult>;
   /** Ends one data-plane thread as a crash would; it is replaced. For tests. */
   killWorker(workerId: number): Promise<void>;
+  /** Replaces the keys of session tickets before their time. */
+  rotateTicketKeys(): void;
   reopenLogs(): void;
   /** Drains and ends. */
   close(): Promise<void>;
@@ -410,6 +412,10 @@ class Gate implements RunningGate {
 
   async killWorker(workerId: number): Promise<void> {
     await this.#supervisor.terminate(workerId);
+  }
+
+  rotateTicketKeys(): void {
+    this.#certificates.rotateTicketKeys();
   }
 
   reopenLogs(): void {

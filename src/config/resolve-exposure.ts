@@ -34,7 +34,7 @@ export function resolveApiListeners(
       );
     return found.map(([listener]) => listener);
   }
-  entry.listeners.forEach((listener, index) => {
+  return entry.listeners.filter((listener, index) => {
     const place = [...path, 'listeners', index];
     const found = Object.hasOwn(document.listeners, listener) ? document.listeners[listener] : undefined;
     if (found === undefined)
@@ -55,8 +55,9 @@ export function resolveApiListeners(
         `"${listener}" is ${found.exposure} and "${name}" is ${[...wanted].join(' and ')}.`,
         `Remove the listener, or say "exposure: both" where that is meant.`,
       );
+    else return true;
+    return false;
   });
-  return entry.listeners;
 }
 
 /** Listeners of one operation, among those of its API. */

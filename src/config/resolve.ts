@@ -39,6 +39,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     resolveIssuer(name, entry, context),
   );
   const acme = Object.entries(document.acme).map(([name, entry]) => resolveAcme(name, entry, context));
+  reportAcme(listeners, acme, context);
   checkKeys(document, context);
   const apis = Object.entries(document.apis).flatMap(([name, entry]) => {
     const api = resolveApi(name, entry, document, context);
@@ -125,6 +126,25 @@ export function failDangling(
   const suggestion =
     near !== null ? `Did you mean "${near}"?` : known.length === 0 ? '' : `There are: ${known.join(', ')}.`;
   fail(context, 'config-dangling-name', path, `There is no ${what} "${name}".`, suggestion);
+}
+
+/** The challenge over HTTP is answered on plain listeners. */
+function reportAcme(
+  listeners: GateConfig['listeners'],
+  acme: readonly AcmeAccountConfig[],
+  context: ResolveContext,
+): void {
+  if (listeners.some(({ tls }) => tls === null)) return;
+  for (const { name, challenge } of acme) {
+    if (challenge !== 'http-01') continue;
+    fail(
+      context,
+      'config-acme',
+      ['acme', name, 'challenge'],
+      'There is no plain listener that could answer the challenge http-01.',
+      'Add one that the authority reaches at port 80, or use tls-alpn-01.',
+    );
+  }
 }
 
 function resolveAcme(

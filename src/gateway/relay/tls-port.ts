@@ -2,21 +2,15 @@
 // ACME's TLS challenge. Everything may be replaced while the port is open; connections that are there keep what they
 // have, unless whom the listener trusts has changed.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import {
-  createSecureContext,
-  createServer,
-  type SecureContext,
-  type SecureContextOptions,
-  type TLSSocket,
-  type Server as TlsServer,
-} from 'node:tls';
+import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import {
   type AlpnChallenge,
   type ClientCertificate,
   ClientCertificateReader,
   certificateFingerprint,
+  type HelloReading,
   NameTable,
   parseCertificate,
   pemCertificates,
@@ -33,6 +27,9 @@ export const HANDSHAKE_MS = 10_000;
 const SESSION_SECONDS = 3600;
 const ACME_PROTOCOL = 'acme-tls/1';
 
+/** Alert `unrecognized_name` (RFC 6066 section 3), fatal, in a record of TLS 1.2, as all versions send it. */
+const unrecognizedName = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70]);
+
 interface Staple {
   readonly response: Buffer | null;
   readonly required: boolean;
@@ -40,42 +37,32 @@ interface Staple {
 
 export type OnSecure = (socket: TLSSocket, certificate: ClientCertificate | null) => void;
 
+/**
+ * One server object for each certificate: Node can change the certificate of a handshake (SNICallback), but then the
+ * default one stays beside it and is shown to clients that prefer its kind of key, and a name can not be refused.
+ */
 export class TlsPort {
-  readonly #server: TlsServer;
-  readonly #onSecure: OnSecure;
   settings: TlsSettings;
+  readonly #http2: boolean;
+  readonly #onSecure: OnSecure;
   #reader: ClientCertificateReader | null = null;
-  #names = new NameTable<SecureContext>();
-  /** Answers a name that is not served when such names are refused: it has no certificate. */
-  #nobody: SecureContext | null = null;
+  #names = new NameTable<TlsServer>();
+  #default: TlsServer | null = null;
+  #servers: TlsServer[] = [];
   /** By fingerprint of the certificate. */
   #staples = new Map<string, Staple>();
   #ticketKeys = Buffer.alloc(0);
   #trustText = '';
   #contextText = '';
-  #challengeServer: TlsServer | null = null;
+  /** Answers open ACME challenges; null while there are none. */
+  #challenges: NameTable<TlsServer> | null = null;
   /** The rules that handshakes under way began with, by raw socket. */
   readonly #begunUnder = new WeakMap<object, string>();
 
   constructor(settings: TlsSettings, material: TlsMaterial, http2: boolean, onSecure: OnSecure) {
     this.settings = settings;
+    this.#http2 = http2;
     this.#onSecure = onSecure;
-    this.#server = createServer(
-      {
-        requestCert: settings.clients !== null,
-        rejectUnauthorized: settings.clients?.mode === 'require',
-        handshakeTimeout: HANDSHAKE_MS,
-        ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-        pauseOnConnect: true,
-        allowHalfOpen: true,
-        SNICallback: (name, answer) => answer(null, this.#contextFor(name)),
-      },
-      (socket: TLSSocket) => this.#accepted(socket),
-    );
-    this.#server.on('OCSPRequest', (certificate: Buffer, _issuer: Buffer, answer) =>
-      this.#answerStatus(certificate, answer),
-    );
-    this.#server.on('tlsClientError', (_cause, socket) => socket.destroy());
     this.update(settings, material);
   }
 
@@ -87,51 +74,56 @@ export class TlsPort {
       settings,
       material.certificates.map(({ chain, key }) => [chain, key]),
     ]);
-    if (contextText !== this.#contextText) this.#replaceContexts(settings, material, trustText);
+    const ticketKeys = Buffer.from(material.ticketKeys);
+    if (contextText !== this.#contextText) this.#replaceServers(settings, material, trustText);
+    else if (!ticketKeys.equals(this.#ticketKeys))
+      for (const server of this.#servers) server.setTicketKeys(ticketKeys);
     this.settings = settings;
     this.#trustText = trustText;
     this.#contextText = contextText;
+    this.#ticketKeys = ticketKeys;
     this.#staples = new Map(material.certificates.flatMap(stapleRow));
-    const ticketKeys = Buffer.from(material.ticketKeys);
-    if (!ticketKeys.equals(this.#ticketKeys)) {
-      this.#ticketKeys = ticketKeys;
-      this.#server.setTicketKeys(ticketKeys);
-    }
     this.updateChallenges(material.challenges);
     return trustChanged;
   }
 
-  #replaceContexts(settings: TlsSettings, material: TlsMaterial, trustText: string): void {
+  #replaceServers(settings: TlsSettings, material: TlsMaterial, trustText: string): void {
     const { clients } = settings;
-    const shared: SecureContextOptions = {
+    const shared: TlsOptions = {
       ...secureDefaults(settings.minVersion, clients === null),
+      requestCert: clients !== null,
+      rejectUnauthorized: clients?.mode === 'require',
+      ALPNProtocols: this.#http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       // A session belongs to these rules alone; one that was made under others is not resumed.
-      sessionIdContext: createHash('sha256')
-        .update(`${material.listener}\n${trustText}`)
-        .digest('hex')
-        .slice(0, 32),
+      sessionIdContext: hash('sha256', `${material.listener}\n${trustText}`).slice(0, 32),
       sessionTimeout: SESSION_SECONDS,
       ticketKeys: Buffer.from(material.ticketKeys),
       ...(clients === null ? {} : { ca: clients.anchors.map(({ pem }) => pem) }),
       ...(clients === null || clients.revocations.length === 0 ? {} : { crl: [...clients.revocations] }),
     };
-    const names = new NameTable<SecureContext>();
-    const [first] = material.certificates;
+    const names = new NameTable<TlsServer>();
+    const servers: TlsServer[] = [];
     for (const { chain, key } of material.certificates) {
-      names.add(namesOf(chain), createSecureContext({ ...shared, cert: chain, key }));
+      const server = this.#createServer({ ...shared, cert: chain, key });
+      servers.push(server);
+      names.add(namesOf(chain), server);
     }
     this.#names = names;
-    this.#nobody = settings.unknownName === 'refuse' ? createSecureContext(shared) : null;
-    this.#server.setSecureContext(
-      first === undefined ? shared : { ...shared, cert: first.chain, key: first.key },
-    );
-    this.#ticketKeys = Buffer.from(material.ticketKeys);
+    this.#servers = servers;
+    this.#default = servers[0] ?? null;
     this.#reader = clients === null ? null : new ClientCertificateReader(clients);
   }
 
-  /** Undefined is the default certificate. */
-  #contextFor(name: string): SecureContext | undefined {
-    return this.#names.find(name) ?? this.#nobody ?? undefined;
+  #createServer(options: TlsOptions): TlsServer {
+    const server = createServer(
+      { ...options, handshakeTimeout: HANDSHAKE_MS, pauseOnConnect: true, allowHalfOpen: true },
+      (socket: TLSSocket) => this.#accepted(socket),
+    );
+    server.on('OCSPRequest', (certificate: Buffer, _issuer: Buffer, answer) =>
+      this.#answerStatus(certificate, answer),
+    );
+    server.on('tlsClientError', (_cause, socket) => socket.destroy());
+    return server;
   }
 
   #answerStatus(certificate: Buffer, answer: (error: Error | null, response: Buffer) => void): void {
@@ -145,57 +137,77 @@ export class TlsPort {
   /** Starts the handshake on a raw socket. */
   handshake(socket: Socket): void {
     this.#begunUnder.set(socket, this.#trustText);
-    if (this.#challengeServer === null) this.#server.emit('connection', socket);
-    else this.#sort(socket, this.#challengeServer);
+    const needsName = this.#servers.length !== 1 || this.settings.unknownName === 'refuse';
+    if (needsName || this.#challenges !== null) this.#sort(socket);
+    else this.#default!.emit('connection', socket);
   }
 
-  /** While a challenge is open: its connections offer one protocol, and nobody else does. */
-  #sort(socket: Socket, challenges: TlsServer): void {
+  /** Reads the ClientHello, gives it back, and hands the socket to whoever it asks for. */
+  #sort(socket: Socket): void {
     let received: Buffer = Buffer.alloc(0);
     const timer = setTimeout(() => socket.destroy(), HANDSHAKE_MS);
     const stop = (): void => {
       clearTimeout(timer);
       socket.off('data', onData);
       socket.off('close', stop);
+      socket.off('end', onEnd);
     };
+    const onEnd = (): void => void socket.destroy();
     const onData = (chunk: Buffer): void => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
       const hello = readClientHello(received);
       if (hello.kind === 'need-more') return;
       stop();
+      const server = this.#serverFor(hello);
+      if (server === null) {
+        socket.end(unrecognizedName);
+        socket.destroySoon();
+        return;
+      }
       socket.pause();
       socket.unshift(received);
-      const isChallenge =
-        hello.kind === 'hello' && hello.protocols.length === 1 && hello.protocols[0] === ACME_PROTOCOL;
-      (isChallenge ? challenges : this.#server).emit('connection', socket);
+      server.emit('connection', socket);
     };
     socket.on('close', stop);
+    socket.on('end', onEnd);
     socket.on('data', onData);
     socket.resume();
+  }
+
+  /** Null: refused. A client that asks for no name, or that speaks no TLS at all, gets the default. */
+  #serverFor(hello: HelloReading): TlsServer | null {
+    if (hello.kind !== 'hello') return this.#default;
+    const { serverName, protocols } = hello;
+    // Only authorities offer this protocol, and they offer no other.
+    if (this.#challenges !== null && protocols.length === 1 && protocols[0] === ACME_PROTOCOL)
+      return this.#challenges.find(serverName);
+    if (serverName === '') return this.#default;
+    return this.#names.find(serverName) ?? (this.settings.unknownName === 'refuse' ? null : this.#default);
   }
 
   /** Answers these TLS-ALPN-01 challenges from now on. */
   updateChallenges(challenges: readonly AlpnChallenge[]): void {
     if (challenges.length === 0) {
-      this.#challengeServer = null;
+      this.#challenges = null;
       return;
     }
-    const names = new NameTable<SecureContext>();
-    for (const { name, certificate, key } of challenges)
-      names.add([name], createSecureContext({ ...secureDefaults('TLSv1.2', false), cert: certificate, key }));
-    const nobody = createSecureContext(secureDefaults('TLSv1.2', false));
-    const server = createServer(
-      {
-        ...secureDefaults('TLSv1.2', false),
-        handshakeTimeout: HANDSHAKE_MS,
-        ALPNProtocols: [ACME_PROTOCOL],
-        SNICallback: (name, answer) => answer(null, names.find(name) ?? nobody),
-      },
-      // The handshake was the answer.
-      (socket) => socket.end(),
-    );
-    server.on('tlsClientError', (_cause, socket) => socket.destroy());
-    this.#challengeServer = server;
+    const names = new NameTable<TlsServer>();
+    for (const { name, certificate, key } of challenges) {
+      const server = createServer(
+        {
+          ...secureDefaults('TLSv1.2', false),
+          cert: certificate,
+          key,
+          handshakeTimeout: HANDSHAKE_MS,
+          ALPNProtocols: [ACME_PROTOCOL],
+        },
+        // The handshake was the answer.
+        (socket) => socket.end(),
+      );
+      server.on('tlsClientError', (_cause, socket) => socket.destroy());
+      names.add([name], server);
+    }
+    this.#challenges = names;
   }
 
   #accepted(socket: TLSSocket): void {

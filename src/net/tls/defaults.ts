@@ -18,8 +18,11 @@ const ciphers = [
   'ECDHE-RSA-AES128-GCM-SHA256',
 ].join(':');
 
-/** Hybrid post-quantum key exchange first (draft-ietf-tls-ecdhe-mlkem), then the classical curves. */
-const groups = 'X25519MLKEM768:X25519:P-256:P-384';
+/**
+ * Hybrid post-quantum key exchange (draft-ietf-tls-ecdhe-mlkem) before the classical curves: `/` makes the gate ask again
+ * for it where a client knows it but guessed another, `*` are the guesses that the gate sends to services.
+ */
+const groups = '*X25519MLKEM768/*X25519:P-256:P-384';
 
 /** No SHA-1, no RSA PKCS #1 v1.5 before PSS. */
 const signatures = [
