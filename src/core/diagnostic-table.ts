@@ -174,6 +174,49 @@ export const diagnosticTable = {
     'The message says why.',
   ),
   'policy-duplicate-id': row('Two policies have the same `@id`.', 'Give each its own.'),
+  'seclang-quote-open': row(
+    'A quote in a rule file is never closed.',
+    'Close it; a directive over several lines needs a backslash at the end of each line but the last.',
+  ),
+  'seclang-unknown-directive': row('A rule file has a directive that is not known.', 'Mend its spelling.'),
+  'seclang-unsupported': row(
+    'A directive, action or operator of ModSecurity that this engine does not have.',
+    'The message says what to use in its place.',
+  ),
+  'seclang-arguments': row(
+    'A directive has too few or too many arguments.',
+    'Write what the message asks for; put arguments with blanks in double quotes.',
+  ),
+  'seclang-value': row('A directive has a value that it does not take.', 'Choose another.'),
+  'seclang-include': row(
+    'An included file does not exist, or files include one another in a circle.',
+    'Mend the path; it is relative to the file that includes.',
+  ),
+  'seclang-target': row(
+    'A target of a rule is not written correctly.',
+    'Write `VARIABLE` or `VARIABLE:key`.',
+  ),
+  'seclang-unknown-variable': row('A rule names a variable that is not known.', 'Mend its spelling.'),
+  'seclang-operator': row(
+    'A rule has an operator that is not known, or whose argument is wrong.',
+    'Mend its spelling, or the argument; `%{…}` needs a variable that exists.',
+  ),
+  'seclang-unknown-action': row('A rule has an action that is not known.', 'Mend its spelling.'),
+  'seclang-action-value': row('An action has a value that it does not take.', 'Choose another.'),
+  'seclang-unknown-transformation': row(
+    'A rule names a transformation that is not known.',
+    'Mend its spelling.',
+  ),
+  'seclang-missing-id': row('A rule has no id.', 'Give it one of its own, for instance `id:10001`.'),
+  'seclang-duplicate-id': row('Two rules have the same id.', 'Give each its own.'),
+  'seclang-chain': row(
+    'A chain is not followed by a rule, or one of its links has an action that only the first may have (a warning).',
+    'Write the next SecRule of the chain below; move the action to the first rule.',
+  ),
+  'seclang-no-such-rule': row(
+    'A directive is about rules or a marker that do not exist (a warning).',
+    'Mend the id, tag or name, or remove the directive.',
+  ),
   'contract-schema': row('A schema can not be compiled.', 'The message names the keyword.'),
 } as const satisfies Record<string, DiagnosticEntry>;
 
