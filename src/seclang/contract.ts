@@ -149,8 +149,8 @@ export interface Interruption {
   /** Id of the rule; 0 for the engine itself (a body over its limit, the work budget). */
   readonly ruleId: number;
   readonly phase: Phase;
-  /** `work-budget` and `body-limit` are of the engine, not of a rule. */
-  readonly reason: 'rule' | 'work-budget' | 'body-limit';
+  /** All but `rule` are of the engine: too much work, too large a body, too many arguments. */
+  readonly reason: 'rule' | 'work-budget' | 'body-limit' | 'argument-limit';
   /** Target of a `redirect`, else empty. */
   readonly location: string;
 }

@@ -1,26 +1,7 @@
-export type {
-  BodyFile,
-  BodyLimits,
-  BodyProcessor,
-  CompiledOperator,
-  EngineMode,
-  Interruption,
-  InterruptionAction,
-  MatchedVariable,
-  MultipartFlags,
-  NamedValue,
-  Operator,
-  OperatorEnvironment,
-  ParsedBody,
-  PartHeader,
-  PersistentCollections,
-  Phase,
-  ProfileSettings,
-  RuleFileEnvironment,
-  RuleMatch,
-  RuleSource,
-  RuleTransaction,
-  Transformation,
-  XmlElement,
-} from './contract.ts';
+export type * from './contract.ts';
 export { SEVERITY_NAMES } from './contract.ts';
+export { parseRuleFiles, type RuleSetAst } from './language/index.ts';
+export { compileRuleSet } from './rules/compile.ts';
+export { compileProfile, defaultProfileSettings, type Profile } from './rules/profile.ts';
+export type { RuleSet } from './rules/rule-set.ts';
+export { Transaction, type TransactionOptions } from './transaction/transaction.ts';

@@ -149,3 +149,10 @@ function withoutEscapes(line: LogicalLine, from: number, to: number, quote: stri
   }
   return new SourceText(text, line, from, offsets);
 }
+
+/** A text that stands in no rule file, as if it were the first line of `file`. */
+export function sourceOf(text: string, file = ''): SourceText {
+  const line = new LogicalLine(file);
+  line.append(text, 1);
+  return new SourceText(text, line, 0, null);
+}

@@ -1,0 +1,175 @@
+// HOT. Evaluates one rule as the reference manual says. A chain matches when all its links do. For every value that matches, a
+// link's variables are set at once; what the rule does to the transaction happens when the whole chain has matched. A rule that
+// does not match leaves no trace.
+
+import type { MatchedVariable, Operator } from '../contract.ts';
+import type { Link, Rule } from '../rules/rule.ts';
+import { applyAssignments, applyEffects } from './apply.ts';
+import { exceedsBudget } from './budget.ts';
+import { collectValues } from './collect-values.ts';
+import { expand } from './expand.ts';
+import { MAX_MATCHED_VALUES, type TransactionState } from './state.ts';
+import { ValueList } from './value-list.ts';
+
+/** A rule's match, as it grows from link to link. */
+class MatchInProgress {
+  message = '';
+  logData = '';
+  variables: MatchedVariable[] = [];
+
+  reset(): void {
+    this.message = '';
+    this.logData = '';
+    this.variables = [];
+  }
+}
+
+const MAX_REPORTED_VARIABLES = 16;
+const MAX_REPORTED_BYTES = 512;
+
+// One transaction runs at a time on a thread, and never waits within a phase: so these are shared.
+const values = new ValueList();
+const progress = new MatchInProgress();
+const groups: string[] = [];
+
+/** Runs `rule` on the state; true when it matched. */
+export function runRule(state: TransactionState, rule: Rule): boolean {
+  state.rule = rule;
+  progress.reset();
+  const { links } = rule;
+  for (let i = 0; i < links.length; i++) {
+    const link = links[i]!;
+    if (link.operator === null) matchUnconditionally(state, link);
+    else if (!runLink(state, rule, link, link.operator)) return false;
+  }
+  for (let i = 0; i < links.length; i++) {
+    if (links[i]!.effects.length > 0) applyEffects(links[i]!.effects, state);
+  }
+  conclude(state, rule);
+  return true;
+}
+
+/** SecAction. */
+function matchUnconditionally(state: TransactionState, link: Link): void {
+  applyAssignments(link.assignments, state);
+  describe(state, link);
+}
+
+function runLink(state: TransactionState, rule: Rule, link: Link, operator: Operator): boolean {
+  collectValues(state, rule, link, values);
+  let hasMatched = false;
+  for (let i = 0; i < values.count; i++) {
+    if (exceedsBudget(state, values.values[i]!.length)) return false;
+    if (link.isMultiMatch) {
+      if (runStages(state, link, operator, i, hasMatched)) hasMatched = true;
+    } else {
+      const value = transform(link, values.values[i]!);
+      if (matchValue(state, link, operator, i, value, hasMatched)) hasMatched = true;
+    }
+  }
+  return hasMatched;
+}
+
+function transform(link: Link, value: string): string {
+  const { transformations } = link;
+  for (let i = 0; i < transformations.length; i++) value = transformations[i]!.run(value);
+  return value;
+}
+
+/** `multiMatch`: the operator sees the value as it came and after each transformation that changed it. */
+function runStages(
+  state: TransactionState,
+  link: Link,
+  operator: Operator,
+  index: number,
+  hasMatched: boolean,
+): boolean {
+  let value = values.values[index]!;
+  let matched = matchValue(state, link, operator, index, value, hasMatched);
+  const { transformations } = link;
+  for (let i = 0; i < transformations.length; i++) {
+    const next = transformations[i]!.run(value);
+    if (next === value) continue;
+    value = next;
+    if (matchValue(state, link, operator, index, value, hasMatched || matched)) matched = true;
+  }
+  return matched;
+}
+
+function matchValue(
+  state: TransactionState,
+  link: Link,
+  operator: Operator,
+  index: number,
+  value: string,
+  hasMatched: boolean,
+): boolean {
+  const captures = link.isCapturing && !link.isNegated ? groups : null;
+  if (captures !== null) captures.length = 0;
+  const argument = link.argument === null ? '' : expand(link.argument, state);
+  if (operator.match(value, argument, captures) === link.isNegated) return false;
+  if (captures !== null) state.tx.capture(captures);
+  if (!hasMatched) {
+    state.matchedVariables.length = 0;
+    state.matchedKeys.length = 0;
+    state.matchedValues.length = 0;
+  }
+  const name = values.nameAt(index);
+  state.matchedVariable = value;
+  state.matchedName = name;
+  if (state.matchedValues.length < MAX_MATCHED_VALUES) {
+    state.matchedVariables.push(values.variables[index]!);
+    state.matchedKeys.push(values.keys[index]!);
+    state.matchedValues.push(value);
+  }
+  applyAssignments(link.assignments, state);
+  describe(state, link);
+  if (progress.variables.length < MAX_REPORTED_VARIABLES) {
+    const cut = value.length > MAX_REPORTED_BYTES ? value.slice(0, MAX_REPORTED_BYTES) : value;
+    progress.variables.push({ name, value: cut });
+  }
+  return true;
+}
+
+/** The last match of the last link that has a text says it. */
+function describe(state: TransactionState, link: Link): void {
+  if (link.message !== null) progress.message = expand(link.message, state);
+  if (link.logData !== null) progress.logData = expand(link.logData, state);
+}
+
+function conclude(state: TransactionState, rule: Rule): void {
+  const { disruption } = rule;
+  if (rule.severity !== null && rule.severity < state.highestSeverity) state.highestSeverity = rule.severity;
+  if (rule.logs || rule.audits || state.profile.isPlain) {
+    state.matches.push({
+      ruleId: rule.id,
+      file: rule.place.file,
+      line: rule.place.line,
+      phase: state.phase,
+      message: progress.message,
+      logData: progress.logData,
+      tags: rule.tags,
+      severity: rule.severity,
+      variables: progress.variables,
+      logs: rule.logs,
+      audits: rule.audits,
+      isDisruptive: disruption !== null && disruption.kind !== 'allow',
+    });
+  }
+  if (disruption === null || state.mode !== 'on') return;
+  if (disruption.kind === 'allow') {
+    state.allowedThrough =
+      disruption.scope === 'phase' ? state.phase : disruption.scope === 'request' ? 2 : 4;
+    if (disruption.scope === 'request' && state.phase > 2) state.allowedThrough = state.phase;
+    return;
+  }
+  if (state.phase === 5) return;
+  state.interruption = {
+    action: disruption.kind,
+    status: disruption.status,
+    ruleId: rule.id,
+    phase: state.phase,
+    reason: 'rule',
+    location: disruption.kind === 'redirect' ? expand(disruption.location, state) : '',
+  };
+}

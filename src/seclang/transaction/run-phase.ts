@@ -1,0 +1,40 @@
+// HOT. Runs the rules of one phase, in order: the plain way, which evaluates each of them.
+
+import type { Phase } from '../contract.ts';
+import type { Rule } from '../rules/rule.ts';
+import { runRule } from './interpreter.ts';
+import type { TransactionState } from './state.ts';
+
+export function runPhasePlain(state: TransactionState, phase: Phase): void {
+  const rules = state.profile.ruleSet.ofPhase(phase);
+  let skipCount = 0;
+  let skipTo = 0;
+  for (let i = 0; i < rules.length; i++) {
+    const rule = rules[i]!;
+    if (rule.index < skipTo || isRemoved(state, rule)) continue;
+    if (skipCount > 0) {
+      skipCount--;
+      continue;
+    }
+    if (!runRule(state, rule)) {
+      if (state.interruption !== null || state.mode === 'off') return;
+      continue;
+    }
+    if (isPhaseOver(state, phase)) return;
+    if (rule.skipTo !== -1) skipTo = rule.skipTo;
+    skipCount = rule.skipCount;
+  }
+}
+
+export function isRemoved(state: TransactionState, rule: Rule): boolean {
+  const { removedRules } = state.profile;
+  if (removedRules !== null && removedRules[rule.index] === 1) return true;
+  return state.removedRules !== null && state.removedRules[rule.index] === 1;
+}
+
+/** After a match: whether the phase ends here. Logging goes on whatever happened. */
+export function isPhaseOver(state: TransactionState, phase: Phase): boolean {
+  if (state.mode === 'off') return true;
+  if (phase === 5) return false;
+  return state.interruption !== null || state.allowedThrough >= phase;
+}
