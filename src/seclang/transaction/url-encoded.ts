@@ -40,13 +40,13 @@ export function parseUrlEncoded(
 const broken = /%(?![0-9A-Fa-f]{2})/;
 const isBrokenEscape = (text: string): boolean => broken.test(text);
 
-const escape = /\+|%[0-9A-Fa-f]{2}/;
-const escapes = /\+|%[0-9A-Fa-f]{2}/g;
+const anyEscape = /\+|%[0-9A-Fa-f]{2}/;
+const everyEscape = /\+|%[0-9A-Fa-f]{2}/g;
 const toByte = (match: string): string =>
   match === '+' ? ' ' : String.fromCharCode(Number.parseInt(match.slice(1), 16));
 
 export function decodeUrlEncoded(text: string): string {
-  return escape.test(text) ? text.replace(escapes, toByte) : text;
+  return anyEscape.test(text) ? text.replace(everyEscape, toByte) : text;
 }
 
 const percent = /%[0-9A-Fa-f]{2}/g;

@@ -65,7 +65,7 @@ export const scalarReaders: Readonly<Record<ScalarName, ScalarReader>> = {
   REMOTE_USER: (state) => {
     const [scheme, credentials] = (state.headers.first('authorization') ?? '').split(' ');
     if (scheme?.toLowerCase() !== 'basic' || credentials === undefined) return null;
-    return Buffer.from(credentials, 'base64').latin1Slice().split(':', 1)[0] ?? null;
+    return Buffer.from(credentials, 'base64').toString('latin1').split(':', 1)[0] ?? null;
   },
   REQBODY_ERROR: bodyError,
   REQBODY_ERROR_MSG: bodyErrorMessage,
