@@ -2,6 +2,7 @@
 
 import { Diagnostics } from '../../core/index.ts';
 import type { EngineMode, NamedValue, ProfileSettings } from '../contract.ts';
+import type { Plan } from '../fast/plan.ts';
 import { parseTargets } from '../language/index.ts';
 import { sourceOf } from '../language/lexer.ts';
 import type { Rule, Target } from './rule.ts';
@@ -19,6 +20,8 @@ export interface Profile {
   readonly removedRules: Uint8Array | null;
   readonly removedTargets: readonly { readonly rules: Uint8Array; readonly target: Target }[];
   readonly isPlain: boolean;
+  /** The fast path; null where there is none. */
+  readonly plan: Plan | null;
 }
 
 export const defaultProfileSettings: ProfileSettings = {
@@ -31,7 +34,7 @@ export const defaultProfileSettings: ProfileSettings = {
 };
 
 /** A target that can not be read is an error in `diagnostics`, with the place of the caller's choice. */
-export function compileProfile(
+export function compileBaseProfile(
   ruleSet: RuleSet,
   settings: Partial<ProfileSettings> = {},
   diagnostics: Diagnostics = new Diagnostics(),
@@ -68,6 +71,7 @@ export function compileProfile(
     removedRules: removed.includes(1) ? removed : null,
     removedTargets,
     isPlain: all.plain,
+    plan: null,
   };
 }
 

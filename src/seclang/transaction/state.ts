@@ -99,6 +99,11 @@ export class TransactionState {
   removedTargets: RemovedTarget[] | null = null;
   readonly matches: RuleMatch[] = [];
 
+  /** Of the fast path: stages whose values were shown (a bit each), rules that they woke, and the phase up to which none did. */
+  shownStages = 0;
+  readonly woken: number[] = [];
+  quietThrough = 0;
+
   constructor(
     profile: Profile,
     persistent: PersistentCollections | null,

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Interruption, PersistentCollections, Phase, RuleMatch, RuleTransaction } from '../contract.ts';
+import { runPhaseFast } from '../fast/run-phase.ts';
 import type { Profile } from '../rules/profile.ts';
 import { parseRequestBody } from './request-body.ts';
 import { withoutAuthority } from './request-text.ts';
@@ -177,8 +178,11 @@ export class Transaction implements RuleTransaction {
   }
 
   #runPhase(phase: Phase): void {
-    this.#state.phase = phase;
-    runPhasePlain(this.#state, phase);
+    const state = this.#state;
+    state.phase = phase;
+    const { plan } = state.profile;
+    if (plan === null) runPhasePlain(state, phase);
+    else runPhaseFast(state, plan, phase);
   }
 
   #refuseArguments(phase: Phase): boolean {

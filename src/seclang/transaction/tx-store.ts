@@ -10,14 +10,27 @@ export interface NamedEntry {
 
 export class TxStore {
   readonly names: TxNames;
-  readonly #slots: (string | null)[];
+  #slots: readonly (string | null)[];
+  /** `#slots` copied for this transaction; null while it is shared. */
+  #own: (string | null)[] | null = null;
   /** By lower-case name; null until one is needed. */
   #others: Map<string, NamedEntry> | null = null;
 
-  /** `initial` is copied; it may be shorter than the table of names. */
+  /** `initial` is shared until the first write; it may be shorter than the table of names. */
   constructor(names: TxNames, initial: readonly (string | null)[]) {
     this.names = names;
-    this.#slots = initial.slice();
+    this.#slots = initial;
+  }
+
+  /** Takes the place of all slots; `slots` is shared until the next write. */
+  adopt(slots: readonly (string | null)[]): void {
+    this.#slots = slots;
+    this.#own = null;
+  }
+
+  /** The slots as they are; not to be changed, and only valid until the next write. */
+  slots(): readonly (string | null)[] {
+    return this.#slots;
   }
 
   read(slot: number): string | null {
@@ -25,8 +38,12 @@ export class TxStore {
   }
 
   write(slot: number, value: string | null): void {
-    while (this.#slots.length < slot) this.#slots.push(null);
-    this.#slots[slot] = value;
+    if (this.#own === null) {
+      this.#own = this.#slots.slice();
+      this.#slots = this.#own;
+    }
+    while (this.#own.length < slot) this.#own.push(null);
+    this.#own[slot] = value;
   }
 
   readNamed(lowerName: string): string | null {

@@ -170,7 +170,8 @@ const queryArguments = (state: TransactionState): NamedValues => state.queryArgu
 const bodyArguments = (state: TransactionState): NamedValues => state.bodyArguments;
 const headers = (state: TransactionState): NamedValues => state.headers;
 const responseHeaders = (state: TransactionState): NamedValues => state.responseHeaders;
-const cookies = (state: TransactionState): NamedValues => (state.cookies ??= parseCookies(state.headers));
+export const cookiesOf = (state: TransactionState): NamedValues =>
+  (state.cookies ??= parseCookies(state.headers));
 
 export const collectionReaders: Readonly<Record<CollectionName, CollectionReader>> = {
   ARGS: listReader('ARGS', [queryArguments, bodyArguments], false),
@@ -226,8 +227,8 @@ export const collectionReaders: Readonly<Record<CollectionName, CollectionReader
   MULTIPART_PART_HEADERS: rowReader('MULTIPART_PART_HEADERS', (state, push) => {
     for (const { part, line } of state.partHeaders) push(part, line);
   }),
-  REQUEST_COOKIES: listReader('REQUEST_COOKIES', [cookies], false),
-  REQUEST_COOKIES_NAMES: listReader('REQUEST_COOKIES_NAMES', [cookies], true),
+  REQUEST_COOKIES: listReader('REQUEST_COOKIES', [cookiesOf], false),
+  REQUEST_COOKIES_NAMES: listReader('REQUEST_COOKIES_NAMES', [cookiesOf], true),
   REQUEST_HEADERS: listReader('REQUEST_HEADERS', [headers], false),
   REQUEST_HEADERS_NAMES: listReader('REQUEST_HEADERS_NAMES', [headers], true),
   RESOURCE: boundReader('RESOURCE'),

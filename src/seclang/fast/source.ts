@@ -1,0 +1,160 @@
+// HOT. A source is a place in the request whose values the same rules look at: the value of any argument, the User-Agent field.
+// Asked about a value, it names the rules whose first link matches it. Transformation chains of its rules are one tree, and
+// equal results are scanned once, whichever way they came about.
+
+import type { Operator, Transformation } from '../contract.ts';
+import type { Link } from '../rules/rule.ts';
+import type { Scanner } from './scanner.ts';
+import { VerdictMemo } from './verdict-memo.ts';
+
+/** A rule that a source may wake: its row in the scanner, and its first link. */
+export interface SourceRule {
+  readonly ruleIndex: number;
+  readonly row: number;
+  readonly link: Link;
+}
+
+interface Check {
+  readonly ruleIndex: number;
+  readonly operator: Operator;
+  readonly isNegated: boolean;
+}
+
+class TreeNode {
+  readonly parent: number;
+  readonly transformation: Transformation | null;
+  /** Rows of rules whose operator looks at this stage. */
+  readonly mask: Uint32Array;
+  /** Rows that are candidates always. */
+  readonly always: number[] = [];
+  hasRows = false;
+
+  constructor(parent: number, transformation: Transformation | null, words: number) {
+    this.parent = parent;
+    this.transformation = transformation;
+    this.mask = new Uint32Array(words);
+  }
+}
+
+const NOTHING: readonly number[] = [];
+
+export class Source {
+  readonly #scanner: Scanner;
+  readonly #nodes: TreeNode[] = [];
+  readonly #checks: (Check | undefined)[] = [];
+  readonly #memo = new VerdictMemo();
+  // Scratch, reused for each value: results of the stages, and what is distinct among them.
+  readonly #stage: Int32Array;
+  readonly #texts: string[] = [];
+  readonly #bits: Uint32Array;
+
+  constructor(rules: readonly SourceRule[], scanner: Scanner) {
+    this.#scanner = scanner;
+    this.#nodes.push(new TreeNode(-1, null, scanner.words));
+    const isAlways = new Set(scanner.always);
+    for (const rule of rules) this.#add(rule, isAlways.has(rule.row));
+    this.#stage = new Int32Array(this.#nodes.length);
+    this.#bits = new Uint32Array(this.#nodes.length * scanner.words);
+  }
+
+  #add({ ruleIndex, row, link }: SourceRule, isAlways: boolean): void {
+    const { operator, isNegated, transformations, isMultiMatch } = link;
+    if (operator === null) return;
+    this.#checks[row] = { ruleIndex, operator, isNegated };
+    let at = 0;
+    if (isMultiMatch) this.#mark(at, row, isAlways);
+    for (const transformation of transformations) {
+      at = this.#child(at, transformation);
+      if (isMultiMatch) this.#mark(at, row, isAlways);
+    }
+    if (!isMultiMatch) this.#mark(at, row, isAlways);
+  }
+
+  #child(parent: number, transformation: Transformation): number {
+    const known = this.#nodes.findIndex(
+      (node) => node.parent === parent && node.transformation === transformation,
+    );
+    if (known !== -1) return known;
+    return this.#nodes.push(new TreeNode(parent, transformation, this.#scanner.words)) - 1;
+  }
+
+  #mark(at: number, row: number, isAlways: boolean): void {
+    const node = this.#nodes[at]!;
+    node.hasRows = true;
+    if (isAlways) {
+      if (!node.always.includes(row)) node.always.push(row);
+    } else {
+      node.mask[row >>> 5]! |= 1 << (row & 31);
+    }
+  }
+
+  /** Indices of the rules whose first link matches `value`; not to be changed. */
+  judge(value: string): readonly number[] {
+    const known = this.#memo.find(value);
+    if (known !== null) return known;
+    const verdict = this.#judgeAnew(value);
+    this.#memo.add(value, verdict);
+    return verdict;
+  }
+
+  #judgeAnew(value: string): readonly number[] {
+    const nodes = this.#nodes;
+    const stage = this.#stage;
+    const texts = this.#texts;
+    texts.length = 0;
+    let verdict: number[] | null = null;
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i]!;
+      const at =
+        node.transformation === null
+          ? this.#distinct(value)
+          : this.#transform(node.transformation, stage[node.parent]!);
+      stage[i] = at;
+      if (node.hasRows) verdict = this.#check(node, texts[at]!, at * this.#scanner.words, verdict);
+    }
+    texts.length = 0;
+    return verdict ?? NOTHING;
+  }
+
+  #transform(transformation: Transformation, from: number): number {
+    const text = this.#texts[from]!;
+    const { changesOnly } = transformation;
+    if (changesOnly !== null && !changesOnly.test(text)) return from;
+    const result = transformation.run(text);
+    return result === text ? from : this.#distinct(result);
+  }
+
+  /** Index of a text among the distinct ones; a new one is scanned. */
+  #distinct(text: string): number {
+    const texts = this.#texts;
+    for (let i = 0; i < texts.length; i++) if (texts[i] === text) return i;
+    const { words } = this.#scanner;
+    const at = texts.length;
+    texts.push(text);
+    this.#bits.fill(0, at * words, (at + 1) * words);
+    this.#scanner.scan(text, this.#bits, at * words);
+    return at;
+  }
+
+  #check(node: TreeNode, text: string, bitsAt: number, verdict: number[] | null): number[] | null {
+    const { always, mask } = node;
+    for (let i = 0; i < always.length; i++) verdict = this.#checkRow(always[i]!, text, verdict);
+    for (let w = 0; w < mask.length; w++) {
+      let word = (this.#bits[bitsAt + w]! & mask[w]!) >>> 0;
+      while (word !== 0) {
+        const bit = 31 - Math.clz32(word);
+        word = (word & ~(1 << bit)) >>> 0;
+        verdict = this.#checkRow(w * 32 + bit, text, verdict);
+      }
+    }
+    return verdict;
+  }
+
+  #checkRow(row: number, text: string, verdict: number[] | null): number[] | null {
+    const check = this.#checks[row]!;
+    if (check.operator.match(text, '', null) === check.isNegated) return verdict;
+    if (verdict === null) return [check.ruleIndex];
+    if (!verdict.includes(check.ruleIndex)) verdict.push(check.ruleIndex);
+    return verdict;
+  }
+}

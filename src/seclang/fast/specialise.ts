@@ -1,0 +1,31 @@
+// Operators whose argument is a macro of known TX variables (`@within %{tx.allowed_methods}`) become operators with that argument,
+// which can be filtered and remembered like any other.
+
+import { compileOperator } from '../operators/index.ts';
+import type { Link, Rule } from '../rules/rule.ts';
+import { isMacroKnown, type TxKnowledge, writtenBefore } from './tx-knowledge.ts';
+
+export function specialise(rule: Rule, known: TxKnowledge): Rule {
+  let isChanged = false;
+  const links = rule.links.map((link, i) => {
+    const changed = specialiseLink(rule, link, i, known);
+    if (changed !== link) isChanged = true;
+    return changed;
+  });
+  return isChanged ? { ...rule, links } : rule;
+}
+
+function specialiseLink(rule: Rule, link: Link, i: number, known: TxKnowledge): Link {
+  if (link.argument === null || link.operator === null) return link;
+  // The link's own variables are set between two values that it looks at, so they count as written too.
+  const written = writtenBefore(rule, i + 1);
+  if (written === null || !isMacroKnown(link.argument, known, written)) return link;
+  const argument = link.argument.parts
+    .map((part) => (typeof part === 'string' ? part : (known.slots[part.slot] ?? '')))
+    .join('');
+  // What a variable holds is never expanded again.
+  if (argument.includes('%{')) return link;
+  const compiled = compileOperator(link.operator.name, argument, { readData: () => null });
+  if (compiled.kind === 'error' || compiled.operator.isDynamic) return link;
+  return { ...link, operator: compiled.operator, argument: null };
+}
