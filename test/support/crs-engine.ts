@@ -61,7 +61,8 @@ function rulesOf(folder: string, setup: string): RuleSource[] {
   return paths.map((file) => ({ file, text: readFileSync(file, 'latin1') }));
 }
 
-export const crsSources = (): RuleSource[] => rulesOf(join(root, 'rules'), join(root, 'crs-setup.conf.example'));
+export const crsSources = (): RuleSource[] =>
+  rulesOf(join(root, 'rules'), join(root, 'crs-setup.conf.example'));
 export const crs3Sources = (): RuleSource[] => rulesOf(debianRules, debianSetup);
 
 export interface Compiled {
@@ -141,8 +142,11 @@ export function requestOf(input: CrsInput): RawRequest {
     }
     if (find('content-type') === 'application/x-www-form-urlencoded') body = escapedForm(body);
     const hasBody = body !== '' || /^(?:POST|PUT|PATCH|DELETE)$/.test(method);
-    if (hasBody && find('content-length') === undefined) headers.push(['Content-Length', String(body.length)]);
+    if (hasBody && find('content-length') === undefined)
+      headers.push(['Content-Length', String(body.length)]);
   }
+  // A server that finds no framing reads no body.
+  if (find('content-length') === undefined && find('transfer-encoding') === undefined) body = '';
   return {
     method,
     uri: bytes(input.uri ?? '/'),
@@ -155,7 +159,7 @@ export function requestOf(input: CrsInput): RawRequest {
 /** A form in which nothing is escaped yet gets escaped; one that holds escapes stays. */
 function escapedForm(body: string): string {
   if (/\+|%[0-9A-Fa-f]{2}/.test(body)) return body;
-  const escape = (text: string): string =>
+  const escapePart = (text: string): string =>
     text.replace(/[^A-Za-z0-9_.~-]/g, (char) =>
       char === ' ' ? '+' : `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
     );
@@ -163,7 +167,9 @@ function escapedForm(body: string): string {
     .split('&')
     .map((pair) => {
       const equals = pair.indexOf('=');
-      return equals === -1 ? escape(pair) : `${escape(pair.slice(0, equals))}=${escape(pair.slice(equals + 1))}`;
+      return equals === -1
+        ? escapePart(pair)
+        : `${escapePart(pair.slice(0, equals))}=${escapePart(pair.slice(equals + 1))}`;
     })
     .join('&');
 }
@@ -205,7 +211,8 @@ export function drive(transaction: Transaction, request: RawRequest): void {
   if (transaction.runRequestHeaders() === null && bodyPhases(transaction, request)) {
     const answer = answerOf(request);
     transaction.responseStatus(answer.status ?? 200, 'HTTP/1.1');
-    for (const [name, value] of Object.entries(answer.headers ?? {})) {
+    const fields = { 'Content-Type': 'text/plain; charset=utf-8', ...answer.headers };
+    for (const [name, value] of Object.entries(fields)) {
       transaction.responseHeader(bytes(name), bytes(value));
     }
     if (transaction.runResponseHeaders() === null) {

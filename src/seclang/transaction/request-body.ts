@@ -9,9 +9,9 @@ export function parseRequestBody(state: TransactionState): void {
   if (!state.requestBodyAccess) return;
   const { rawBody, bodyProcessor } = state;
   const { settings } = state.profile.ruleSet;
-  if (bodyProcessor === 'URLENCODED' || bodyProcessor === '' || state.forcesRequestBody) {
-    if (bodyProcessor === 'URLENCODED' || state.forcesRequestBody) state.requestBody = rawBody;
-  }
+  // Raw text only where a pattern can make sense of it: of a file or a document it would only see the wrapping.
+  const isText = bodyProcessor !== 'MULTIPART' && bodyProcessor !== 'XML';
+  if (isText || state.forcesRequestBody) state.requestBody = rawBody;
   if (bodyProcessor === '' || (rawBody === '' && bodyProcessor !== 'MULTIPART')) return;
   if (bodyProcessor !== 'MULTIPART' && rawBody.length > settings.requestBodyNoFilesLimitBytes) {
     state.bodyError = 'The body without files is over its limit.';
