@@ -226,7 +226,6 @@ describe('mistakes', () => {
     ['validateSchema', 'a.xsd', /not supported/],
     ['validateDTD', 'a.dtd', /not supported/],
     ['inspectFile', 'x.lua', /not supported/],
-    ['geoLookup', '', /not supported/],
     ['contain', 'x', /no operator/],
   ];
   for (const [name, argument, expected] of rows)

@@ -83,7 +83,7 @@ class ClassItems {
       if (members === undefined) throw reader.error(`there is no class [:${name}:]`);
       return posix[2] === '^' ? complement(members) : members;
     }
-    if (reader.take(/\[([.=]).*?\1\]/y) !== null)
+    if (reader.take(/\[([.=])(?:\\[\]\\]|(?!\[\1)[^\]])*?\1\]/y) !== null)
       throw reader.error('collating elements [.….] and [=…=] are not supported');
     const letter = reader.next();
     if (letter !== '\\') return letter.charCodeAt(0);
