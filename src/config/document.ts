@@ -2,7 +2,6 @@
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
 import { algorithmNames } from '../jose/index.ts';
-import { authorize, claims, issuerClaims, operationAuthorize, risk, roles } from './document-authorize.ts';
 import { stateSchema } from './document-state.ts';
 import {
   acmeAccount,
@@ -200,7 +199,6 @@ const issuer = z.strictObject({
   'refetch-after': duration()
     .default(30_000)
     .describe('Least time between fetches that unknown key ids cause.'),
-  ...issuerClaims,
 });
 
 const consumer = z
@@ -319,7 +317,6 @@ const operation = z
       .array(z.string().min(1))
       .optional()
       .describe("Scopes that are all needed, instead of the contract's."),
-    ...operationAuthorize,
     limits: limits.optional().describe("Instead of the API's."),
     'max-body': byteSize().optional().describe('Largest request body.'),
     validate: validate.optional().describe("Instead of the API's."),
@@ -383,7 +380,15 @@ const api = z.strictObject({
     .min(1)
     .optional()
     .describe('Ways to authenticate; the first whose credential is present decides.'),
-  authorize,
+  authorize: z
+    .strictObject({
+      scopes: z
+        .enum(['from-contract', 'none'])
+        .default('from-contract')
+        .describe("Whether the contract's scopes are needed."),
+    })
+    .prefault({})
+    .describe('Who may do what.'),
   limits: limits
     .default([{ per: 'address', rate: { count: 100, periodMs: 1000 }, burst: 200 }])
     .describe('Rate limits of every operation; `[]` for none.'),
@@ -514,8 +519,6 @@ export const documentSchema = z.strictObject({
   identity: z
     .strictObject({
       issuers: z.record(nameKey(), issuer).default({}).describe('Token issuers that are trusted.'),
-      roles,
-      claims,
       consumers: z.record(nameKey(), consumer).default({}).describe('Programs that call with API keys.'),
     })
     .prefault({})
@@ -526,7 +529,6 @@ export const documentSchema = z.strictObject({
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
   state: stateSchema.optional().describe('Where the gate keeps what must outlast it; nowhere by default.'),
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
-  risk,
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
   telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),
   workers: z

@@ -7,16 +7,8 @@ import { parseString } from './literals.ts';
 import { parseEntity, parseExpression, parseTypeName } from './parse-expression.ts';
 import { hint, TokenReader } from './token-reader.ts';
 
-/**
- * Policies of the text; those with mistakes are left out and told. Policies without `@id` are numbered from
- * `firstNumber`, so that several texts can become one set.
- */
-export function parsePolicies(
-  text: string,
-  file: string,
-  diagnostics: Diagnostics,
-  firstNumber = 0,
-): PolicySyntax[] {
+/** Policies of the text; those with mistakes are left out and told. Ids stand once in the result. */
+export function parsePolicies(text: string, file: string, diagnostics: Diagnostics): PolicySyntax[] {
   let tokens: Token[];
   try {
     tokens = tokenize(text);
@@ -27,9 +19,9 @@ export function parsePolicies(
   const reader = new TokenReader({ file, text }, tokens);
   const policies: PolicySyntax[] = [];
   const ids = new Map<string, PolicySyntax>();
-  for (let number = firstNumber; reader.next.kind !== 'end'; number++) {
+  for (let index = 0; reader.next.kind !== 'end'; index++) {
     try {
-      const policy = parsePolicy(reader, number);
+      const policy = parsePolicy(reader, index);
       const before = ids.get(policy.id);
       if (before !== undefined) {
         diagnostics.error(
@@ -55,7 +47,7 @@ function report(error: unknown, text: string, file: string, diagnostics: Diagnos
   diagnostics.error('policy-syntax', place, error.message, error.suggestion);
 }
 
-function parsePolicy(reader: TokenReader, number: number): PolicySyntax {
+function parsePolicy(reader: TokenReader, index: number): PolicySyntax {
   const { start } = reader.next;
   reader.beginPolicy();
   const annotations = parseAnnotations(reader);
@@ -78,7 +70,7 @@ function parsePolicy(reader: TokenReader, number: number): PolicySyntax {
   while (!reader.is(';')) clauses.push(parseClause(reader));
   reader.take();
   return {
-    id: annotations.get('id') || `policy${number}`,
+    id: annotations.get('id') || `policy${index}`,
     effect: effect.text,
     annotations,
     principal,

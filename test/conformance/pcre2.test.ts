@@ -100,6 +100,8 @@ describe('expressions against PCRE2', { skip: pcreSkip }, () => {
     { pattern: '(?i)\\xe9', subjects: ['\xe9', '\xc9'] },
     { pattern: '(?i)[\\xe0-\\xff]', subjects: ['\xc9', '\xe9', '\xd7', '\xff'] },
     { pattern: '(?i)\\xb5|\\xff|k|s', subjects: ['\xb5', '\xff', 'K', 'S'] },
+    { pattern: '(?i)zyxwvutsrqponmlkjihgfedcba', subjects: ['ZYXWVUTSRQPONMLKJIHGFEDCBA'] },
+    { pattern: '(?i)[@-Z]\\[', subjects: ['z[', 'Z[', '`[', '@[', '[[', '{{'] },
     { pattern: '(?i)[^a]', subjects: ['a', 'A', 'b'] },
     { pattern: '(?-s).', subjects: ['\n', '\r', '\x85'] },
     { pattern: '^b$', subjects: ['a\nb', 'a\rb', 'b\n', '\nb', 'b\nc'] },

@@ -19,16 +19,7 @@ import {
   type Issuer,
   StoredKeys,
 } from '../../guards/authenticate/index.ts';
-import {
-  type AuthorizeContext,
-  compileAuthorize,
-  compileAuthorizeBody,
-  compileMethodOverride,
-  compileRisk,
-  compileRules,
-  createWatch,
-  Principals,
-} from '../../guards/authorize/index.ts';
+import { compileAuthorize } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileLimit } from '../../guards/limit/index.ts';
 import { compileGrpc, compileValidate } from '../../guards/validate/index.ts';
@@ -37,7 +28,6 @@ import { AddressSet } from '../../net/index.ts';
 import { compileUpstreamTls } from '../../net/tls/index.ts';
 import { SchemaSet } from '../../openapi/index.ts';
 import { compilePipeline } from '../../pipeline/index.ts';
-import { PolicySet } from '../../policy/index.ts';
 import {
   ConnectionPool,
   Front,
@@ -101,20 +91,10 @@ export function compileSnapshot(
   );
   let index = 0;
   const shared = new SharedGuards();
-  const principals = new Principals(config.identity);
-  const assess = config.risk === null ? null : compileRisk(config.risk);
-  const methodOverride = compileMethodOverride();
   for (const api of config.apis) {
     const schemas = new SchemaSet(api.contractDocument, { checked: true });
     const upstream = upstreams.get(api.upstream);
     if (upstream === undefined) throw new RangeError(`unknown upstream ${api.upstream}`);
-    const authorize: AuthorizeContext = {
-      principals,
-      policies: api.authorize.policies === null ? null : new PolicySet(api.authorize.policies),
-      watch: createWatch(api.name, api.authorize, state.limits, state.clock),
-      assess,
-      schemas,
-    };
     for (const operation of api.operations) {
       const entry = compileEntry(api, operation, index++, schemas, upstream.entry, {
         issuers,
@@ -122,8 +102,6 @@ export function compileSnapshot(
         certificates,
         state,
         shared,
-        authorize,
-        methodOverride,
       });
       const route = {
         hosts: api.hosts,
@@ -207,8 +185,6 @@ function compileEntry(
     certificates: CertificateTable;
     state: LastingState;
     shared: SharedGuards;
-    authorize: AuthorizeContext;
-    methodOverride: Guard;
   },
 ): RouteEntry {
   const { state, shared } = context;
@@ -233,20 +209,9 @@ function compileEntry(
       : config.validate === null
         ? null
         : compileValidate(config.contract, schemas, config.validate);
-  const rules = compileRules(
-    { operation, contract: config.contract, scopes: config.scopes, authorize: config.authorize },
-    context.authorize,
-  );
-  const { assess } = context.authorize;
-  // Rules that stand for more than scopes are an operation's own.
-  const onlyScopes = rules.every(({ kind }) => kind === 'scopes');
-  const authorize = onlyScopes
-    ? shared.get('authorize', [config.scopes, operation.public], () => compileAuthorize(rules, assess))
-    : compileAuthorize(rules, assess);
   // Limits per address come before authentication: guessing credentials must cost as much as using them.
   const guards = [
     shared.get('admit', api.admit, () => compileAdmit(api.admit)),
-    context.methodOverride,
     limit((per) => per !== 'consumer'),
     shared.get('authenticate', [config.authenticate, operation.public], () =>
       compileAuthenticate(config.authenticate, operation.public, {
@@ -258,9 +223,8 @@ function compileEntry(
       }),
     ),
     limit((per) => per === 'consumer'),
-    authorize,
+    shared.get('authorize', config.scopes, () => compileAuthorize(config.scopes)),
     validate,
-    compileAuthorizeBody(rules),
     compileForwardCertificate(upstream.clientCertificate),
     shared.get('harden', api.harden, () => compileHarden(api.harden)),
   ];

@@ -179,7 +179,8 @@ function emitByte(byte: number): string {
 
 const emittedSets = new WeakMap<Uint8Array, string>();
 
-function emitSet(set: Uint8Array): string {
+/** One byte of the set. */
+export function emitSet(set: Uint8Array): string {
   const known = emittedSets.get(set);
   if (known !== undefined) return known;
   const text = spellSet(set);

@@ -1,7 +1,7 @@
 // HOT
 // A compiled expression: which of its two JavaScript forms a value needs, and the groups in PCRE's numbering.
 import { analysePattern, type Requirements } from './analyse.ts';
-import { emitPattern } from './emit.ts';
+import { emitPattern, emitSet } from './emit.ts';
 import { modSecurityFlags, type PatternFlags, parsePattern } from './parse.ts';
 import { PatternError } from './syntax.ts';
 
@@ -19,6 +19,8 @@ export class Pattern {
   readonly #flat: RegExp;
   #full: RegExp | null;
   readonly #groups: readonly number[];
+  /** Classes of which a match has a byte each: much cheaper to look for than the expression is to fail. */
+  readonly #guards: readonly RegExp[];
 
   constructor(flat: RegExp, full: string, groups: readonly number[], requirements: Requirements) {
     this.#flat = flat;
@@ -27,6 +29,17 @@ export class Pattern {
     this.#full = full === flat.source ? flat : null;
     this.#groups = groups.slice(0, KEPT_GROUPS);
     this.requirements = requirements;
+    const { requiredBytes, moreBytes } = requirements;
+    this.#guards =
+      moreBytes.length === 0 ? [] : [requiredBytes!, ...moreBytes].map((set) => new RegExp(emitSet(set)));
+  }
+
+  /** False when `value` surely has no match. */
+  #mayMatch(value: string): boolean {
+    if (value.length < this.requirements.minLength) return false;
+    const guards = this.#guards;
+    for (let i = 0; i < guards.length; i++) if (!guards[i]!.test(value)) return false;
+    return true;
   }
 
   #for(value: string): RegExp {
@@ -35,12 +48,12 @@ export class Pattern {
   }
 
   test(value: string): boolean {
-    return this.#for(value).test(value);
+    return this.#mayMatch(value) && this.#for(value).test(value);
   }
 
   /** As `test`, and fills `captures` with the groups; a group without a value is ''. */
   exec(value: string, captures: string[]): boolean {
-    const match = this.#for(value).exec(value);
+    const match = this.#mayMatch(value) ? this.#for(value).exec(value) : null;
     if (match === null) return false;
     const groups = this.#groups;
     captures.length = groups.length;
