@@ -16,7 +16,10 @@ export interface DemoOptions {
 
 export interface RunningDemo {
   readonly port: number;
+  readonly tlsPort: number;
   readonly telemetryPort: number;
+  /** Everything it wrote; certificates are in `tls`. */
+  readonly folder: string;
   readonly credentials: DemoCredentials;
   close(): Promise<void>;
 }
@@ -24,27 +27,42 @@ export interface RunningDemo {
 /** Starts everything and prints what to try. */
 export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
   const sample = await startSampleApi();
-  const [port, telemetryPort] = [await freePort(options.port), await freePort(9090)];
-  const setup = await setUpDemo({ apiPort: sample.port, port, telemetryPort });
+  // TLS goes where HTTPS usually does beside the wanted port: 8080 and 8443.
+  const isAny = options.port === 0;
+  const port = await freePort(options.port);
+  const tlsPort = await freePort(isAny ? 0 : 8443);
+  const internalPort = await freePort(isAny ? 0 : 9443);
+  const telemetryPort = await freePort(isAny ? 0 : 9090);
+  const setup = await setUpDemo({ apiPort: sample.port, port, tlsPort, internalPort, telemetryPort });
   const gate = await startGate({ file: setup.file, log: silentLog, watch: true });
   const { credentials } = setup;
   if (options.json) {
     options.print(
       JSON.stringify({
         gate: `http://127.0.0.1:${port}`,
+        secure: `https://localhost:${tlsPort}`,
+        services: `https://localhost:${internalPort}`,
         telemetry: `http://127.0.0.1:${telemetryPort}`,
         folder: setup.folder,
         credentials,
       }),
     );
   } else {
-    if (port !== options.port) options.print(`Port ${options.port} is taken, using ${port}.`);
-    options.print(introduction(port, telemetryPort, sample.port, setup.folder, credentials));
+    if (!isAny && port !== options.port) options.print(`Port ${options.port} is taken, using ${port}.`);
+    options.print(
+      introduction(
+        { port, tlsPort, internalPort, telemetryPort, apiPort: sample.port },
+        setup.folder,
+        credentials,
+      ),
+    );
   }
   const traffic = options.traffic ? startTraffic(port, credentials, options.print) : null;
   return {
     port,
+    tlsPort,
     telemetryPort,
+    folder: setup.folder,
     credentials,
     close: async () => {
       traffic?.stop();
@@ -69,18 +87,26 @@ function freePort(wanted: number): Promise<number> {
 }
 
 function introduction(
-  port: number,
-  telemetryPort: number,
-  apiPort: number,
+  ports: {
+    readonly port: number;
+    readonly tlsPort: number;
+    readonly internalPort: number;
+    readonly telemetryPort: number;
+    readonly apiPort: number;
+  },
   folder: string,
   { ingrid, admin, expired, partnerKey }: DemoCredentials,
 ): string {
+  const { port, tlsPort, internalPort, telemetryPort, apiPort } = ports;
   const url = `http://127.0.0.1:${port}`;
+  const services = `https://localhost:${internalPort}`;
   const payment = `'{"from":"acc_100001","to":"NO9386011117947","money":{"amount":"12.50","currency":"EUR"},"reference":"coffee"}'`;
   const sly = `'{"sku":"SAI-1042","quantity":1,"price":"0.01"}'`;
   return `Gatewright demo: Fjordbank, a small bank, behind a gate with all guards on.
 
   the gate         ${url}
+  by TLS           https://localhost:${tlsPort}
+  for services     ${services}  (mutual TLS)
   metrics, health  http://127.0.0.1:${telemetryPort}/metrics  /health/ready
   sample API       http://127.0.0.1:${apiPort}  (what the gate protects: try it directly, too)
   configuration    ${folder}/gatewright.yaml  (change it: it reloads by itself)
@@ -92,6 +118,7 @@ Credentials, valid for eight hours (paste these first)
   ADMIN='${admin}'
   EXPIRED='${expired}'
   PARTNER='${partnerKey}'
+  TLS='${folder}/tls'
 
 Allowed
   curl -i ${url}/accounts -H "Authorization: Bearer $INGRID"
@@ -100,6 +127,8 @@ Allowed
   curl -i ${url}/accounts/acc_200001/freeze -X POST -H "Authorization: Bearer $ADMIN"
   curl -i ${url}/payments -H "Authorization: Bearer $INGRID" -H 'Content-Type: application/json' \\
        -d ${payment}
+  curl -i --cacert $TLS/ca.pem https://localhost:${tlsPort}/accounts -H "Authorization: Bearer $INGRID"
+  curl -i --cacert $TLS/ca.pem --cert $TLS/settlement.pem --key $TLS/settlement.key ${services}/ledger
 
 Refused
   401 no credentials       curl -i ${url}/accounts
@@ -107,6 +136,8 @@ Refused
   401 tampered token       curl -i ${url}/accounts -H "Authorization: Bearer \${INGRID%?????}AAAAA"
   403 missing scope        curl -i ${url}/accounts/acc_100001/freeze -X POST -H "Authorization: Bearer $INGRID"
   403 key without scope    curl -i ${url}/accounts -H "X-API-Key: $PARTNER"
+  no certificate           curl -i --cacert $TLS/ca.pem ${services}/ledger
+  404 for services only    curl -i ${url}/ledger -H "Authorization: Bearer $ADMIN"
   404 not in the contract  curl -i ${url}/internal/debug -H "Authorization: Bearer $INGRID"
   405 wrong method         curl -i ${url}/accounts -X DELETE -H "Authorization: Bearer $INGRID"
   400 bad parameter        curl -i '${url}/accounts?limit=1000' -H "Authorization: Bearer $INGRID"

@@ -100,6 +100,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   switch (`${request.method === 'HEAD' ? 'GET' : request.method} ${collection}`) {
     case 'GET health':
       return send(response, 200, { status: 'ok' });
+    case 'GET ledger':
+      return send(response, 200, {
+        accounts: accounts.length,
+        frozen: accounts.filter((a) => a.frozen).length,
+      });
     case 'GET internal':
       return send(response, 200, {
         debug: true,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiKey } from '../credentials/index.ts';
 import { compileJwk, signJwt } from '../jose/index.ts';
+import { SETTLEMENT_ID, TRUST_DOMAIN, writeDemoCertificates } from './certificates.ts';
 
 const ISSUER = 'https://login.fjordbank.example';
 const AUDIENCE = 'fjordbank-api';
@@ -30,6 +31,8 @@ export interface DemoSetup {
 export async function setUpDemo(options: {
   readonly apiPort: number;
   readonly port: number;
+  readonly tlsPort: number;
+  readonly internalPort: number;
   readonly telemetryPort: number;
 }): Promise<DemoSetup> {
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-demo-'));
@@ -55,6 +58,7 @@ export async function setUpDemo(options: {
   const partner = createApiKey('partner-1');
   const customer = 'accounts:read payments:write orders:read orders:write';
   await Promise.all([
+    writeDemoCertificates(folder),
     copyFile(new URL('./files/openapi.yaml', import.meta.url), join(folder, 'openapi.yaml')),
     writeFile(join(folder, 'jwks.json'), JSON.stringify({ keys: [publicJwk] })),
     writeFile(join(folder, 'gatewright.yaml'), configuration(options, partner.sha256)),
@@ -74,12 +78,31 @@ export async function setUpDemo(options: {
 }
 
 function configuration(
-  { apiPort, port, telemetryPort }: { apiPort: number; port: number; telemetryPort: number },
+  ports: {
+    readonly apiPort: number;
+    readonly port: number;
+    readonly tlsPort: number;
+    readonly internalPort: number;
+    readonly telemetryPort: number;
+  },
   partnerHash: string,
 ): string {
+  const { apiPort, port, tlsPort, internalPort, telemetryPort } = ports;
   return `# The demo's configuration. Yours is written by "gatewright init".
 listeners:
   public: { port: ${port}, host: 127.0.0.1 }
+  secure:
+    port: ${tlsPort}
+    host: 127.0.0.1
+    tls: { certificate: ./tls/server.pem, key: "\${file:./tls/server.key}" }
+  services:                          # services alone, by client certificate; binds to loopback
+    port: ${internalPort}
+    exposure: internal
+    tls:
+      certificate: ./tls/server.pem
+      key: "\${file:./tls/server.key}"
+      clients: require
+      trust: [ { file: ./tls/services-ca.pem, trust-domain: ${TRUST_DOMAIN} } ]
 
 upstreams:
   bank:
@@ -92,6 +115,9 @@ identity:
   consumers:
     sailmaker:                       # a partner that looks at orders
       keys: [ { id: partner-1, sha256: ${partnerHash} } ]
+    settlement:                      # a service, known by its certificate
+      scopes: [ ledger:read ]
+      certificates: [ { spiffe: ${SETTLEMENT_ID} } ]
 
 apis:
   bank:
@@ -107,6 +133,7 @@ apis:
     max-body: 64KiB
     operations:
       getHealth: { public: true, reason: health check of load balancers }
+      getLedger: { exposure: internal, authenticate: [ { mtls: {} } ] }
       createPayment:
         limits:
           - { per: consumer, rate: 5/s, burst: 10 }

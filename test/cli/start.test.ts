@@ -1,6 +1,8 @@
 // A gate started by the command line: it serves, reloads on SIGHUP, drains on SIGTERM, and says why it can not start.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { get, type RequestOptions } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,7 +112,13 @@ test('a port that is taken is said, and nothing is left running', async (t) => {
 test('the demo starts, answers and refuses', async (t) => {
   const demo = start(t, ['demo', '--port', '0', '--json'], { node: machineNode() ?? process.execPath });
   const [line] = await demo.says(/^\{.*\}$/m);
-  const { gate, credentials } = JSON.parse(line!) as { gate: string; credentials: Record<string, string> };
+  const { gate, secure, services, folder, credentials } = JSON.parse(line!) as {
+    gate: string;
+    secure: string;
+    services: string;
+    folder: string;
+    credentials: Record<string, string>;
+  };
   const ask = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
     (await fetch(gate + path, { headers })).status;
   const bearer = (name: string) => ({ authorization: `Bearer ${credentials[name]}` });
@@ -121,6 +129,25 @@ test('the demo starts, answers and refuses', async (t) => {
   assert.equal(await ask('/accounts', { 'x-api-key': credentials['partnerKey']! }), 403);
   assert.equal(await ask('/internal/debug', bearer('ingrid')), 404);
   assert.equal(await ask('/accounts?limit=1000', bearer('ingrid')), 400);
+
+  // By TLS, and the listener for services.
+  const file = (name: string): Promise<Buffer> => readFile(join(folder, 'tls', name));
+  const askSecurely = async (url: string, options: RequestOptions): Promise<number | string> => {
+    const ca = await file('ca.pem');
+    return new Promise((resolve) => {
+      get(url, { ca, agent: false, ...options }, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      }).on('error', () => resolve('refused'));
+    });
+  };
+  const client = { cert: await file('settlement.pem'), key: await file('settlement.key') };
+  assert.equal(await askSecurely(`${secure}/accounts`, { headers: bearer('ingrid') }), 200);
+  assert.equal(await askSecurely(`${services}/ledger`, client), 200);
+  assert.equal(await askSecurely(`${services}/ledger`, {}), 'refused');
+  assert.equal(await askSecurely(`${services}/accounts`, { ...client, headers: bearer('ingrid') }), 404);
+  assert.equal(await askSecurely(`${secure}/ledger`, { ...client, headers: bearer('admin') }), 404);
+  assert.equal(await ask('/ledger', bearer('admin')), 404);
   demo.child.kill('SIGTERM');
   assert.equal((await demo.finish()).code, 0);
 });
