@@ -1,10 +1,12 @@
 // `node bench/authenticate.ts`: the cost of one authentication on a data-plane thread, without sockets: a token whose
 // verdict is cached, and an API key. Prints nanoseconds a call, the best of several rounds.
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { systemClock } from '../src/core/index.ts';
 import {
   createApiKey,
+  createReplayTable,
   createRevocationTable,
+  ReplayTable,
   RevocationTable,
   RevocationWriter,
 } from '../src/credentials/index.ts';
@@ -15,6 +17,7 @@ import {
   compileAuthenticate,
   type IssuerConfig,
   IssuerReplica,
+  Possession,
   StoredKeys,
 } from '../src/guards/authenticate/index.ts';
 import { compileJwk, signJwt } from '../src/jose/index.ts';
@@ -31,6 +34,10 @@ const config: IssuerConfig = {
   keys: { kind: 'file', path: '' },
   algorithms: ['ES256'],
   types: [],
+  introspection: null,
+  fetch: { ca: '', bearerFile: '', mayBePrivate: false },
+  requiredClaims: [],
+  maxStaleMs: 1e9,
   clockSkewMs: 0,
   refreshMs: 1e9,
   refetchMinMs: 1e9,
@@ -67,7 +74,7 @@ stored.update({
 });
 const guard = compileAuthenticate(
   [
-    { kind: 'jwt', issuer: 'corp', audiences: ['things'] },
+    { kind: 'jwt', issuer: 'corp', audiences: ['things'], bound: 'none' },
     { kind: 'api-key', header: 'x-api-key' },
   ],
   false,
@@ -76,6 +83,12 @@ const guard = compileAuthenticate(
     keys: new ApiKeyTable([], stored),
     certificates: new CertificateTable([]),
     revocations,
+    possession: new Possession(
+      { algorithms: ['ES256'], maxAgeMs: 60_000, clockSkewMs: 0, nonce: false },
+      new ReplayTable(createReplayTable(1024)),
+      randomBytes(32),
+      systemClock,
+    ),
     clock: systemClock,
   },
 )!;

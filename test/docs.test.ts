@@ -102,6 +102,9 @@ const blocks = files.flatMap((file): Block[] => {
   });
 });
 
+/** Variables that the documents refer to. */
+const environment = { ORDERS_URL: 'http://127.0.0.1:3000', LEGACY_SECRET: 'a secret for the documents' };
+
 describe('configurations in the documents load', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatewright-docs-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
@@ -121,7 +124,7 @@ describe('configurations in the documents load', () => {
     test(`${file}:${line}`, { skip }, async () => {
       const path = join(folder, `${index}.yaml`);
       writeFileSync(path, text);
-      const { config, diagnostics } = await loadConfig(path, { ORDERS_URL: 'http://127.0.0.1:3000' });
+      const { config, diagnostics } = await loadConfig(path, environment);
       assert.ok(config !== null, diagnostics.map(formatDiagnostic).join('\n'));
       assert.ok(describeOperations(config).length >= 3);
     });

@@ -135,6 +135,7 @@ class Gate implements RunningGate {
         snapshot: this.#snapshotFor(workerId, this.config, this.#generation),
       }),
       onRefreshKeys: (issuer) => void this.#identity.refreshKeys(issuer),
+      onIntrospect: (issuer, token) => this.#identity.introspect(issuer, token),
       onApiKeyUses: (uses) => this.#identity.noteUses(uses),
       onWorkerStarted: () => {},
       onWorkerDied: (workerId, code) => {

@@ -1,6 +1,7 @@
 // The control plane's half of identity: the state, what it says about keys and withdrawals, and the key sets of issuers.
 // All of it lives on the main thread and outlasts a reload that does not change it; threads get copies and shared
 // memory.
+import { randomBytes } from 'node:crypto';
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import {
@@ -10,7 +11,7 @@ import {
   RevocationWriter,
 } from '../credentials/index.ts';
 import type { CredentialsStart, IssuerKeys, ToWorker } from '../gateway/index.ts';
-import { CredentialFeed, JwksSource } from '../identity/index.ts';
+import { CredentialFeed, type Introspection, Introspector, JwksSource } from '../identity/index.ts';
 import { openState, type State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
 
@@ -22,7 +23,9 @@ export class IdentityPlane {
   readonly #revocations = new RevocationWriter(this.#revocationMemory);
   #state: State | null = null;
   #feed: CredentialFeed | null = null;
+  readonly #nonceKey = new Uint8Array(randomBytes(32));
   #sources = new Map<string, { settings: string; source: JwksSource }>();
+  #introspectors = new Map<string, { settings: string; introspector: Introspector }>();
 
   constructor(log: GateLog, broadcast: (message: ToWorker) => void) {
     this.#log = log;
@@ -53,6 +56,7 @@ export class IdentityPlane {
     return {
       revocations: this.#revocationMemory,
       replays: this.#replayMemory,
+      nonceKey: this.#nonceKey,
       keys: this.#feed?.rows() ?? [],
     };
   }
@@ -81,16 +85,26 @@ export class IdentityPlane {
   async configure(config: GateConfig): Promise<void> {
     const started: Promise<void>[] = [];
     const next = new Map<string, { settings: string; source: JwksSource }>();
+    this.#configureIntrospection(config);
     for (const issuer of config.issuers) {
-      const settings = JSON.stringify([issuer.keys, issuer.refreshMs, issuer.refetchMinMs]);
+      const { keys } = issuer;
+      if (keys.kind === 'none') continue;
+      const settings = JSON.stringify([
+        issuer.issuer,
+        keys,
+        issuer.fetch,
+        issuer.refreshMs,
+        issuer.refetchMinMs,
+        issuer.maxStaleMs,
+      ]);
       const kept = this.#sources.get(issuer.name);
       if (kept !== undefined && kept.settings === settings) {
         next.set(issuer.name, kept);
         // A file may have changed; its change is why the reload came.
-        if (issuer.keys.kind === 'file') started.push(kept.source.start());
+        if (keys.kind === 'file') started.push(kept.source.start());
         continue;
       }
-      const source = new JwksSource(issuer, systemClock, ({ document, version }) => {
+      const source = new JwksSource({ ...issuer, keys }, systemClock, ({ document, version }) => {
         if (this.#sources.get(issuer.name)?.source !== source) return;
         this.#broadcast({ kind: 'keys', keys: { issuer: issuer.name, document, version } });
       });
@@ -100,6 +114,30 @@ export class IdentityPlane {
     for (const [name, kept] of this.#sources) if (next.get(name) !== kept) kept.source.stop();
     this.#sources = next;
     await Promise.all(started);
+  }
+
+  #configureIntrospection(config: GateConfig): void {
+    const next = new Map<string, { settings: string; introspector: Introspector }>();
+    for (const { name, issuer, introspection, fetch } of config.issuers) {
+      if (introspection === null) continue;
+      const settings = JSON.stringify([issuer, introspection, fetch]);
+      const kept = this.#introspectors.get(name);
+      const introspector =
+        kept?.settings === settings
+          ? kept.introspector
+          : new Introspector(
+              { ...introspection, issuer, fetch },
+              () => this.#sources.get(name)?.source.metadata ?? null,
+              systemClock,
+            );
+      next.set(name, { settings, introspector });
+    }
+    this.#introspectors = next;
+  }
+
+  introspect(issuer: string, token: string): Promise<Introspection> {
+    const found = this.#introspectors.get(issuer)?.introspector;
+    return found === undefined ? Promise.resolve({ kind: 'unavailable' }) : found.introspect(token);
   }
 
   async refreshKeys(issuer: string): Promise<void> {

@@ -1,5 +1,7 @@
 // The configuration in words: for every operation who may call it, under which limits, and what looks at it; and what
 // an operator should think about again.
+
+import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
 
@@ -88,12 +90,7 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
   const callers =
     operation.publicReason !== null
       ? [`everybody (${operation.publicReason})`]
-      : operation.authenticate.map((method) => {
-          if (method.kind === 'api-key')
-            return `API key in ${method.header} (${countText(countWith(config, 'keys'), 'consumer')})`;
-          if (method.kind === 'mtls') return mtlsText(config, method.spiffe);
-          return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}`;
-        });
+      : operation.authenticate.map((method) => describeMethod(method, config));
   return {
     api: api.name,
     operation: operation.id,
@@ -124,6 +121,35 @@ const mtlsText = (config: GateConfig, patterns: readonly string[]): string =>
     ...(patterns.length === 0 ? [] : [`, or ${patterns.join(', ')}`]),
     ')',
   ].join('');
+
+function describeMethod(method: AuthenticationMethod, config: GateConfig): string {
+  switch (method.kind) {
+    case 'all-of':
+      return method.methods.map((part) => describeMethod(part, config)).join(' and ');
+    case 'mtls':
+      return mtlsText(config, method.spiffe);
+    case 'api-key':
+      return `API key in ${method.header} (${keyOwners(config)})`;
+    case 'jwt':
+      return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}${boundText[method.bound]}`;
+    case 'introspect': {
+      const audiences = method.audiences.length === 0 ? '' : ` for ${method.audiences.join(' or ')}`;
+      return `token that ${method.issuer} knows${audiences}${boundText[method.bound]}`;
+    }
+  }
+}
+
+const boundText = {
+  none: '',
+  dpop: ', bound to a key',
+  mtls: ', bound to a certificate',
+  any: ', bound to a key or certificate',
+} as const;
+
+const keyOwners = (config: GateConfig): string =>
+  config.state === null
+    ? countText(countWith(config, 'keys'), 'consumer')
+    : `${countText(countWith(config, 'keys'), 'consumer')} and those of the state`;
 
 const countText = (count: number, what: string, many = `${what}s`): string =>
   `${count} ${count === 1 ? what : many}`;

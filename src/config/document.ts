@@ -1,16 +1,9 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
-import { algorithmNames } from '../jose/index.ts';
+import { authenticateSchema, dpopSchema, issuerSchema } from './document-identity.ts';
 import { stateSchema } from './document-state.ts';
-import {
-  acmeAccount,
-  certificateName,
-  listenerTls,
-  mtlsMethod,
-  redirectToHttps,
-  upstreamTls,
-} from './document-tls.ts';
+import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
 import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
 
 const listener = z.strictObject({
@@ -179,28 +172,6 @@ const upstream = z.strictObject({
     ),
 });
 
-const issuer = z.strictObject({
-  issuer: z.string().min(1).describe('Exact value of `iss` in its tokens.'),
-  jwks: z
-    .union([z.strictObject({ file: z.string() }), z.strictObject({ url: z.url({ protocol: /^https?$/ }) })])
-    .describe('JWK Set of its keys: a file, or a URL (https; http on loopback only).'),
-  algorithms: z
-    .array(z.enum(algorithmNames as [string, ...string[]]))
-    .min(1)
-    .default(['RS256', 'PS256', 'ES256', 'EdDSA'])
-    .describe('Signature algorithms that its tokens may use.'),
-  types: z
-    .array(z.string())
-    .default([])
-    .transform((list) => list.map((type) => type.toLowerCase().replace(/^application\//, '')))
-    .describe('Values of `typ` that are accepted; by default none, JWT and at+jwt.'),
-  'clock-skew': duration().default(30_000).describe('How far clocks may differ.'),
-  refresh: duration().default(600_000).describe('How often the key set is fetched again.'),
-  'refetch-after': duration()
-    .default(30_000)
-    .describe('Least time between fetches that unknown key ids cause.'),
-});
-
 const consumer = z
   .strictObject({
     scopes: z
@@ -243,25 +214,6 @@ const consumer = z
     path: ['keys'],
     message: 'or "certificates" must name at least one credential',
   });
-
-const authenticate = z.array(
-  z.union([
-    z.strictObject({
-      jwt: z.strictObject({
-        issuer: z.string().describe('Name under identity.issuers.'),
-        audience: z
-          .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-          .describe('Accepted `aud`; one must be in the token.'),
-      }),
-    }),
-    z.strictObject({
-      'api-key': z.strictObject({
-        header: fieldName().default('x-api-key').describe('Header that carries the key.'),
-      }),
-    }),
-    z.strictObject({ mtls: mtlsMethod }),
-  ]),
-);
 
 const limits = z.array(
   z.strictObject({
@@ -312,7 +264,7 @@ const operation = z
   .strictObject({
     public: z.literal(true).optional().describe('Open to everybody; needs a reason.'),
     reason: z.string().min(3).optional().describe('Why it is public.'),
-    authenticate: authenticate.min(1).optional().describe("Instead of the API's."),
+    authenticate: authenticateSchema.min(1).optional().describe("Instead of the API's."),
     scopes: z
       .array(z.string().min(1))
       .optional()
@@ -376,7 +328,7 @@ const api = z.strictObject({
     .default('public')
     .describe('Whether its operations are served on public listeners, on internal ones, or on both.'),
   upstream: z.string().describe('Name under upstreams.'),
-  authenticate: authenticate
+  authenticate: authenticateSchema
     .min(1)
     .optional()
     .describe('Ways to authenticate; the first whose credential is present decides.'),
@@ -518,8 +470,9 @@ export const documentSchema = z.strictObject({
   upstreams: z.record(nameKey(), upstream).describe('Services behind the gate.'),
   identity: z
     .strictObject({
-      issuers: z.record(nameKey(), issuer).default({}).describe('Token issuers that are trusted.'),
+      issuers: z.record(nameKey(), issuerSchema).default({}).describe('Token issuers that are trusted.'),
       consumers: z.record(nameKey(), consumer).default({}).describe('Programs that call with API keys.'),
+      dpop: dpopSchema.prefault({}).describe('Proofs of possession (RFC 9449).'),
     })
     .prefault({})
     .describe('Who callers can be.'),

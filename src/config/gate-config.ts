@@ -1,7 +1,12 @@
 // The validated configuration: plain data without references, defaults filled in, names checked, ready to be
 // posted to every thread and compiled there. The raw file has types of its own (document.ts).
 import type { AdmitConfig } from '../guards/admit/contract.ts';
-import type { AuthenticationMethod, ConsumerConfig, IssuerConfig } from '../guards/authenticate/contract.ts';
+import type {
+  AuthenticationMethod,
+  ConsumerConfig,
+  DpopConfig,
+  IssuerConfig,
+} from '../guards/authenticate/contract.ts';
 import type { ScopeAlternative } from '../guards/authorize/contract.ts';
 import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
@@ -22,6 +27,7 @@ export interface GateConfig {
   /** Authorities that issue certificates by ACME. */
   readonly acme: readonly AcmeAccountConfig[];
   readonly apis: readonly ApiConfig[];
+  readonly dpop: DpopConfig;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
   readonly http: HttpConfig;

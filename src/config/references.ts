@@ -13,6 +13,7 @@ const secretPaths = [
   'listeners.*.tls.certificates.*.key',
   'upstreams.*.tls.key',
   'acme.*.external-account.key',
+  'identity.issuers.*.introspect.client-secret',
   'state.postgres',
   'state.seal',
 ];

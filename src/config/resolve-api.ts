@@ -12,7 +12,7 @@ import type { ApiConfig, OperationConfig } from './gate-config.ts';
 import { grpcContract } from './grpc-contract.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
-import type { Path } from './yaml-source.ts';
+import { resolveAuthentication } from './resolve-identity.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
 
@@ -168,29 +168,6 @@ function resolveOperation(
 const resolveValidate = (
   value: false | { 'undocumented-fields': 'refuse' | 'allow' },
 ): ValidateConfig | null => (value === false ? null : { undocumentedFields: value['undocumented-fields'] });
-
-function resolveAuthentication(
-  list: ApiDocument['authenticate'],
-  path: Path,
-  document: ConfigDocument,
-  context: ResolveContext,
-): AuthenticationMethod[] {
-  return (list ?? []).map((method, index): AuthenticationMethod => {
-    if ('api-key' in method) return { kind: 'api-key', header: method['api-key'].header };
-    if ('mtls' in method) return { kind: 'mtls', spiffe: method.mtls.spiffe, scopes: method.mtls.scopes };
-    const { issuer, audience } = method.jwt;
-    if (!Object.hasOwn(document.identity.issuers, issuer)) {
-      failDangling(
-        context,
-        [...path, index, 'jwt', 'issuer'],
-        'issuer',
-        issuer,
-        Object.keys(document.identity.issuers),
-      );
-    }
-    return { kind: 'jwt', issuer, audiences: typeof audience === 'string' ? [audience] : audience };
-  });
-}
 
 /** What the contract's security asks for: scopes whoever has them, or a way of authenticating without scopes. */
 function scopesOf(

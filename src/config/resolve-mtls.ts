@@ -1,9 +1,11 @@
 // Client certificates from end to end: an operation that takes them needs a listener that asks for them, and an identity
 // needs an authority that may give it.
+import { singleMethods } from '../guards/authenticate/contract.ts';
 import { parseSpiffeId } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { ApiConfig, ListenerConfig } from './gate-config.ts';
 import { fail, type ResolveContext } from './resolve.ts';
+import { hasMethod } from './resolve-identity.ts';
 
 export function reportMtls(
   document: ConfigDocument,
@@ -44,7 +46,7 @@ export function reportMtls(
   for (const api of apis) {
     const deaf = api.operations.filter(
       (operation) =>
-        operation.authenticate.some(({ kind }) => kind === 'mtls') &&
+        hasMethod(operation.authenticate, 'mtls') &&
         operation.listeners.length > 0 &&
         !operation.listeners.some((listener) => asking.has(listener)),
     );
@@ -57,7 +59,7 @@ export function reportMtls(
         'Add "clients: require" or "clients: optional" with "trust" to the tls of a listener.',
       );
     for (const operation of api.operations) {
-      for (const method of operation.authenticate) {
+      for (const method of singleMethods(operation.authenticate)) {
         if (method.kind !== 'mtls') continue;
         for (const pattern of method.spiffe)
           checkDomain(pattern.split('/')[2] ?? '', ['apis', api.name, 'authenticate']);

@@ -1,14 +1,13 @@
 // From the valid document to the configuration that threads compile: names are looked up, contracts and certificates
 // read, defaults combined. An operation that nobody must authenticate for does not get through unless it says so.
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.ts';
-import { compileKeySet } from '../jose/index.ts';
 import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
 import { readAnchors } from './resolve-certificates.ts';
+import { resolveIssuer } from './resolve-identity.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
@@ -67,6 +66,12 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     })),
     acme,
     apis,
+    dpop: {
+      algorithms: document.identity.dpop.algorithms,
+      maxAgeMs: document.identity.dpop['max-age'],
+      clockSkewMs: document.identity.dpop['clock-skew'],
+      nonce: document.identity.dpop.nonce,
+    },
     state: resolveState(document.state, context),
     http: {
       maxHeadBytes: http['max-head'],
@@ -161,63 +166,6 @@ function resolveAcme(
     challenge: entry.challenge,
     externalAccount: entry['external-account'] ?? null,
     ca: ca?.pem ?? '',
-  };
-}
-
-function resolveIssuer(
-  name: string,
-  entry: ConfigDocument['identity']['issuers'][string],
-  context: ResolveContext,
-): GateConfig['issuers'][number] {
-  const path = ['identity', 'issuers', name];
-  const symmetric = entry.algorithms.filter((algorithm) => algorithm.startsWith('HS')).length;
-  if (symmetric > 0 && symmetric < entry.algorithms.length) {
-    fail(
-      context,
-      'config-algorithms',
-      [...path, 'algorithms'],
-      'Symmetric and asymmetric algorithms are mixed.',
-      'An issuer signs with secrets it shares (HS*) or with private keys, not with both.',
-    );
-  }
-  let keys: GateConfig['issuers'][number]['keys'];
-  if ('file' in entry.jwks) {
-    const file = resolve(context.folder, entry.jwks.file);
-    keys = { kind: 'file', path: file };
-    context.files.push(file);
-    try {
-      compileKeySet(readFileSync(file, 'utf8'));
-    } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-      fail(
-        context,
-        'config-key-set',
-        [...path, 'jwks'],
-        `The key set ${entry.jwks.file} can not be used (${reason}).`,
-      );
-    }
-  } else {
-    keys = { kind: 'url', url: entry.jwks.url };
-    const { protocol, hostname } = new URL(entry.jwks.url);
-    if (protocol === 'http:' && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname)) {
-      fail(
-        context,
-        'config-key-set',
-        [...path, 'jwks', 'url'],
-        'Key sets are fetched over https only.',
-        'Use https, or a file.',
-      );
-    }
-  }
-  return {
-    name,
-    issuer: entry.issuer,
-    keys,
-    algorithms: entry.algorithms,
-    types: entry.types,
-    clockSkewMs: entry['clock-skew'],
-    refreshMs: entry.refresh,
-    refetchMinMs: entry['refetch-after'],
   };
 }
 

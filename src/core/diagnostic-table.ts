@@ -48,6 +48,10 @@ export const diagnosticTable = {
     'A name refers to a listener, upstream, issuer or operation that does not exist.',
     'Mend the name, or add what it refers to.',
   ),
+  'config-authenticate': row(
+    'Ways to authenticate can not work as they are combined.',
+    'The message says which and why.',
+  ),
   'config-collision': row(
     'Two APIs serve the same method and path on the same hosts and listeners.',
     'Give them different hosts, bases or listeners.',

@@ -47,6 +47,8 @@ export class Exchange {
   method = '';
   /** Lower case, without the port. */
   host = '';
+  /** Host and port as the client named them. */
+  authority = '';
   /** The one normalised path: guards judge it, the router matched it, the upstream gets it. */
   path = '';
   /** Query string as received, without `?`; empty when there is none. */

@@ -11,7 +11,9 @@ export {
   type SigningKeyRecord,
 } from './contract.ts';
 export { CredentialFeed, type CredentialFeedOptions } from './feed/credential-feed.ts';
-export { fetchJwks, JwksSource, type JwksSourceConfig } from './jwks/jwks-source.ts';
+export { type FetchConfig, type IssuerMetadata, parseMetadata } from './issuers/discovery.ts';
+export { type Introspection, type IntrospectionConfig, Introspector } from './issuers/introspector.ts';
+export { JwksSource, type JwksSourceConfig } from './issuers/jwks-source.ts';
 export {
   type CreatedKey,
   IdentityRegistry,

@@ -11,8 +11,13 @@ export interface JwtExpectations {
   readonly algorithms: ReadonlySet<string>;
   /** Accepted `typ` values in lower case without `application/`; empty: none, `jwt` and `at+jwt`. */
   readonly types: readonly string[];
+  /** Claims that must be there as texts, or as dates where they are dates. */
+  readonly requiredClaims: readonly string[];
   readonly clockSkewMs: number;
 }
+
+/** What RFC 9068 section 2.2 asks of an access token besides issuer, audience and expiry. */
+export const rfc9068Claims: readonly string[] = ['sub', 'client_id', 'iat', 'jti'];
 
 export type JwtProblem =
   | JwsProblem
@@ -70,6 +75,7 @@ export function verifyJwt(
     if (claims[member] !== undefined && typeof claims[member] !== 'string' && member !== 'scope')
       return 'claims';
   }
+  for (const member of expected.requiredClaims) if (claims[member] === undefined) return 'claims';
   if (nowMs >= expires * 1000 + expected.clockSkewMs) return 'expired';
   if (nowMs < notBefore * 1000 - expected.clockSkewMs) return 'not-yet-valid';
   if (nowMs < issued * 1000 - expected.clockSkewMs) return 'not-yet-valid';

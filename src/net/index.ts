@@ -8,6 +8,15 @@ export {
 } from './address/address.ts';
 export { AddressSet } from './address/address-set.ts';
 export { resolveClientAddress } from './address/client-address.ts';
+export {
+  FetchError,
+  type GuardedAnswer,
+  type GuardedRequest,
+  guardedFetch,
+  type Reach,
+  refuseUrl,
+} from './fetch/guarded-fetch.ts';
+export { isLinkLocal, isLoopback, isPublicAddress } from './fetch/public-address.ts';
 export { type ProxyHeader, parseProxyHeader } from './proxy-protocol/proxy-protocol.ts';
 export { type ByteReader, readAccepted, readEvents, sharedReadBuffer } from './read-buffer.ts';
 export { canSharePorts } from './shared-ports.ts';

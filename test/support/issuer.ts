@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
-import { compileJwk, signJwt } from '../../src/jose/index.ts';
+import { compileJwk, signJws, signJwt } from '../../src/jose/index.ts';
 
 type Key = ReturnType<typeof compileJwk>;
 
@@ -41,12 +41,17 @@ export class TestIssuer {
   }
 
   /** A token that is good for an hour, but for what `claims` says otherwise. */
-  token(claims: Readonly<Record<string, unknown>> = {}): string {
+  token(
+    claims: Readonly<Record<string, unknown>> = {},
+    header: Readonly<Record<string, unknown>> = {},
+  ): string {
     const now = Math.floor(Date.now() / 1000);
-    return signJwt(
-      { iss: ISSUER, aud: AUDIENCE, sub: 'ingrid', iat: now, exp: now + 3600, ...claims },
+    const all = { iss: ISSUER, aud: AUDIENCE, sub: 'ingrid', iat: now, exp: now + 3600, ...claims };
+    if (Object.keys(header).length === 0) return signJwt(all, this.#key, 'ES256');
+    return signJws(
+      { alg: 'ES256', kid: this.#key.kid, ...header },
+      Buffer.from(JSON.stringify(all)),
       this.#key,
-      'ES256',
     );
   }
 }

@@ -38,6 +38,7 @@ export function takeHead(
     const name = parseHost(host);
     if (name === null) return 'request-host-invalid';
     exchange.host = name;
+    exchange.authority = host;
   }
   const path = normalisePath(parts.path);
   if (path === null) return 'request-path-ambiguous';

@@ -1,5 +1,6 @@
 // From the validated configuration to what a data-plane thread serves: routers with compiled pipelines at their
 // entries. Upstreams and limit counters outlive the snapshot, so that a reload forgets nothing.
+import { randomBytes } from 'node:crypto';
 import type {
   ApiConfig,
   GateConfig,
@@ -8,7 +9,7 @@ import type {
   UpstreamConfig,
 } from '../../config/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
-import type { RevocationTable } from '../../credentials/index.ts';
+import { createReplayTable, ReplayTable, type RevocationTable } from '../../credentials/index.ts';
 import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
 import { compileAdmit } from '../../guards/admit/index.ts';
 import {
@@ -17,6 +18,7 @@ import {
   compileAuthenticate,
   compileForwardCertificate,
   type Issuer,
+  Possession,
   StoredKeys,
 } from '../../guards/authenticate/index.ts';
 import { compileAuthorize } from '../../guards/authorize/index.ts';
@@ -47,6 +49,8 @@ export interface LastingState {
   /** Null where nothing can be withdrawn (tests). */
   readonly revocations: RevocationTable | null;
   readonly storedKeys: StoredKeys;
+  readonly replays: ReplayTable;
+  readonly nonceKey: Uint8Array;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
   upstreams: ReadonlyMap<string, KeptUpstream>;
 }
@@ -59,12 +63,16 @@ export interface KeptUpstream {
 export const createLastingState = (
   limits: LimitTable,
   revocations: RevocationTable | null = null,
+  replays: ReplayTable = new ReplayTable(createReplayTable(1024)),
+  nonceKey: Uint8Array = randomBytes(32),
 ): LastingState => ({
   limits,
   clock: systemClock,
   challenges: new Map(),
   revocations,
   storedKeys: new StoredKeys(revocations),
+  replays,
+  nonceKey,
   upstreams: new Map(),
 });
 
@@ -86,6 +94,7 @@ export function compileSnapshot(
   for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
   const keys = new ApiKeyTable(config.consumers, state.storedKeys);
   const certificates = new CertificateTable(config.consumers);
+  const possession = new Possession(config.dpop, state.replays, state.nonceKey, state.clock);
   const routes = new Map<string, Route<RouteEntry>[]>(
     config.listeners.map((listener) => [listener.name, []]),
   );
@@ -100,6 +109,7 @@ export function compileSnapshot(
         issuers,
         keys,
         certificates,
+        possession,
         state,
         shared,
       });
@@ -183,6 +193,7 @@ function compileEntry(
     issuers: ReadonlyMap<string, Issuer>;
     keys: ApiKeyTable;
     certificates: CertificateTable;
+    possession: Possession;
     state: LastingState;
     shared: SharedGuards;
   },
@@ -219,6 +230,7 @@ function compileEntry(
         keys: context.keys,
         certificates: context.certificates,
         revocations: state.revocations,
+        possession: context.possession,
         clock: state.clock,
       }),
     ),

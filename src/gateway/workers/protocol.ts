@@ -8,6 +8,7 @@ import type {
   ReplayMemory,
   RevocationMemory,
 } from '../../credentials/index.ts';
+import type { Introspection } from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LimitTableMemory } from '../../limits/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
@@ -43,6 +44,8 @@ export interface CredentialsStart {
   /** Shared by all threads. */
   readonly revocations: RevocationMemory;
   readonly replays: ReplayMemory;
+  /** Nonces for proofs of possession are made with it. */
+  readonly nonceKey: Uint8Array;
   /** The state's keys at the moment; changes follow as messages. */
   readonly keys: readonly ApiKeyRow[];
 }
@@ -76,6 +79,12 @@ export type ToWorker =
   /** Answer these ACME challenges from now on, and say `challenges-set`. */
   | { readonly kind: 'challenges'; readonly challenges: ChallengeAnswers }
   | { readonly kind: 'api-keys'; readonly update: ApiKeyUpdate }
+  | {
+      readonly kind: 'introspected';
+      readonly issuer: string;
+      readonly id: number;
+      readonly answer: Introspection;
+    }
   | { readonly kind: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -90,5 +99,6 @@ export type FromWorker =
   | { readonly kind: 'activate-failed'; readonly generation: number; readonly message: string }
   | { readonly kind: 'challenges-set' }
   | { readonly kind: 'refresh-keys'; readonly issuer: string }
+  | { readonly kind: 'introspect'; readonly issuer: string; readonly id: number; readonly token: string }
   | { readonly kind: 'api-key-uses'; readonly uses: readonly ApiKeyUse[] }
   | { readonly kind: 'drained' };

@@ -2,6 +2,7 @@
 // steps (all have compiled it before one serves it), replaces threads that die, and drains them at the end.
 import { Worker } from 'node:worker_threads';
 import type { ApiKeyUse } from '../../credentials/index.ts';
+import type { Introspection } from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 
@@ -21,6 +22,8 @@ export interface SupervisorOptions {
   startData(workerId: number): Omit<WorkerStart, 'ports' | 'workerId'>;
   /** Snapshot of the next generation for a running thread. */
   onRefreshKeys(issuer: string): void;
+  /** Asks the issuer about a token; never rejects. */
+  onIntrospect(issuer: string, token: string): Promise<Introspection>;
   onApiKeyUses(uses: readonly ApiKeyUse[]): void;
   onWorkerStarted(workerId: number): void;
   /** A thread ended although nobody asked it to; `code` is its exit code. */
@@ -129,6 +132,11 @@ export class WorkerSupervisor {
       Object.assign(this.#ports, message.ports);
     } else if (message.kind === 'refresh-keys') {
       this.#options.onRefreshKeys(message.issuer);
+    } else if (message.kind === 'introspect') {
+      const { issuer, id, token } = message;
+      void this.#options
+        .onIntrospect(issuer, token)
+        .then((answer) => this.#send(slot, { kind: 'introspected', issuer, id, answer }));
     } else if (message.kind === 'api-key-uses') {
       this.#options.onApiKeyUses(message.uses);
     }

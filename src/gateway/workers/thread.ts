@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
-import { RevocationTable } from '../../credentials/index.ts';
+import { ReplayTable, RevocationTable } from '../../credentials/index.ts';
 import { IssuerReplica } from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import { LimitTable } from '../../limits/index.ts';
@@ -42,6 +42,8 @@ class DataPlaneThread {
     this.#state = createLastingState(
       new LimitTable(start.limits),
       new RevocationTable(start.credentials.revocations),
+      new ReplayTable(start.credentials.replays),
+      start.credentials.nonceKey,
     );
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
     this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog);
@@ -115,6 +117,9 @@ class DataPlaneThread {
         this.#takeChallenges(message.challenges);
         this.#send({ kind: 'challenges-set' });
         return;
+      case 'introspected':
+        this.#issuers.get(message.issuer)?.introspected(message.id, message.answer);
+        return;
       case 'api-keys':
         this.#state.storedKeys.update(message.update);
         return;
@@ -131,7 +136,11 @@ class DataPlaneThread {
       const replica =
         known !== undefined && JSON.stringify(known.config) === JSON.stringify(config)
           ? known
-          : new IssuerReplica(config, (issuer) => this.#send({ kind: 'refresh-keys', issuer }));
+          : new IssuerReplica(
+              config,
+              (issuer) => this.#send({ kind: 'refresh-keys', issuer }),
+              (issuer, id, token) => this.#send({ kind: 'introspect', issuer, id, token }),
+            );
       const keys = message.keys.find((entry) => entry.issuer === config.name);
       if (keys !== undefined) replica.update(keys.document, keys.version);
       issuers.set(config.name, replica);

@@ -13,8 +13,9 @@ export function compileApiKey(method: ApiKeyMethod, keys: ApiKeyTable, clock: Cl
       const key = exchange.fields.get(header);
       return key === null ? NOT_THERE : runApiKey(exchange, key, header, keys, clock);
     },
+    runBody: null,
     // A key for the gate is of no use to the upstream, which might log it.
-    strip: header,
+    strips: [header],
   };
 }
 

@@ -3,13 +3,15 @@
 import type { Clock } from '../../core/index.ts';
 import type { RevocationTable } from '../../credentials/index.ts';
 import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
+import { compileAllOf } from './all-of.ts';
 import { compileApiKey } from './api-key.ts';
 import type { ApiKeyTable } from './api-key-table.ts';
 import { compileBearer } from './bearer.ts';
 import { CertificateMethod, type CertificateTable } from './certificates.ts';
 import { type CompiledMethod, NOT_THERE } from './compiled-method.ts';
-import type { AuthenticationMethod, JwtMethod, MtlsMethod } from './contract.ts';
+import type { AuthenticationMethod, IntrospectMethod, JwtMethod, MtlsMethod } from './contract.ts';
 import type { Issuer } from './issuer.ts';
+import type { Possession } from './possession.ts';
 
 export interface AuthenticateContext {
   readonly issuers: ReadonlyMap<string, Issuer>;
@@ -17,6 +19,7 @@ export interface AuthenticateContext {
   readonly certificates: CertificateTable;
   /** Null where nothing can be withdrawn (tests). */
   readonly revocations: RevocationTable | null;
+  readonly possession: Possession;
   readonly clock: Clock;
 }
 
@@ -49,19 +52,39 @@ export function compileAuthenticate(
     }
     return missing;
   };
-  const stripped = [...new Set(compiled.map(({ strip }) => strip).filter((name) => name !== ''))];
+  const stripped = [...new Set(compiled.flatMap(({ strips }) => strips))];
+  const bodies = compiled.filter(({ runBody }) => runBody !== null).map(({ runBody }) => runBody!);
   return {
     ...noHooks,
     name: 'authenticate',
     onRequest:
-      stripped.length === 0
-        ? onRequest
-        : (exchange) => {
-            const decision = onRequest(exchange);
-            for (let i = 0; i < stripped.length; i++) exchange.fields.remove(stripped[i]!);
-            return decision;
-          },
+      stripped.length === 0 ? onRequest : (exchange) => strip(onRequest(exchange), exchange, stripped),
+    // Each knows whether it was the one that let the head pass.
+    onBody: bodies.length === 0 ? null : (exchange, body) => runBodies(bodies, exchange, body),
   };
+}
+
+/** Takes credentials for the gate off the request, once no method has to look at them any more. */
+function strip(
+  decision: Decision | Promise<Decision>,
+  exchange: Exchange,
+  names: readonly string[],
+): Decision | Promise<Decision> {
+  if (decision instanceof Promise) return decision.then((late) => strip(late, exchange, names));
+  for (let i = 0; i < names.length; i++) exchange.fields.remove(names[i]!);
+  return decision;
+}
+
+function runBodies(
+  bodies: readonly NonNullable<CompiledMethod['runBody']>[],
+  exchange: Exchange,
+  body: Uint8Array,
+): Decision {
+  for (let i = 0; i < bodies.length; i++) {
+    const decision = bodies[i]!(exchange, body);
+    if (decision !== null) return decision;
+  }
+  return null;
 }
 
 /** In their order; bearer tokens of several issuers are one method, at the place of the first. */
@@ -69,12 +92,15 @@ function compileMethods(
   methods: readonly AuthenticationMethod[],
   context: AuthenticateContext,
 ): CompiledMethod[] {
-  const jwts = methods.filter((method): method is JwtMethod => method.kind === 'jwt');
+  const tokens = methods.filter(
+    (method): method is JwtMethod | IntrospectMethod => method.kind === 'jwt' || method.kind === 'introspect',
+  );
   const out: CompiledMethod[] = [];
   for (const method of methods) {
     if (method.kind === 'api-key') out.push(compileApiKey(method, context.keys, context.clock));
     else if (method.kind === 'mtls') out.push(compileMtls(method, context));
-    else if (method === jwts[0]) out.push(compileBearer(jwts, context));
+    else if (method.kind === 'all-of') out.push(compileAllOf(compileMethods(method.methods, context)));
+    else if (method === tokens[0]) out.push(compileBearer(tokens, context));
   }
   return out;
 }
@@ -88,6 +114,7 @@ function compileMtls(method: MtlsMethod, { certificates, clock }: AuthenticateCo
       const certificate = exchange.clientCertificate;
       return certificate === null ? NOT_THERE : verdicts.run(exchange, certificate);
     },
-    strip: '',
+    runBody: null,
+    strips: [],
   };
 }

@@ -11,6 +11,8 @@ export interface CompiledMethod {
   readonly challenge: string;
   /** Judges the credential, if it is there, and sets the exchange's consumer when it is good. */
   readonly run: (exchange: Exchange) => MethodResult;
-  /** Field that the upstream must not get; empty for none. */
-  readonly strip: string;
+  /** Judges the credential once the body is there; null where the head is enough. */
+  readonly runBody: ((exchange: Exchange, body: Uint8Array) => Decision) | null;
+  /** Fields that the upstream must not get. */
+  readonly strips: readonly string[];
 }

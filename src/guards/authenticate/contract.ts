@@ -1,5 +1,20 @@
 /** One way to authenticate on an operation; the first whose credential is present decides. */
-export type AuthenticationMethod = JwtMethod | ApiKeyMethod | MtlsMethod;
+export type AuthenticationMethod = SingleMethod | AllOfMethod;
+
+export type SingleMethod = JwtMethod | IntrospectMethod | ApiKeyMethod | MtlsMethod;
+
+/** All of these must be fulfilled; the first names the caller. */
+export interface AllOfMethod {
+  readonly kind: 'all-of';
+  readonly methods: readonly SingleMethod[];
+}
+
+/** All methods, those within others too. */
+export const singleMethods = (methods: readonly AuthenticationMethod[]): readonly SingleMethod[] =>
+  methods.flatMap((method) => (method.kind === 'all-of' ? method.methods : [method]));
+
+/** What a token must be bound to: nothing, a key (RFC 9449), a certificate (RFC 8705), or one of the two. */
+export type TokenBinding = 'none' | 'dpop' | 'mtls' | 'any';
 
 export interface JwtMethod {
   readonly kind: 'jwt';
@@ -7,6 +22,26 @@ export interface JwtMethod {
   readonly issuer: string;
   /** Accepted `aud` values; one of them must be in the token. Never empty. */
   readonly audiences: readonly string[];
+  readonly bound: TokenBinding;
+}
+
+/** An opaque token, about which its issuer is asked (RFC 7662). */
+export interface IntrospectMethod {
+  readonly kind: 'introspect';
+  readonly issuer: string;
+  /** One of these must be in the answer's `aud`; empty: whatever it says. */
+  readonly audiences: readonly string[];
+  readonly bound: TokenBinding;
+}
+
+/** How proofs of possession are judged (RFC 9449). */
+export interface DpopConfig {
+  readonly algorithms: readonly string[];
+  /** How old a proof may be, ms. */
+  readonly maxAgeMs: number;
+  readonly clockSkewMs: number;
+  /** Proofs must carry a nonce of the gate's. */
+  readonly nonce: boolean;
 }
 
 export interface ApiKeyMethod {
@@ -31,13 +66,32 @@ export interface IssuerConfig {
   readonly issuer: string;
   readonly keys:
     | { readonly kind: 'file'; readonly path: string }
-    | { readonly kind: 'url'; readonly url: string };
+    | { readonly kind: 'url'; readonly url: string }
+    | { readonly kind: 'discover' }
+    | { readonly kind: 'none' };
+  readonly introspection: {
+    /** Empty: what the issuer's document names. */
+    readonly url: string;
+    readonly clientId: string;
+    readonly clientSecret: string;
+    readonly cacheMs: number;
+    readonly negativeCacheMs: number;
+  } | null;
+  readonly fetch: {
+    readonly ca: string;
+    readonly bearerFile: string;
+    readonly mayBePrivate: boolean;
+  };
   /** Accepted `alg` values; never `none`, never symmetric and asymmetric together. */
   readonly algorithms: readonly string[];
   /** Accepted `typ` header values in lower case (RFC 8725 section 3.11); empty accepts any but ID-token-like ones. */
   readonly types: readonly string[];
+  /** Claims that a token must have besides issuer, audience and expiry. */
+  readonly requiredClaims: readonly string[];
   /** Allowed difference of clocks, ms. */
   readonly clockSkewMs: number;
+  /** How long keys serve that can not be fetched again, ms. */
+  readonly maxStaleMs: number;
   /** How long a fetched key set is used before it is fetched again, ms. */
   readonly refreshMs: number;
   /** Least time between two fetches that unknown key ids caused, ms. */

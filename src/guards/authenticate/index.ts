@@ -2,13 +2,19 @@ export { ApiKeyTable, StoredKeys } from './api-key-table.ts';
 export { type AuthenticateContext, compileAuthenticate } from './authenticate.ts';
 export { CertificateTable } from './certificates.ts';
 export type {
+  AllOfMethod,
   ApiKeyConfig,
   ApiKeyMethod,
   AuthenticationMethod,
   ConsumerConfig,
+  DpopConfig,
+  IntrospectMethod,
   IssuerConfig,
   JwtMethod,
   MtlsMethod,
+  SingleMethod,
+  TokenBinding,
 } from './contract.ts';
 export { compileForwardCertificate } from './forward-certificate.ts';
-export { type Issuer, IssuerReplica } from './issuer.ts';
+export { type Introspection, type Issuer, IssuerReplica } from './issuer.ts';
+export { Possession } from './possession.ts';

@@ -1,6 +1,7 @@
 // Verdicts of tokens that were verified before: a signature check costs some hundred microseconds, the look-up less
 // than one. Only good verdicts are kept, two generations of a bounded size, so that junk can not push out much. HOT
 import type { Consumer } from '../../exchange/index.ts';
+import type { Confirmation } from './possession.ts';
 
 export interface CachedToken {
   readonly consumer: Consumer;
@@ -8,6 +9,8 @@ export interface CachedToken {
   readonly notBeforeMs: number;
   /** ms since the epoch; 0 when the token does not say. */
   readonly issuedMs: number;
+  /** What the token is bound to; null for a plain bearer token. */
+  readonly confirmation: Confirmation | null;
   /** Version of the key set that verified it. */
   readonly version: number;
   /** Version of the table of withdrawals at which it was last found good. */

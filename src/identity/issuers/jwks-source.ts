@@ -1,36 +1,48 @@
 // The main thread's copy of an issuer's JWK Set: fetched at start and at intervals, refetched when a token names an
-// unknown key, never more often than allowed. An old set goes on serving while the issuer can not be reached.
+// unknown key, never more often than allowed. An old set goes on serving while the issuer can not be reached, but not
+// for ever: a key that was withdrawn meanwhile would never be missed.
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../core/index.ts';
 import { compileKeySet } from '../../jose/index.ts';
+import type { GuardedAnswer, Reach } from '../../net/index.ts';
+import { discover, type FetchConfig, type IssuerMetadata, issuerFetch, reachOf } from './discovery.ts';
 
 export interface JwksSourceConfig {
   readonly name: string;
+  /** Exact value of `iss`. */
+  readonly issuer: string;
   readonly keys:
     | { readonly kind: 'file'; readonly path: string }
-    | { readonly kind: 'url'; readonly url: string };
+    | { readonly kind: 'url'; readonly url: string }
+    | { readonly kind: 'discover' };
+  readonly fetch: FetchConfig;
   readonly refreshMs: number;
   readonly refetchMinMs: number;
+  /** How long a set serves that can not be fetched again, ms. */
+  readonly maxStaleMs: number;
 }
 
-const FETCH_TIMEOUT_MS = 5000;
-const MAX_DOCUMENT_BYTES = 1_048_576;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 
 export class JwksSource {
   readonly config: JwksSourceConfig;
-  /** JSON text of the last usable set; null before the first. */
+  /** JSON text of the last usable set; null before the first, and when the last is too old. */
   document: string | null = null;
-  /** Counts usable sets that differ from the one before. */
+  /** What the issuer says of itself; null unless it is discovered and was. */
+  metadata: IssuerMetadata | null = null;
+  /** Counts changes of the set. */
   version = 0;
   /** What went wrong last, empty when nothing did. */
   problem = '';
   readonly #clock: Clock;
   readonly #onChange: (source: JwksSource) => void;
+  readonly #fetch: ReturnType<typeof issuerFetch>;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
   #fetchedMs = Number.NEGATIVE_INFINITY;
+  #goodMs = Number.NEGATIVE_INFINITY;
+  #discoveredMs = Number.NEGATIVE_INFINITY;
   #retryMs = RETRY_MIN_MS;
   #stopped = false;
 
@@ -38,6 +50,7 @@ export class JwksSource {
     this.config = config;
     this.#clock = clock;
     this.#onChange = onChange;
+    this.#fetch = issuerFetch(config.fetch, (path) => readFile(path, 'utf8'));
   }
 
   /** Fetches for the first time. Never rejects: without keys the gate starts and refuses this issuer's tokens. */
@@ -70,50 +83,47 @@ export class JwksSource {
     if (this.#timer !== null) clearTimeout(this.#timer);
     let waitMs = this.config.refreshMs;
     try {
-      const { keys } = this.config;
-      const text = keys.kind === 'file' ? await readFile(keys.path, 'utf8') : await fetchJwks(keys.url);
+      const text = await this.#read();
       compileKeySet(text);
       this.problem = '';
       this.#retryMs = RETRY_MIN_MS;
-      if (text !== this.document) {
-        this.document = text;
-        this.version++;
-        if (!this.#stopped) this.#onChange(this);
-      }
+      this.#goodMs = this.#clock.monotonicMs();
+      this.#set(text);
     } catch (error) {
       this.problem = error instanceof Error ? error.message : String(error);
       waitMs = Math.min(this.#retryMs, waitMs);
       this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
+      if (this.#clock.monotonicMs() - this.#goodMs > this.config.maxStaleMs) this.#set(null);
     }
     if (this.#stopped) return;
     this.#timer = setTimeout(() => void this.#load(), waitMs);
     this.#timer.unref();
   }
+
+  #set(document: string | null): void {
+    if (document === this.document) return;
+    this.document = document;
+    this.version++;
+    if (!this.#stopped) this.#onChange(this);
+  }
+
+  async #read(): Promise<string> {
+    const { keys, issuer, fetch } = this.config;
+    if (keys.kind === 'file') return readFile(keys.path, 'utf8');
+    if (keys.kind === 'url') return textOf(await this.#fetch(keys.url, 'anywhere'));
+    const nowMs = this.#clock.monotonicMs();
+    if (this.metadata === null || nowMs - this.#discoveredMs >= this.config.refreshMs) {
+      const get = (url: string, reach: Reach): Promise<GuardedAnswer> => this.#fetch(url, reach);
+      this.metadata = await discover(issuer, get, fetch.mayBePrivate);
+      this.#discoveredMs = nowMs;
+    }
+    const { jwksUri } = this.metadata;
+    const reach = reachOf(jwksUri, new URL(issuer).origin, fetch.mayBePrivate);
+    return textOf(await this.#fetch(jwksUri, reach));
+  }
 }
 
-const loopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
-
-/** Text of the document at `url`. Throws Error: plain HTTP beyond loopback, redirects, other statuses, too large, late. */
-export async function fetchJwks(url: string): Promise<string> {
-  const target = new URL(url);
-  if (target.protocol !== 'https:' && !(target.protocol === 'http:' && loopback.test(target.hostname))) {
-    throw new Error('key sets are fetched over https only');
-  }
-  const response = await fetch(target, {
-    redirect: 'error',
-    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
-    headers: { accept: 'application/jwk-set+json, application/json' },
-  });
-  if (response.status !== 200 || response.body === null) {
-    await response.body?.cancel();
-    throw new Error(`the key set answered ${response.status}`);
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    size += chunk.length;
-    if (size > MAX_DOCUMENT_BYTES) throw new Error('the key set is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function textOf(answer: GuardedAnswer): string {
+  if (answer.status !== 200) throw new Error(`the key set answered ${answer.status}`);
+  return answer.body;
 }

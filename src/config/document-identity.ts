@@ -1,0 +1,158 @@
+// Issuers of tokens and ways to authenticate, as users write them.
+import { z } from 'zod';
+import { algorithmNames } from '../jose/index.ts';
+import { mtlsMethod } from './document-tls.ts';
+import { duration, fieldName } from './values.ts';
+
+const fetchUrl = () => z.url({ protocol: /^https?$/ });
+
+const introspect = z.strictObject({
+  url: fetchUrl()
+    .optional()
+    .describe(
+      'Where tokens are asked about (https; http on loopback only); with discover, what the issuer says.',
+    ),
+  'client-id': z.string().min(1).describe('Name of the gate with the issuer.'),
+  'client-secret': z.string().min(1).describe('Its secret, only as a reference such as ${env:SECRET}.'),
+  cache: duration().default(30_000).describe('Longest time that a good answer is remembered.'),
+  'negative-cache': duration().default(5000).describe('How long it is remembered that a token is not good.'),
+});
+
+export const issuerSchema = z
+  .strictObject({
+    issuer: z.string().min(1).optional().describe('Exact value of `iss` in its tokens.'),
+    discover: fetchUrl()
+      .optional()
+      .describe(
+        'Exact value of `iss`, from which the key set is found (OpenID Connect Discovery, RFC 8414); instead of issuer and jwks.',
+      ),
+    jwks: z
+      .union([z.strictObject({ file: z.string() }), z.strictObject({ url: fetchUrl() })])
+      .optional()
+      .describe('JWK Set of its keys: a file, or a URL (https; http on loopback only).'),
+    introspect: introspect.optional().describe('How the issuer is asked about opaque tokens (RFC 7662).'),
+    fetch: z
+      .strictObject({
+        ca: z
+          .string()
+          .default('')
+          .describe('PEM file of the authorities of its server, instead of the well-known ones.'),
+        'bearer-file': z
+          .string()
+          .default('')
+          .describe(
+            'File with a token that is sent along, read each time, for instance that of a Kubernetes service account.',
+          ),
+        private: z
+          .boolean()
+          .default(false)
+          .describe('Other hosts that its document names may have private addresses.'),
+      })
+      .prefault({})
+      .describe('How its documents are fetched.'),
+    algorithms: z
+      .array(z.enum(algorithmNames as [string, ...string[]]))
+      .min(1)
+      .default(['RS256', 'PS256', 'ES256', 'EdDSA'])
+      .describe('Signature algorithms that its tokens may use.'),
+    profile: z
+      .enum(['any', 'rfc9068'])
+      .default('any')
+      .describe('rfc9068: only access tokens of type at+jwt with sub, client_id, iat and jti.'),
+    types: z
+      .array(z.string())
+      .default([])
+      .transform((list) => list.map((type) => type.toLowerCase().replace(/^application\//, '')))
+      .describe('Values of `typ` that are accepted; by default none, JWT and at+jwt.'),
+    'clock-skew': duration().default(30_000).describe('How far clocks may differ.'),
+    refresh: duration().default(600_000).describe('How often the key set is fetched again.'),
+    'refetch-after': duration()
+      .default(30_000)
+      .describe('Least time between fetches that unknown key ids cause.'),
+    'max-stale': duration()
+      .default(604_800_000)
+      .describe('How long keys serve while they can not be fetched again.'),
+  })
+  .refine((value) => (value.issuer === undefined) !== (value.discover === undefined), {
+    path: ['issuer'],
+    message: 'or "discover" must be there, and not both',
+  })
+  .refine((value) => value.discover === undefined || value.jwks === undefined, {
+    path: ['jwks'],
+    message: 'is found by "discover" already',
+  })
+  .refine(
+    (value) => value.discover !== undefined || value.jwks !== undefined || value.introspect !== undefined,
+    { path: ['jwks'], message: 'or "introspect" must be there' },
+  )
+  .refine(
+    (value) =>
+      value.discover !== undefined || value.introspect?.url !== undefined || value.introspect === undefined,
+    {
+      path: ['introspect', 'url'],
+      message: 'must be there without "discover"',
+    },
+  );
+
+export const dpopSchema = z.strictObject({
+  algorithms: z
+    .array(z.enum(algorithmNames.filter((name) => !name.startsWith('HS')) as [string, ...string[]]))
+    .min(1)
+    .default(['ES256', 'EdDSA', 'Ed25519', 'PS256'])
+    .describe('Signature algorithms of proofs.'),
+  'max-age': duration().default(60_000).describe('How old a proof may be.'),
+  'clock-skew': duration().default(5000).describe("How far a client's clock may be ahead."),
+  nonce: z
+    .boolean()
+    .default(false)
+    .describe('Proofs must carry a nonce of the gate, which it gives with a refusal.'),
+});
+
+const bound = z
+  .enum(['none', 'dpop', 'mtls', 'any'])
+  .default('none')
+  .describe(
+    'What a token must be bound to: a key (DPoP, RFC 9449), a certificate (RFC 8705), or either; tokens that are bound must prove it in any case.',
+  );
+
+const audience = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+const singleMethod = z.union([
+  z.strictObject({
+    jwt: z.strictObject({
+      issuer: z.string().describe('Name under identity.issuers.'),
+      audience: audience().describe('Accepted `aud`; one must be in the token.'),
+      bound,
+    }),
+  }),
+  z.strictObject({
+    introspect: z.strictObject({
+      issuer: z.string().describe('Name under identity.issuers, with introspect there.'),
+      audience: audience()
+        .optional()
+        .describe("Accepted `aud`; one must be in the issuer's answer. Whatever it says by default."),
+      bound,
+    }),
+  }),
+  z.strictObject({
+    'api-key': z.strictObject({
+      header: fieldName().default('x-api-key').describe('Header that carries the key.'),
+    }),
+  }),
+  z.strictObject({ mtls: mtlsMethod }),
+]);
+
+export const authenticateSchema = z.array(
+  z.union([
+    ...singleMethod.options,
+    z.strictObject({
+      'all-of': z
+        .array(singleMethod)
+        .min(2)
+        .describe('Methods that must all be fulfilled; the first names the caller.'),
+    }),
+  ]),
+);
+
+export type AuthenticateDocument = z.output<typeof authenticateSchema>;
+export type IssuerDocument = z.output<typeof issuerSchema>;

@@ -1,0 +1,185 @@
+// Issuers and ways to authenticate: names are looked up, key sets and authorities read, and what can not work together is
+// told.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  type AuthenticationMethod,
+  type IssuerConfig,
+  type SingleMethod,
+  singleMethods,
+} from '../guards/authenticate/contract.ts';
+import { compileKeySet, rfc9068Claims } from '../jose/index.ts';
+import { refuseUrl } from '../net/index.ts';
+import type { ConfigDocument } from './document.ts';
+import type { AuthenticateDocument, IssuerDocument } from './document-identity.ts';
+import { fail, failDangling, type ResolveContext } from './resolve.ts';
+import type { Path } from './yaml-source.ts';
+
+export function resolveIssuer(name: string, entry: IssuerDocument, context: ResolveContext): IssuerConfig {
+  const path = ['identity', 'issuers', name];
+  const symmetric = entry.algorithms.filter((algorithm) => algorithm.startsWith('HS')).length;
+  if (symmetric > 0 && symmetric < entry.algorithms.length) {
+    fail(
+      context,
+      'config-algorithms',
+      [...path, 'algorithms'],
+      'Symmetric and asymmetric algorithms are mixed.',
+      'An issuer signs with secrets it shares (HS*) or with private keys, not with both.',
+    );
+  }
+  for (const [url, at] of [
+    [entry.discover, ['discover']],
+    [entry.introspect?.url, ['introspect', 'url']],
+    [entry.jwks !== undefined && 'url' in entry.jwks ? entry.jwks.url : undefined, ['jwks', 'url']],
+  ] as const) {
+    const refused = url === undefined ? null : refuseUrl(url, 'anywhere');
+    if (refused !== null)
+      fail(context, 'config-key-set', [...path, ...at], `It would not be fetched: ${refused}.`, 'Use https.');
+  }
+  const { fetch, introspect } = entry;
+  const isStrict = entry.profile === 'rfc9068';
+  return {
+    name,
+    issuer: entry.discover ?? entry.issuer ?? '',
+    keys: resolveKeys(entry, path, context),
+    introspection:
+      introspect === undefined
+        ? null
+        : {
+            url: introspect.url ?? '',
+            clientId: introspect['client-id'],
+            clientSecret: introspect['client-secret'],
+            cacheMs: introspect.cache,
+            negativeCacheMs: introspect['negative-cache'],
+          },
+    fetch: {
+      ca: fetch.ca === '' ? '' : readAuthorities(fetch.ca, [...path, 'fetch', 'ca'], context),
+      bearerFile: fetch['bearer-file'] === '' ? '' : resolve(context.folder, fetch['bearer-file']),
+      mayBePrivate: fetch.private,
+    },
+    algorithms: entry.algorithms,
+    types: isStrict ? ['at+jwt'] : entry.types,
+    requiredClaims: isStrict ? rfc9068Claims : [],
+    clockSkewMs: entry['clock-skew'],
+    refreshMs: entry.refresh,
+    refetchMinMs: entry['refetch-after'],
+    maxStaleMs: entry['max-stale'],
+  };
+}
+
+function resolveKeys(entry: IssuerDocument, path: Path, context: ResolveContext): IssuerConfig['keys'] {
+  const { jwks } = entry;
+  if (jwks === undefined) return { kind: entry.discover === undefined ? 'none' : 'discover' };
+  if ('url' in jwks) return { kind: 'url', url: jwks.url };
+  const file = resolve(context.folder, jwks.file);
+  context.files.push(file);
+  try {
+    compileKeySet(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    fail(
+      context,
+      'config-key-set',
+      [...path, 'jwks'],
+      `The key set ${jwks.file} can not be used (${reason}).`,
+    );
+  }
+  return { kind: 'file', path: file };
+}
+
+function readAuthorities(name: string, path: Path, context: ResolveContext): string {
+  const file = resolve(context.folder, name);
+  context.files.push(file);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    fail(
+      context,
+      'config-file-unreadable',
+      path,
+      `The authorities ${name} can not be read (${(error as NodeJS.ErrnoException).code}).`,
+      'Paths are relative to the configuration file.',
+    );
+    return '';
+  }
+}
+
+const texts = (value: string | readonly string[] | undefined): readonly string[] =>
+  value === undefined ? [] : typeof value === 'string' ? [value] : value;
+
+export function resolveAuthentication(
+  list: AuthenticateDocument | undefined,
+  path: Path,
+  document: ConfigDocument,
+  context: ResolveContext,
+): AuthenticationMethod[] {
+  const single = (
+    method: Exclude<AuthenticateDocument[number], { 'all-of': unknown }>,
+    at: Path,
+  ): SingleMethod => {
+    if ('api-key' in method) return { kind: 'api-key', header: method['api-key'].header };
+    if ('mtls' in method) return { kind: 'mtls', spiffe: method.mtls.spiffe, scopes: method.mtls.scopes };
+    const kind = 'jwt' in method ? 'jwt' : 'introspect';
+    const { issuer, audience, bound } = 'jwt' in method ? method.jwt : method.introspect;
+    checkIssuer(kind, issuer, [...at, kind, 'issuer'], document, context);
+    return { kind, issuer, audiences: texts(audience), bound };
+  };
+  const methods = (list ?? []).map((method, index): AuthenticationMethod => {
+    if (!('all-of' in method)) return single(method, [...path, index]);
+    const parts = method['all-of'].map((part, at) => single(part, [...path, index, 'all-of', at]));
+    if (parts.filter(({ kind }) => kind === 'jwt' || kind === 'introspect').length > 1)
+      fail(
+        context,
+        'config-authenticate',
+        [...path, index, 'all-of'],
+        'Two tokens are asked for, and a request carries one.',
+        'Combine a token with an API key or a client certificate.',
+      );
+    return { kind: 'all-of', methods: parts };
+  });
+  const asking = methods.filter(({ kind }) => kind === 'introspect');
+  if (asking.length > 1)
+    fail(
+      context,
+      'config-authenticate',
+      path,
+      'Several issuers would have to be asked about the same token.',
+      'An opaque token does not say whose it is: name one issuer with introspect.',
+    );
+  return methods;
+}
+
+function checkIssuer(
+  kind: 'jwt' | 'introspect',
+  name: string,
+  path: Path,
+  document: ConfigDocument,
+  context: ResolveContext,
+): void {
+  const { issuers } = document.identity;
+  if (!Object.hasOwn(issuers, name)) {
+    failDangling(context, path, 'issuer', name, Object.keys(issuers));
+    return;
+  }
+  const issuer = issuers[name]!;
+  if (kind === 'introspect' && issuer.introspect === undefined)
+    fail(
+      context,
+      'config-authenticate',
+      path,
+      `The issuer "${name}" has no introspect.`,
+      'Add it there, with the name and secret of the gate.',
+    );
+  if (kind === 'jwt' && issuer.jwks === undefined && issuer.discover === undefined)
+    fail(
+      context,
+      'config-authenticate',
+      path,
+      `The issuer "${name}" has no keys.`,
+      'Add jwks or discover there.',
+    );
+}
+
+/** Whether one of the methods, alone or with others, is of this kind. */
+export const hasMethod = (methods: readonly AuthenticationMethod[], kind: SingleMethod['kind']): boolean =>
+  singleMethods(methods).some((method) => method.kind === kind);
