@@ -64,6 +64,9 @@ function isEventHandler(name: string, isTag: boolean): boolean {
   return events.has(event) || (isTag && /^[a-z]{3,}$/.test(event));
 }
 
+/** A call, an assignment, or what may hide one. Other code does nothing when it runs. */
+const doesSomething = /[\w$\])]\s*[(`]|[=&\\`]/;
+
 /** `isTag`: the attribute stands in a tag of the value, and does not merely follow a quote that the value closes. */
 export function isActiveAttribute(name: string, value: string, isTag: boolean): boolean {
   const isPrefixed = name.startsWith('xmlns:') || name === 'xmlns';
@@ -71,8 +74,10 @@ export function isActiveAttribute(name: string, value: string, isTag: boolean): 
   if (activeAttributes.has(name)) return isTag || value !== '';
   const colon = name.lastIndexOf(':');
   const local = colon < 0 ? name : name.slice(colon + 1);
-  if (isEventHandler(local, isTag)) return value !== '' || isTag;
-  if (local === 'style') return isActiveStyle(value);
+  if (isEventHandler(local, isTag)) return isTag || doesSomething.test(value);
+  if (local === 'style') return isActiveStyle(value, isTag);
+  // Netscape's script macros.
+  if (isTag && value.startsWith('&{')) return true;
   const takesUrl = urlAttributes.has(local);
   return (isTag || takesUrl) && isActiveUrl(value, takesUrl);
 }
@@ -133,6 +138,11 @@ function decodeStart(value: string): string {
         }
       }
     }
+    // What is left of an escape of another language.
+    if (code === 0x5c && /[0nrtx]/.test(value[i] ?? '')) {
+      i += value[i] === 'x' ? 3 : 1;
+      continue;
+    }
     // Blanks, controls and bytes outside of ASCII are dropped somewhere by some browser.
     if (code <= 0x20 || code > 0x7e) continue;
     out += code >= 0x41 && code <= 0x5a ? String.fromCharCode(code | 0x20) : String.fromCharCode(code);
@@ -140,9 +150,11 @@ function decodeStart(value: string): string {
   return out;
 }
 
-/** Declarations that only set colours, sizes and the like are let go; anything that loads, computes or confuses is not. */
-function isActiveStyle(value: string): boolean {
-  if (/^[\w\s:;.,#%!-]*$/.test(value) && !/behavior|binding|expression|import/i.test(value)) return false;
-  const plain = value.replace(/\b(?:rgba?|hsla?|calc|var)\([\w\s.,%+*-]*\)/gi, '');
-  return !/^[\w\s:;.,#%!-]*$/.test(plain) || /behavior|binding|expression|import/i.test(plain);
+/** Declarations that only set colours, sizes, fonts and the like are let go; what loads, computes or confuses parsers is not. */
+function isActiveStyle(value: string, isTag: boolean): boolean {
+  const compact = value.replace(/[\0-\x20]+/g, '');
+  if (/behaviou?r|binding|expression|import|javascript|url|image|o-link/i.test(compact)) return true;
+  if (!isTag) return false;
+  const unquoted = value.includes("'") ? value.replace(/'[\w .-]*'/g, '') : value;
+  return !/^[\w\s:;.,#%!()*+-]*$/.test(unquoted);
 }

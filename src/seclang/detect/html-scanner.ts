@@ -40,6 +40,8 @@ function isActiveContent(text: string, at: number): boolean {
     if (isLetter(code)) {
       at = readTag(text, open + 1);
       if (at < 0) return true;
+    } else if (code === 0x21 && text.charCodeAt(open - 1) === 0x3f) {
+      at = open + 2; // A look-behind of a regular expression, `(?<!`.
     } else if (code === 0x21) {
       at = readDeclaration(text, open + 2);
       if (at < 0) return true;
@@ -68,7 +70,7 @@ function nameEnd(text: string, at: number): number {
 
 function nameOf(text: string, from: number, to: number): string {
   const name = text.slice(from, Math.min(to, from + MAX_NAME_BYTES)).toLowerCase();
-  return name.includes('\0') ? name.replaceAll('\0', '') : name;
+  return name.includes('\0') || name.includes('\\0') ? name.replace(/\\?\0|\\0/g, '') : name;
 }
 
 /** Offset after the tag; -1 when it is active. */
@@ -97,6 +99,8 @@ export function readAttributes(text: string, at: number, isTag: boolean): number
       at++;
       continue;
     }
+    // A value of character references that a line break cut.
+    if (isTag && code === 0x26 && text.charCodeAt(at + 1) === 0x23) return -1;
     // Attribute name; what can not begin one is passed over.
     while (at < length && !isLetter(code) && !isNameEnd(code) && code !== EQUALS)
       code = text.charCodeAt(++at);
@@ -151,19 +155,25 @@ function readDeclaration(text: string, at: number): number {
     .toLowerCase();
   if (/^(?:doctype|entity|attlist|element)/.test(word)) return -1;
   const end = skipTo(text, '>', at);
-  return text.slice(at, end).includes('`') ? -1 : end;
+  return hidesMarkup(text.slice(at, end)) ? -1 : end;
 }
 
-/** What Internet Explorer sees in comments: conditions, backticks as quotes. */
+/** What Internet Explorer sees in comments, conditions and backticks as quotes, and what servers do, directives. */
 function isActiveComment(text: string): boolean {
-  return (
-    text.includes('`') || /^\s*\[\s*(?:if|endif)/i.test(text) || /^\s*(?:import|entity|xml)\b/i.test(text)
+  if (hidesMarkup(text)) return true;
+  return /^\s*(?:\[\s*(?:if|endif)|import\b|entity\b|xml\b|#\s*(?:exec|include|echo|set|config|printenv)\b)/i.test(
+    text,
   );
 }
 
-/** `<?xml-stylesheet`, `<?import`, `<?xml:namespace`, and any with a backtick. */
+/** `<?xml-stylesheet`, `<?import`, `<?xml:namespace`, and any with a value in backticks. */
 function isActiveInstruction(text: string, at: number): boolean {
   const head = text.slice(at, at + 16).toLowerCase();
-  if (/^(?:import|xml[-:])/.test(head)) return true;
-  return text.slice(at, skipTo(text, '>', at)).includes('`');
+  return /^(?:import|xml[-:])/.test(head) || hidesMarkup(text.slice(at, skipTo(text, '>', at)));
+}
+
+/** Whether a backtick, which quotes in Internet Explorer, begins a value or hides a tag. */
+function hidesMarkup(text: string): boolean {
+  const tick = text.indexOf('`');
+  return tick >= 0 && (text.indexOf('<', tick) >= 0 || /=\s*`/.test(text));
 }

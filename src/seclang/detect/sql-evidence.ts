@@ -7,6 +7,7 @@ import { Kind } from './sql-words.ts';
 export const Ending = { none: 0, end: 1, comment: 2, failure: 3 } as const;
 
 const SINGLE_QUOTE = 0x27;
+const BACKTICK = 0x60;
 
 export class SqlEvidence {
   /** 0, or the quote that the value closes. */
@@ -18,6 +19,8 @@ export class SqlEvidence {
   openQuote = 0;
   names = 0;
   numbers = 0;
+  /** `true`, `false`, `unknown` and `null` among the numbers. */
+  literalWords = 0;
   strings = 0;
   variables = 0;
   systemVariables = 0;
@@ -32,7 +35,11 @@ export class SqlEvidence {
   comparisons = 0;
   /** Comparisons in which neither side is a name. */
   literalComparisons = 0;
+  /** Comparisons by a word: `like`, `in`, `between`, `is`. */
+  wordComparisons = 0;
   logics = 0;
+  /** `is null`, `is not null`. */
+  testsNull = false;
   /** Kind of the first logical operator or comparison. */
   firstOperator = 0;
   opens = 0;
@@ -44,13 +51,27 @@ export class SqlEvidence {
   items = 0;
   /** Queries in parentheses where an operand is expected. */
   subqueries = 0;
-  /** The string that the value leaves open has no blank between other bytes. */
+  /** The string that the value leaves open is a word, or nothing. */
   isOpenWord = false;
+  /** What stands before the quote that the value closes is a word, or nothing. */
+  isWordBefore = false;
+  isFlag = false;
+  /** `==`, `=>`, `if (…)`, `f(…)` first: code of other languages. */
+  isCode = false;
+  /** `'<name`. */
+  isMarkup = false;
+  /** The text of the comment holds the quote again: the mark stood between quotes. */
+  isQuotedComment = false;
+  /** Strings that hold a comma alone. */
+  separators = 0;
+  /** The value begins with an operator. */
+  isLeading = false;
   isQuotedWord = false;
   /** `name="` stands before: an attribute of markup. */
   isAttribute = false;
   froms = 0;
   cases = 0;
+  isCaseClosed = false;
   casts = 0;
   comments = 0;
   isOrdered = false;
@@ -71,6 +92,7 @@ export class SqlEvidence {
     this.openQuote = 0;
     this.names = 0;
     this.numbers = 0;
+    this.literalWords = 0;
     this.strings = 0;
     this.variables = 0;
     this.systemVariables = 0;
@@ -82,7 +104,9 @@ export class SqlEvidence {
     this.operators = 0;
     this.comparisons = 0;
     this.literalComparisons = 0;
+    this.wordComparisons = 0;
     this.logics = 0;
+    this.testsNull = false;
     this.firstOperator = 0;
     this.opens = 0;
     this.extraCloses = 0;
@@ -91,10 +115,18 @@ export class SqlEvidence {
     this.items = 0;
     this.subqueries = 0;
     this.isOpenWord = false;
+    this.isWordBefore = false;
+    this.isFlag = false;
+    this.isCode = false;
+    this.isMarkup = false;
+    this.isQuotedComment = false;
+    this.separators = 0;
+    this.isLeading = false;
     this.isQuotedWord = false;
     this.isAttribute = false;
     this.froms = 0;
     this.cases = 0;
+    this.isCaseClosed = false;
     this.casts = 0;
     this.comments = 0;
     this.isOrdered = false;
@@ -105,6 +137,16 @@ export class SqlEvidence {
     this.isHashComment = false;
     this.isBareComment = false;
     this.commentBegin = 0;
+  }
+
+  get operands(): number {
+    return this.names + this.numbers + this.strings + this.variables + this.functions + this.calls;
+  }
+
+  /** Comparisons that prose has not: by a sign, or by a word with something that is no word. */
+  get conditions(): number {
+    const isProse = this.names + this.literalWords === this.operands && !this.testsNull;
+    return isProse ? this.comparisons - this.wordComparisons : this.comparisons;
   }
 
   get binaries(): number {
@@ -130,28 +172,34 @@ function continuesNumber(e: SqlEvidence): boolean {
   if (e.selects > 0) return isQuery(e);
   if (e.logics > 0 && e.comments > 0 && e.numbers > 0) return true;
   if (e.isWanting && !isCommented) return false;
-  if (e.logics > 0) {
-    if (e.comparisons > 0 && (e.firstOperator === Kind.logic || e.literalComparisons > 0)) return true;
-    if (e.functions > 0 || e.systemVariables > 0) return true;
+  if (e.logics > 0 && (!e.isCode || e.names === 0)) {
+    if (e.literalComparisons > 0 && e.conditions > 0) return true;
+    if (
+      e.firstOperator === Kind.logic &&
+      !e.isLeading &&
+      e.commas === 0 &&
+      (e.conditions > 0 || e.functions > 0)
+    )
+      return true;
+    if (e.systemVariables > 0 || (e.functions > 0 && e.names === 0)) return true;
     if (e.variables > 0 && e.names === 0) return true;
-    if (isCommented && e.numbers > 0) return true;
+    if (isCommented && e.numbers > 0 && !e.isWanting) return true;
     if (e.opens > 0 && e.numbers > 0 && e.isFiltered) return true;
   }
   if (e.isFiltered && e.comparisons > 0 && e.literalComparisons > 0) return true;
   if (e.isOrdered && (e.names === 0 || isCommented || e.functions + e.calls > 0)) return true;
   if (e.isLimited && (e.limitCommas > 0 || isCommented)) return true;
-  if (e.cases > 0 && e.names === 0) return true;
-  if (e.weight >= 4) return true;
+  if (e.cases > 0 && e.names === 0 && (e.isCaseClosed || isCommented)) return true;
+  if (e.weight >= 4 && (e.names === 0 || (e.numbers > 1 && e.firstOperator !== Kind.comparison))) return true;
   if (e.weight >= 2 && e.operators > 0 && e.names === 0) return true;
-  if (e.functions > 0 && (e.logics + e.wordPrefixes > 0 || (e.commas > 0 && e.literalComparisons > 0)))
-    return true;
-  if (e.wordPrefixes > 0 && e.opens > 0) return true;
+  if (e.functions > 0 && (e.wordPrefixes > 0 || (e.commas > 0 && e.literalComparisons > 0))) return true;
+  if (e.wordPrefixes > 0 && e.opens > 0 && e.names === 0) return true;
   return isCommented && cutsQuery(e);
 }
 
 /** `1 --`: literals alone, then a comment that cuts off the rest of the query. */
 function cutsQuery(e: SqlEvidence): boolean {
-  if (e.names + e.calls > 0) return false;
+  if (e.names + e.calls > 0 || e.isWanting) return false;
   if (e.isHashComment && e.commentLength > 0) return false;
   if (isDigitByte(e.commentBegin)) return false;
   if (e.commas > 0) return e.functions + e.variables > 0;
@@ -172,19 +220,29 @@ function isQuery(e: SqlEvidence): boolean {
 
 /** The value stands in a string of the query and closes it. */
 function leavesString(e: SqlEvidence): boolean {
+  if (e.context === BACKTICK) return e.logics > 0 && e.literalComparisons > 0;
   if (e.ending === Ending.comment) {
-    if (e.isBareComment) return !e.isHashComment || e.commentLength === 0;
-    return e.names < 2 || e.operators < e.binaries || !isLetterByte(e.commentBegin);
+    if (e.isFlag || (e.isQuotedComment && (e.binaries === 0 || e.commentBegin === e.context))) return false;
+    if (e.isHashComment && e.separators > 0 && e.commentLength > 0) return false;
+    if (e.isWanting && e.logics === 0) return false;
+    if (e.isBareComment) return e.isHashComment ? e.commentLength === 0 : e.commentBegin !== e.context;
+    // `'/path#part'`, `' -this -that --such`: arithmetic of names is none.
+    const isText = e.commentLength > 0 && (e.commentBegin > 0x20 || e.isHashComment);
+    return !isText || e.operators < e.binaries || e.extraCloses > 0 || e.operands > e.names + e.strings;
   }
   if (e.selects > 0 && e.items + e.froms > 0) return true;
   if (e.openQuote !== 0 && e.openQuote === e.context) {
     if (e.functions + e.variables > 0) return true;
-    if (e.context === SINGLE_QUOTE) return e.binaries > 0 && !e.isQuotedWord;
-    if (e.binaries + e.prefixes < 2) return false;
-    return e.logics > 0 || (e.isOpenWord && !e.isAttribute);
+    if (e.isMarkup && e.logics === 0) return false;
+    if (e.binaries === 0 || (e.context !== SINGLE_QUOTE && e.binaries + e.prefixes < 2)) return false;
+    if (e.separators > 0 && e.separators + 1 >= e.strings) return false;
+    if (e.logics > 0 && e.binaries > 1) return true;
+    if (e.numbers > 0 && e.comparisons > 0) return true;
+    // `a' * 'b`: operators between words only; quoted operators in prose look alike.
+    return e.isOpenWord && e.isWordBefore && !e.isAttribute && !e.isQuotedWord;
   }
-  if (e.isWanting) return e.logics > 0 && e.comparisons > 0;
-  if (e.logics > 0 && (e.comparisons > 0 || e.functions > 0 || e.variables > 0)) return true;
+  if (e.isWanting) return e.logics > 0 && e.conditions > 0;
+  if (e.logics > 0 && (e.conditions > 0 || e.functions > 0 || e.variables > 0)) return true;
   if (e.isOrdered || e.isLimited) return true;
   if (e.isFiltered && e.comparisons > 0) return true;
   if (e.functions > 0 && e.binaries > 0) return true;
@@ -192,4 +250,3 @@ function leavesString(e: SqlEvidence): boolean {
 }
 
 const isDigitByte = (code: number): boolean => code >= 0x30 && code <= 0x39;
-const isLetterByte = (code: number): boolean => (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a;

@@ -12,6 +12,11 @@ const MAX_DEPTH = 64;
 /** Tokens in a fingerprint, as in the published idea. */
 const FINGERPRINT_LENGTH = 5;
 
+const BACKTICK = 0x60;
+const isLetterByte = (code: number): boolean => (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a;
+const isWordByte = (code: number): boolean =>
+  isLetterByte(code) || (code >= 0x30 && code <= 0x39) || code > 0x7f;
+
 const Frame = { plain: 0, call: 1, list: 2, tables: 3 } as const;
 
 export class SqlJudge {
@@ -91,10 +96,14 @@ export class SqlJudge {
       e.commentBegin = scanner.byte(begin);
       e.isHashComment = scanner.byte(begin - 1) === 0x23;
       e.isBareComment = this.#previous === Kind.end;
+      e.isFlag = this.#isFlag(begin);
+      e.isQuotedComment = e.context !== 0 && scanner.has(e.context, begin) && !this.#isAfterWord;
       this.#record(Kind.comment);
     } else if (!wants && this.#last === Kind.string && scanner.openQuote !== 0) {
       e.openQuote = scanner.openQuote;
-      e.isOpenWord = scanner.isWordAt(this.#lastStart + 1);
+      e.isOpenWord = scanner.isPlain(this.#lastStart + 1, scanner.length);
+      e.isWordBefore = scanner.isPlain(0, this.#from - 1);
+      e.isMarkup = scanner.byte(this.#from) === 0x3c && isLetterByte(scanner.byte(this.#from + 1));
       e.isQuotedWord = this.#isQuotedWord;
     }
   }
@@ -106,6 +115,22 @@ export class SqlJudge {
     return (
       isLast && this.#from > 1 && scanner.byte(this.#from) > 0x40 && scanner.byte(this.#lastStart - 1) > 0x40
     );
+  }
+
+  /** Whether one word, and not nothing, stands before the quote. */
+  get #isAfterWord(): boolean {
+    return (
+      this.#from > 1 &&
+      this.#scanner.isPlain(0, this.#from - 1) &&
+      isWordByte(this.#scanner.byte(this.#from - 2))
+    );
+  }
+
+  /** `'--help'`: the quote opens what a reader takes for an option of a command. */
+  #isFlag(begin: number): boolean {
+    const scanner = this.#scanner;
+    if (begin - 2 !== this.#from || !isLetterByte(scanner.byte(begin))) return false;
+    return this.#from < 2 || !isWordByte(scanner.byte(this.#from - 2));
   }
 
   #fail(): boolean {
@@ -174,10 +199,12 @@ export class SqlJudge {
     switch (kind) {
       case Kind.number:
         e.numbers++;
+        if (scanner.id(0) === Word.null) e.literalWords++;
         this.#take(1);
         return this.#gotOperand(kind);
       case Kind.string:
         e.strings++;
+        if (scanner.isSeparator()) e.separators++;
         this.#lastStart = scanner.start(0);
         this.#take(1);
         return this.#gotOperand(kind);
@@ -209,7 +236,7 @@ export class SqlJudge {
         return true;
       case Kind.close:
         if (this.#previous === Kind.open && this.#frame === Frame.call) return this.#close();
-        if (this.#isStart || this.#previous === Kind.end) return this.#close();
+        if (this.#isStart && scanner.byte(scanner.start(0)) === 0x29) return this.#close();
         return this.#fail();
       case Kind.select:
         return this.#readSelect();
@@ -275,10 +302,13 @@ export class SqlJudge {
     }
     const weight = scanner.weight(0);
     if (weight === FunctionWeight.alarming) return this.#decide();
-    if (weight > 0) {
+    if (weight > 0 && scanner.id(0) !== Word.if) {
       e.functions++;
       e.weight += weight;
-    } else e.calls++;
+    } else {
+      e.calls++;
+      if (this.#isStart) e.isCode = true;
+    }
     this.#take(2);
     this.#push(Frame.call);
     return true;
@@ -338,10 +368,13 @@ export class SqlJudge {
         this.#take(1);
         return true;
       case Kind.statement:
+        if (this.#isHugged()) return this.#fail();
         if (this.#isProse && scanner.id(0) !== Word.waitfor) return this.#fail();
-        return isStatement(scanner, false) ? this.#decide() : this.#fail();
+        return this.#evidence.context !== BACKTICK && isStatement(scanner, this.#evidence.context === 0)
+          ? this.#decide()
+          : this.#fail();
       case Kind.select:
-        return this.#isProse ? this.#fail() : this.#readSelect();
+        return this.#isProse || this.#isHugged() ? this.#fail() : this.#readSelect();
       case Kind.string:
         if (this.#last === Kind.string || this.#frame === Frame.list) {
           this.#take(1);
@@ -363,6 +396,7 @@ export class SqlJudge {
       case Kind.endOfCase:
         if (this.#caseDepth === 0) return this.#fail();
         this.#caseDepth--;
+        e.isCaseClosed = true;
         this.#take(1);
         return this.#gotOperand(Kind.close);
       case Kind.as:
@@ -386,6 +420,12 @@ export class SqlJudge {
       default:
         return this.#fail();
     }
+  }
+
+  /** `'select'`: the word after the closed quote is a word in quotes. */
+  #isHugged(): boolean {
+    const scanner = this.#scanner;
+    return this.#previous === Kind.end && scanner.byte(scanner.end(0)) === this.#evidence.context;
   }
 
   #readAlias(kind: number): boolean {
@@ -418,21 +458,27 @@ export class SqlJudge {
       this.#take(1);
       return true;
     }
+    if (this.#isStart) e.isLeading = true;
     if (e.firstOperator === 0 && !isSign) e.firstOperator = kind === Kind.is ? Kind.comparison : kind;
     if (isSign) e.operators++;
     else if (kind === Kind.logic) e.logics++;
     else {
       e.comparisons++;
+      if (scanner.word(0) !== 0) e.wordComparisons++;
+      if (scanner.end(0) - scanner.start(0) === 2 && scanner.byte(scanner.start(0)) === 0x3d) e.isCode = true;
       this.#comparesLiteral = this.#last !== Kind.name && this.#last !== Kind.end;
       if (id === Word.between) this.#betweens++;
     }
     this.#take(1);
-    if (kind === Kind.is && scanner.kind(0) === Kind.not) this.#take(1);
-    else if (id === Word.sounds && scanner.id(0) === Word.like) this.#take(1);
+    if (kind === Kind.is) {
+      if (scanner.kind(0) === Kind.not) this.#take(1);
+      if (scanner.isNull()) e.testsNull = true;
+    } else if (id === Word.sounds && scanner.id(0) === Word.like) this.#take(1);
     else if (id === Word.in && scanner.id(0) === Word.boolean) {
       this.#take(2);
       return false;
-    }
+    } else if (id === Word.in && scanner.kind(0) !== Kind.open && scanner.kind(0) !== Kind.variable)
+      return this.#fail();
     return true;
   }
 
@@ -459,7 +505,7 @@ export class SqlJudge {
       return this.#readSelect();
     }
     if (isBare || isOnlySet) return this.#fail();
-    if (hasOpen || kind <= Kind.comment) return this.#decide();
+    if (hasOpen || (kind <= Kind.comment && this.#evidence.operands > 0)) return this.#decide();
     if (hasQuantifier && kind !== Kind.name) return this.#decide();
     return this.#fail();
   }
@@ -482,8 +528,10 @@ export class SqlJudge {
     if (isNested && isContinued) e.subqueries++;
     this.#frame = Frame.list;
     const kind = scanner.kind(0);
-    const isCall = scanner.kind(1) === Kind.open;
-    const isItem = kind !== Kind.name && kind > Kind.comment && (kind < Kind.close || kind === Kind.prefix);
+    const isCall = scanner.kind(1) === Kind.open && scanner.end(0) === scanner.start(1);
+    const isHyphen = kind === Kind.sign && scanner.kind(1) === Kind.name;
+    const isItem =
+      kind !== Kind.name && !isHyphen && kind > Kind.comment && (kind < Kind.close || kind === Kind.prefix);
     if (isItem || (isCall && (kind === Kind.name || scanner.weight(0) > 0)) || kind === Kind.case) {
       e.items++;
       if (isContinued || (this.#last !== Kind.end && isNested)) return this.#decide();
@@ -546,6 +594,7 @@ export class SqlJudge {
       let opens = 0;
       while (scanner.kind(0) === Kind.open && opens++ < 8) this.#take(1);
       const kind = scanner.kind(0);
+      if (kind === Kind.comment && e.context !== 0) return this.#decide();
       if (kind === Kind.select) {
         const item = scanner.kind(1);
         if (item !== Kind.name && item > Kind.comment) return this.#decide();
@@ -555,7 +604,6 @@ export class SqlJudge {
       while (scanner.kind(0) !== Kind.semicolon && scanner.kind(0) > Kind.comment) this.#take(1);
       if (scanner.kind(0) <= Kind.comment) {
         e.ending = Ending.failure;
-        if (e.context !== 0 && scanner.kind(0) === Kind.comment) this.#decide();
         return false;
       }
     }

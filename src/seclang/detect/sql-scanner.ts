@@ -1,7 +1,16 @@
 // HOT. The tokens of SQL as the common databases read it, a superset of their dialects: what any of them takes for a comment, a
 // string or an operator is one here. Nothing is cut out of the value: a token is a kind and two offsets, kept in a ring of
 // eight, so that the judge can look ahead and memory does not depend on the value.
-import { findWord, hashStep, idOfWord, Kind, kindOfWord, weightOfWord } from './sql-words.ts';
+import {
+  FunctionWeight,
+  findWord,
+  hashStep,
+  idOfWord,
+  Kind,
+  kindOfWord,
+  Word,
+  weightOfWord,
+} from './sql-words.ts';
 
 const RING = 8;
 const RING_MASK = RING - 1;
@@ -104,14 +113,31 @@ export class SqlScanner {
     return this.#length;
   }
 
-  /** Whether the text from `from` on has no blank between other bytes. */
-  isWordAt(from: number): boolean {
-    let hasBlank = false;
-    for (let i = from; i < this.#length; i++) {
-      if (classes[this.byte(i)] === SPACE) hasBlank = i > from;
-      else if (hasBlank) return false;
+  /** Whether the text between the offsets is one word, or nothing; blanks around it do not count. */
+  isPlain(from: number, to: number): boolean {
+    while (from < to && classes[this.byte(from)] === SPACE) from++;
+    while (from < to && classes[this.byte(to - 1)] === SPACE) to--;
+    if (from + 1 < to && this.byte(from) === 0x2b && isWordByte(this.byte(from + 1))) from++;
+    for (let i = from; i < to; i++) {
+      const code = this.byte(i);
+      if (!isWordByte(code) && code !== 0x25 && code !== 0x2d && code !== 0x2e && code !== 0x40) return false;
     }
     return true;
+  }
+
+  /** Whether the byte comes up from `from` on. */
+  has(code: number, from: number): boolean {
+    return this.#text.indexOf(String.fromCharCode(code), from) >= 0;
+  }
+
+  /** Whether the next token, a string, begins with a comma: what stands between the strings of a list. */
+  isSeparator(): boolean {
+    return this.byte(this.start(0) + 1) === 0x2c;
+  }
+
+  /** Whether the next token is `null`, in any case. */
+  isNull(): boolean {
+    return this.id(0) === Word.null && (this.byte(this.start(0)) | 0x20) === 0x6e;
   }
 
   skip(count: number): void {
@@ -170,6 +196,9 @@ export class SqlScanner {
             this.#position = at + 2;
             continue;
           }
+          // The media range of any type, unless the comment ends or is MySQL's.
+          if (next === 0x2f && this.byte(at + 3) !== 0x21 && this.#text.indexOf('*/', at + 3) < 0)
+            return this.#put(Kind.other, 0, at, this.#length);
           return this.#put(Kind.star, 0, at, at + 1);
         case QUOTE:
         case DOUBLE_QUOTE:
@@ -421,15 +450,22 @@ export class SqlScanner {
           else break;
         }
       }
+      // A method is none of SQL's functions, but `dbo.xp_cmdshell` is.
       word = findWord(this.#text, from, stop, hash);
+      if (weightOfWord(word) < FunctionWeight.alarming || !this.#hasUnderscore(from, stop)) word = 0;
       hasParts = true;
       end = stop;
     }
     if (!hasParts) return this.#put(first === 0 ? Kind.name : kindOfWord(first), first, at, end);
     // A call of a package's procedure, `dbms_lock.sleep`, weighs what the package weighs.
-    if (weightOfWord(word) === 0) word = first;
-    const isFunction = weightOfWord(word) > 0;
+    if (word === 0) word = first;
+    const isFunction = weightOfWord(word) === FunctionWeight.alarming;
     this.#put(isFunction ? Kind.function : Kind.name, isFunction ? word : 0, at, end);
+  }
+
+  #hasUnderscore(from: number, to: number): boolean {
+    while (from < to && this.byte(from) !== 0x5f) from++;
+    return from < to;
   }
 
   #operator(at: number, code: number, next: number): void {

@@ -1,7 +1,7 @@
 // HOT. The heads of statements: how many words it takes until a statement can not be prose any more. `drop table users;` and
 // `exec master..xp` are enough, `update the docs` and `drop table tennis for now` are not.
 import type { SqlScanner } from './sql-scanner.ts';
-import { Kind, Word } from './sql-words.ts';
+import { FunctionWeight, Kind, Word } from './sql-words.ts';
 
 /**
  * Whether the token that comes begins a statement and what follows goes on as that statement does. `isFirst`: the
@@ -29,17 +29,19 @@ export function isStatement(s: SqlScanner, isFirst: boolean): boolean {
     case Word.exec:
       if (isFirst)
         return next === Kind.variable || next === Kind.string || (isName && s.kind(2) === Kind.string);
-      return (
-        isName || next === Kind.variable || next === Kind.open || next === Kind.string || next === Kind.as
-      );
+      if (next === Kind.open) return s.kind(2) !== Kind.close;
+      if (next === Kind.variable || next === Kind.string || next === Kind.as) return true;
+      if (s.weight(1) === FunctionWeight.alarming) return true;
+      return isName && (isStatementEnd(s.kind(2)) || isValue(s.kind(2)));
     case Word.declare:
       return next === Kind.variable || (isName && s.kind(2) === Kind.object);
     case Word.waitfor:
       return (next === Kind.object || next === Kind.function) && s.kind(2) === Kind.string;
     case Word.if:
       if (isFirst) return false;
-      if (next === Kind.open || next === Kind.number || next === Kind.not) return true;
-      return next === Kind.variable || next === Kind.prefix || s.kind(2) === Kind.comparison;
+      if (next === Kind.number) return s.word(1) === 0;
+      if (next === Kind.not) return s.kind(2) === Kind.open || s.kind(2) === Kind.prefix;
+      return next === Kind.open || next === Kind.variable || next === Kind.prefix;
     case Word.begin:
       if (isFirst) return next === Kind.statement;
       if (next === Kind.statement || next <= Kind.comment || next === Kind.semicolon) return true;
@@ -49,7 +51,8 @@ export function isStatement(s: SqlScanner, isFirst: boolean): boolean {
     case Word.shutdown:
       return !isFirst && (next <= Kind.comment || next === Kind.semicolon);
     case Word.print:
-      return !isFirst && (next === Kind.string || next === Kind.variable || next === Kind.open);
+      if (isFirst || s.kind(2) === Kind.name) return false;
+      return next === Kind.string || next === Kind.variable || next === Kind.open;
     case Word.load:
       return (isName || next === Kind.type) && (s.kind(2) === Kind.object || s.kind(3) === Kind.object);
     case Word.do:
@@ -71,6 +74,8 @@ function isDeleteTail(s: SqlScanner, ahead: number, isFirst: boolean): boolean {
   return !isFirst && isStatementEnd(s.kind(ahead));
 }
 
+const isValue = (kind: number): boolean =>
+  kind === Kind.string || kind === Kind.number || kind === Kind.variable || kind === Kind.comma;
 const isStatementEnd = (kind: number): boolean => kind <= Kind.comment || kind === Kind.semicolon;
 
 /** `drop table users`, `create user a identified …`, `alter database x set …`: an object, its name, and no prose after it. */

@@ -173,7 +173,7 @@ const lists: readonly (readonly [kind: number, word: number, words: string])[] =
   [
     Kind.object,
     Word.other,
-    'table tables tablespace database databases view trigger index schema login role sequence cursor infile delay temporary function',
+    'table tables tablespace database databases view trigger index schema login role sequence cursor infile delay function',
   ],
   [
     Kind.type,
@@ -188,8 +188,8 @@ const functions: readonly (readonly [weight: number, words: string])[] = [
     FunctionWeight.alarming,
     'sleep benchmark pg_sleep load_file extractvalue updatexml xp_cmdshell xp_regread xp_dirtree sp_executesql sp_password' +
       ' sp_oacreate randomblob pg_read_file pg_ls_dir lo_import lo_export openrowset opendatasource openquery dbms_pipe' +
-      ' receive_message get_host_address httpuritype ctxsys load_extension row_count is_srvrolemember fn_listextendedproperty' +
-      ' group_concat string_agg listagg wm_concat stragg xmltype procedure_analyse get_lock release_lock database_to_xml' +
+      ' receive_message get_host_address httpuritype ctxsys load_extension is_srvrolemember fn_listextendedproperty' +
+      ' group_concat string_agg listagg wm_concat stragg xmltype database_to_xml' +
       ' query_to_xml information_schema name_const make_set elt json_keys gtid_subset polygon multipoint geometrycollection' +
       ' linestring multilinestring multipolygon pg_client_encoding dbms_lock dbms_xmlgen dbms_ldap dbms_java utl_http utl_inaddr utl_file utl_smtp utl_tcp has_dbaccess',
   ],
@@ -204,7 +204,7 @@ const functions: readonly (readonly [weight: number, words: string])[] = [
       ' patindex charindex stuff quotename replicate unicode nchar array_agg array_to_json json_extract row_number rank ntile' +
       ' lead lag current_setting inet_server_addr inet_aton inet_ntoa uuid from_base64 to_base64 soundex collation charset' +
       ' coercibility sqlite_version typeof zeroblob glob hextoraw xmlelement dbms_random lower upper lcase ucase length' +
-      ' uid inet6_aton export_set field greatest least convert_tz sys_context userenv session_user system_user pg_user',
+      ' uid get_lock release_lock inet6_aton export_set field greatest least convert_tz sys_context userenv session_user system_user pg_user',
   ],
   [
     FunctionWeight.common,
