@@ -3,14 +3,14 @@
 /** Elements that run script, load documents or style, or carry foreign content, whatever their attributes. */
 const activeElements = new Set(
   (
-    'script iframe frameset embed applet meta svg math style isindex ilayer bgsound vmlframe xml xss handler listener import' +
+    'script iframe frameset embed applet meta svg math style isindex ilayer bgsound vmlframe xml xss handler listener' +
     ' animate animatetransform animatemotion foreignobject template event-source portal noembed noscript plaintext xmp' +
     ' fencedframe'
   ).split(' '),
 );
 
 /** Elements that do so by an attribute; without one they are as well a type parameter, `List<Object>`. */
-const activeWithAttributes = new Set('object base link frame layer set comment marquee'.split(' '));
+const activeWithAttributes = new Set('object base link import frame layer set comment marquee'.split(' '));
 
 /** Events of DOM, of documents and of the old browsers, without `on`. */
 const events = new Set(

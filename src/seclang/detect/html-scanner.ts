@@ -160,7 +160,7 @@ function readDeclaration(text: string, at: number): number {
 
 /** What Internet Explorer sees in comments, conditions and backticks as quotes, and what servers do, directives. */
 function isActiveComment(text: string): boolean {
-  if (hidesMarkup(text)) return true;
+  if (/^\s*`|=\s*`/.test(text)) return true;
   return /^\s*(?:\[\s*(?:if|endif)|import\b|entity\b|xml\b|#\s*(?:exec|include|echo|set|config|printenv)\b)/i.test(
     text,
   );

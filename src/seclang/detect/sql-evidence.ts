@@ -8,6 +8,7 @@ export const Ending = { none: 0, end: 1, comment: 2, failure: 3 } as const;
 
 const SINGLE_QUOTE = 0x27;
 const BACKTICK = 0x60;
+const HYPHEN = 0x2d;
 
 export class SqlEvidence {
   /** 0, or the quote that the value closes. */
@@ -56,6 +57,8 @@ export class SqlEvidence {
   /** What stands before the quote that the value closes is a word, or nothing. */
   isWordBefore = false;
   isFlag = false;
+  /** One word, and not nothing, stands before the quote. */
+  isAfterWord = false;
   /** `==`, `=>`, `if (…)`, `f(…)` first: code of other languages. */
   isCode = false;
   /** `'<name`. */
@@ -70,6 +73,8 @@ export class SqlEvidence {
   /** `name="` stands before: an attribute of markup. */
   isAttribute = false;
   froms = 0;
+  /** Unions of a lone name with a query. */
+  unions = 0;
   cases = 0;
   isCaseClosed = false;
   casts = 0;
@@ -117,6 +122,7 @@ export class SqlEvidence {
     this.isOpenWord = false;
     this.isWordBefore = false;
     this.isFlag = false;
+    this.isAfterWord = false;
     this.isCode = false;
     this.isMarkup = false;
     this.isQuotedComment = false;
@@ -125,6 +131,7 @@ export class SqlEvidence {
     this.isQuotedWord = false;
     this.isAttribute = false;
     this.froms = 0;
+    this.unions = 0;
     this.cases = 0;
     this.isCaseClosed = false;
     this.casts = 0;
@@ -183,6 +190,7 @@ function continuesNumber(e: SqlEvidence): boolean {
       return true;
     if (e.systemVariables > 0 || (e.functions > 0 && e.names === 0)) return true;
     if (e.variables > 0 && e.names === 0) return true;
+    if (e.literalWords > 0 && e.numbers > e.literalWords && e.names === 0) return true;
     if (isCommented && e.numbers > 0 && !e.isWanting) return true;
     if (e.opens > 0 && e.numbers > 0 && e.isFiltered) return true;
   }
@@ -192,6 +200,7 @@ function continuesNumber(e: SqlEvidence): boolean {
   if (e.cases > 0 && e.names === 0 && (e.isCaseClosed || isCommented)) return true;
   if (e.weight >= 4 && (e.names === 0 || (e.numbers > 1 && e.firstOperator !== Kind.comparison))) return true;
   if (e.weight >= 2 && e.operators > 0 && e.names === 0) return true;
+  if (e.calls > 0 && e.literalComparisons > 0 && e.operators > 0 && e.names === 0) return true;
   if (e.functions > 0 && (e.wordPrefixes > 0 || (e.commas > 0 && e.literalComparisons > 0))) return true;
   if (e.wordPrefixes > 0 && e.opens > 0 && e.names === 0) return true;
   return isCommented && cutsQuery(e);
@@ -201,7 +210,8 @@ function continuesNumber(e: SqlEvidence): boolean {
 function cutsQuery(e: SqlEvidence): boolean {
   if (e.names + e.calls > 0 || e.isWanting) return false;
   if (e.isHashComment && e.commentLength > 0) return false;
-  if (isDigitByte(e.commentBegin)) return false;
+  // `2005--2010`, a heading underlined with dashes.
+  if (isDigitByte(e.commentBegin) || e.commentBegin === HYPHEN) return false;
   if (e.commas > 0) return e.functions + e.variables > 0;
   if (e.strings > 0) return e.binaries + e.opens > 0;
   return e.numbers + e.variables + e.functions > 0;
@@ -214,6 +224,7 @@ function isQuery(e: SqlEvidence): boolean {
   if (e.subqueries > 0 && (e.numbers + e.strings > 0 || isCommented)) return true;
   if (e.items > 0 && (e.opens > 0 || e.binaries > 0 || isCommented || e.froms > 0)) return true;
   if (e.froms === 0) return false;
+  if (e.unions > 0 && !e.isWanting) return true;
   if (e.isLimited || e.isOrdered || e.literalComparisons > 0 || e.opens > 0 || isCommented) return true;
   return e.isFiltered && !e.isWanting && e.numbers + e.strings > 0;
 }
@@ -225,6 +236,7 @@ function leavesString(e: SqlEvidence): boolean {
     if (e.isFlag || (e.isQuotedComment && (e.binaries === 0 || e.commentBegin === e.context))) return false;
     if (e.isHashComment && e.separators > 0 && e.commentLength > 0) return false;
     if (e.isWanting && e.logics === 0) return false;
+    if (e.isBareComment && e.commentBegin === HYPHEN && !e.isAfterWord) return false;
     if (e.isBareComment) return e.isHashComment ? e.commentLength === 0 : e.commentBegin !== e.context;
     // `'/path#part'`, `' -this -that --such`: arithmetic of names is none.
     const isText = e.commentLength > 0 && (e.commentBegin > 0x20 || e.isHashComment);

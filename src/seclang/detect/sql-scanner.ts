@@ -1,6 +1,6 @@
 // HOT. The tokens of SQL as the common databases read it, a superset of their dialects: what any of them takes for a comment, a
 // string or an operator is one here. Nothing is cut out of the value: a token is a kind and two offsets, kept in a ring of
-// eight, so that the judge can look ahead and memory does not depend on the value.
+// sixteen, so that the judge can look ahead and memory does not depend on the value.
 import {
   FunctionWeight,
   findWord,
@@ -12,7 +12,7 @@ import {
   weightOfWord,
 } from './sql-words.ts';
 
-const RING = 8;
+const RING = 16;
 const RING_MASK = RING - 1;
 
 const SPACE = 1;
@@ -75,7 +75,7 @@ export class SqlScanner {
     this.#text = '';
   }
 
-  /** Kind of the token `ahead` places after the next one; at most 7. */
+  /** Kind of the token `ahead` places after the next one; at most 15. */
   kind(ahead: number): number {
     while (this.#count <= ahead) this.#read();
     return this.#kinds[(this.#first + ahead) & RING_MASK]!;

@@ -4,10 +4,11 @@ import type { SqlScanner } from './sql-scanner.ts';
 import { FunctionWeight, Kind, Word } from './sql-words.ts';
 
 /**
- * Whether the token that comes begins a statement and what follows goes on as that statement does. `isFirst`: the
- * value begins with it, so that nothing before speaks for an attack.
+ * Whether the token that comes begins a statement and what follows goes on as that statement does. `isFirst`: no
+ * semicolon and no quote stands before, so that nothing else speaks for an attack. `mayBeCode`: what stands before could
+ * as well be another language, which has `if`, `while`, `do` and `print` too.
  */
-export function isStatement(s: SqlScanner, isFirst: boolean): boolean {
+export function isStatement(s: SqlScanner, isFirst: boolean, mayBeCode: boolean): boolean {
   const next = s.kind(1);
   const isName = next === Kind.name || next === Kind.function;
   switch (s.id(0)) {
@@ -32,13 +33,14 @@ export function isStatement(s: SqlScanner, isFirst: boolean): boolean {
       if (next === Kind.open) return s.kind(2) !== Kind.close;
       if (next === Kind.variable || next === Kind.string || next === Kind.as) return true;
       if (s.weight(1) === FunctionWeight.alarming) return true;
+      if (s.kind(2) === Kind.open) return isName && s.end(1) === s.start(2);
       return isName && (isStatementEnd(s.kind(2)) || isValue(s.kind(2)));
     case Word.declare:
       return next === Kind.variable || (isName && s.kind(2) === Kind.object);
     case Word.waitfor:
       return (next === Kind.object || next === Kind.function) && s.kind(2) === Kind.string;
     case Word.if:
-      if (isFirst) return false;
+      if (mayBeCode) return false;
       if (next === Kind.number) return s.word(1) === 0;
       if (next === Kind.not) return s.kind(2) === Kind.open || s.kind(2) === Kind.prefix;
       return next === Kind.open || next === Kind.variable || next === Kind.prefix;
@@ -49,18 +51,24 @@ export function isStatement(s: SqlScanner, isFirst: boolean): boolean {
         s.kind(2) === Kind.open || (isName && (s.kind(2) === Kind.select || s.kind(2) === Kind.statement))
       );
     case Word.shutdown:
-      return !isFirst && (next <= Kind.comment || next === Kind.semicolon);
+      return (
+        !mayBeCode &&
+        (isStatementEnd(next) || (isName && s.kind(2) === Kind.name && isStatementEnd(s.kind(3))))
+      );
     case Word.print:
-      if (isFirst || s.kind(2) === Kind.name) return false;
+      if (mayBeCode || s.kind(2) === Kind.name) return false;
       return next === Kind.string || next === Kind.variable || next === Kind.open;
     case Word.load:
       return (isName || next === Kind.type) && (s.kind(2) === Kind.object || s.kind(3) === Kind.object);
     case Word.do:
-      return !isFirst && (next === Kind.open || (next === Kind.function && s.kind(2) === Kind.open));
+      return !mayBeCode && (next === Kind.open || (next === Kind.function && s.kind(2) === Kind.open));
     case Word.goto:
       return s.kind(2) === Kind.select || s.kind(2) === Kind.statement;
     case Word.grant:
-      return isName && s.kind(2) === Kind.join && s.kind(3) === Kind.name && s.kind(4) !== Kind.name;
+      return s.kind(2) === Kind.join && next !== Kind.comma && s.kind(4) !== Kind.name;
+    case Word.copy:
+      if (next === Kind.open) return s.kind(2) === Kind.select;
+      return isName && s.kind(3) === Kind.string && (s.kind(2) === Kind.from || s.end(2) - s.start(2) === 2);
     case Word.values:
       return !isFirst && next === Kind.open;
     default:
@@ -90,6 +98,7 @@ function isObjectHead(s: SqlScanner): boolean {
   if (kind !== Kind.name && kind !== Kind.function && kind !== Kind.variable && kind !== Kind.string)
     return false;
   const tail = s.kind(at + 1);
+  if (s.id(at + 2) === Word.by) return true; // `identified by`
   return (
     tail !== Kind.name &&
     tail !== Kind.from &&

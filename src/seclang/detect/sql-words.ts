@@ -106,6 +106,8 @@ export const Word = {
   minus: 43,
   end: 44,
   from: 45,
+  copy: 46,
+  direction: 47,
 } as const;
 
 const lists: readonly (readonly [kind: number, word: number, words: string])[] = [
@@ -167,6 +169,8 @@ const lists: readonly (readonly [kind: number, word: number, words: string])[] =
   [Kind.statement, Word.do, 'do'],
   [Kind.statement, Word.grant, 'grant revoke'],
   [Kind.statement, Word.goto, 'goto'],
+  [Kind.statement, Word.copy, 'copy'],
+  [Kind.name, Word.direction, 'asc desc'],
   [Kind.statement, Word.values, 'values'],
   [Kind.object, Word.outfile, 'outfile dumpfile'],
   [Kind.object, Word.boolean, 'boolean'],
