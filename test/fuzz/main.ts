@@ -2,6 +2,7 @@
 // input as a literal and the seed that finds it again; the exit code is 1 then. Without a part, each gets its share of
 // the time.
 import { parseArgs } from 'node:util';
+import { fuzzDetectors } from './detect-fuzz.ts';
 import { fuzzRequests } from './h1-fuzz.ts';
 import { newSeed } from './random.ts';
 import { fuzzSeclang } from './seclang-fuzz.ts';
@@ -22,6 +23,13 @@ const parts: Readonly<Record<string, Part>> = {
     process.stdout.write(
       `FAILED case ${failure.index} of seed ${seed}\n  ${failure.difference}\n  input (latin1): ${JSON.stringify(failure.input)}\n`,
     );
+    return false;
+  },
+  detect: (seed, isOver) => {
+    const { cases, failure } = fuzzDetectors(seed, isOver);
+    process.stdout.write(`detect: ${cases} cases\n`);
+    if (failure === null) return true;
+    process.stdout.write(`FAILED seed ${seed}\n  ${failure}\n`);
     return false;
   },
   seclang: (seed, isOver) => {

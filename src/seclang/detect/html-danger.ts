@@ -87,13 +87,18 @@ const SCHEME_BYTES = 64;
 
 const scriptSchemes =
   /^(?:[a-z]+:)?(?:x-)?(?:javascript|vbscript|livescript|jscript|mocha|wscript|vbs|ecmascript)(?::|\\|$)|^(?:view-source|jar|mhtml|mk|ms-its|wyciwyg|feed:javascript|feed:data):/;
+/** Where most URLs begin, none of them a scheme that runs script. */
+const plainStart = /^(?:https?:|[/#?.])/i;
+/** `content` of a `meta` that goes elsewhere. */
+const refreshes = /[;,]url=(?:javascript|data|vbscript):/i;
 const activeData = /^data:(?!image\/(?:png|jpe?g|gif|webp|avif|bmp|x-icon)[;,])/;
 
 /** Whether a browser runs script when it follows `value`; `data:` counts only where a URL is `expected`. */
 export function isActiveUrl(value: string, expected: boolean): boolean {
+  if (plainStart.test(value)) return expected && refreshes.test(value);
   const text = decodeStart(value);
   if (scriptSchemes.test(text)) return true;
-  return expected && (activeData.test(text) || /[;,]url=(?:javascript|data|vbscript):/.test(text));
+  return expected && (activeData.test(text) || refreshes.test(text));
 }
 
 const references: Readonly<Record<string, string>> = Object.assign(

@@ -13,6 +13,10 @@ const BACKTICK = 0x60;
 /** A name longer than any of HTML, in bytes; what is longer is cut. */
 const MAX_NAME_BYTES = 64;
 
+let steps = 0;
+/** Tags and attributes read so far in this thread, for the test that the work is linear. */
+export const htmlSteps = (): number => steps;
+
 /** Whether `text`, as content of a document, is active; `open` is the offset of its first `<`. */
 export function isActiveMarkup(text: string, open: number): boolean {
   return isActiveContent(text, open) || hasActivePiece(text, open);
@@ -35,6 +39,7 @@ function hasActivePiece(text: string, open: number): boolean {
 function isActiveContent(text: string, at: number): boolean {
   for (;;) {
     const open = text.indexOf('<', at);
+    steps++;
     if (open < 0 || open + 1 >= text.length) return false;
     const code = text.charCodeAt(open + 1);
     if (isLetter(code)) {
@@ -75,6 +80,7 @@ function nameOf(text: string, from: number, to: number): string {
 
 /** Offset after the tag; -1 when it is active. */
 function readTag(text: string, from: number): number {
+  steps++;
   let end = from;
   // Browsers drop or replace NUL in a name.
   while (end < text.length && (!isNameEnd(text.charCodeAt(end)) || text.charCodeAt(end) === 0)) end++;
@@ -101,6 +107,7 @@ export function readAttributes(text: string, at: number, isTag: boolean): number
     }
     // A value of character references that a line break cut.
     if (isTag && code === 0x26 && text.charCodeAt(at + 1) === 0x23) return -1;
+    steps++;
     // Attribute name; what can not begin one is passed over.
     while (at < length && !isLetter(code) && !isNameEnd(code) && code !== EQUALS)
       code = text.charCodeAt(++at);

@@ -17,7 +17,8 @@ const judge = new SqlJudge();
 export function detectSqli(value: string): string | null {
   if (!INTERESTING.test(value)) return null;
   const print = detectAsRead(value);
-  if (print !== null || !value.includes('+') || BLANK.test(value)) return print;
+  const plus = value.indexOf('+');
+  if (print !== null || plus < 0 || value.indexOf('+', plus + 1) < 0 || BLANK.test(value)) return print;
   // `1+union+all+select`: still encoded as by a form, a server behind may decode once more.
   return detectAsRead(value.replaceAll('+', ' '));
 }
