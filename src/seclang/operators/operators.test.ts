@@ -6,6 +6,7 @@ import { compileOperator, operatorNames } from './index.ts';
 
 const files: Readonly<Record<string, string>> = {
   'words.data': '# a comment\n\n  Alpha \r\nbeta gamma\n#no\n',
+  'huge.data': Array.from({ length: 50_000 }, (_, i) => `phrase${i}`).join('\n'),
   'networks.data': '192.0.2.0/24 # documentation\n\n2001:db8::/32\n',
 };
 const env = { readData: (file: string): string | null => files[file] ?? null };
@@ -219,6 +220,7 @@ describe('mistakes', () => {
     ['rx', '(?R)', /recursion/],
     ['pm', '  ', /no phrase/],
     ['pmFromFile', 'gone.data', /gone\.data/],
+    ['pmFromFile', 'huge.data', /more than 400000/],
     ['ipMatch', '10.0.0.0/33', /no address/],
     ['ipMatch', '10.0.0', /no address/],
     ['ipMatchFromFile', 'gone.data', /gone\.data/],

@@ -1,7 +1,7 @@
 // HOT
 // `@pm` and `@pmFromFile`: any of many phrases, without letter case.
 import type { CompiledOperator, OperatorEnvironment } from '../contract.ts';
-import { PhraseMatcher } from '../patterns/index.ts';
+import { MAX_PHRASE_BYTES, PhraseMatcher } from '../patterns/index.ts';
 import { capture, type Hints, type Match, operatorOf, refuse } from './make.ts';
 
 /** More phrases than this are not handed to the prefilter: the operator's own scan is one already. */
@@ -60,10 +60,20 @@ export const parsePhraseFile = (text: string): readonly string[] =>
     .map((line) => line.replace(/^[\t-\r ]+|[\t-\r ]+$/g, ''))
     .filter((line) => line !== '' && !line.startsWith('#'));
 
+function compileAll(name: string, phrases: readonly string[], whatToName: string): CompiledOperator {
+  if (phrases.length === 0) return refuse(`@${name} has no phrase`, whatToName);
+  const bytes = phrases.reduce((sum, phrase) => sum + phrase.length, 0);
+  if (bytes > MAX_PHRASE_BYTES)
+    return refuse(
+      `@${name} has phrases of ${bytes} bytes together, more than ${MAX_PHRASE_BYTES}`,
+      'Split the list over several rules, or keep lists of addresses and tokens outside of the rules.',
+    );
+  return operatorOf(name, matchOf(phrases), hintsOf(phrases));
+}
+
 export function compilePhrases(name: string, argument: string): CompiledOperator {
   const phrases = parsePhrases(argument);
-  if (phrases.length === 0) return refuse(`@${name} has no phrase`, 'Name the phrases, with spaces between.');
-  return operatorOf(name, matchOf(phrases), hintsOf(phrases));
+  return compileAll(name, phrases, 'Name the phrases, with spaces between.');
 }
 
 export function compilePhraseFiles(
@@ -82,6 +92,5 @@ export function compilePhraseFiles(
       );
     for (const phrase of parsePhraseFile(text)) phrases.push(phrase);
   }
-  if (phrases.length === 0) return refuse(`@${name} has no phrase`, 'Name a file with one phrase a line.');
-  return operatorOf(name, matchOf(phrases), hintsOf(phrases));
+  return compileAll(name, phrases, 'Name a file with one phrase a line.');
 }

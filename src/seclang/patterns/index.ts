@@ -1,4 +1,4 @@
 export type { Requirements } from './analyse.ts';
 export { modSecurityFlags, type PatternFlags } from './parse.ts';
 export { type CompiledPattern, compilePattern, type Pattern } from './pattern.ts';
-export { PhraseMatcher, wordsFor } from './phrase-matcher.ts';
+export { MAX_PHRASE_BYTES, PhraseMatcher } from './phrase-matcher.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { PhraseMatcher, wordsFor } from './index.ts';
+import { PhraseMatcher } from './index.ts';
 
 const letter = fc.constantFrom(...'abAB1\xe9\xc9\0');
 const text = fc.array(letter, { maxLength: 40 }).map((letters) => letters.join(''));
@@ -13,14 +13,8 @@ test('property: finds exactly the phrases that are there', () => {
   fc.assert(
     fc.property(fc.array(phrase, { minLength: 1, maxLength: 40 }), text, (phrases, value) => {
       const matcher = new PhraseMatcher(phrases);
-      const seen = new Uint32Array(wordsFor(phrases.length));
-      matcher.scan(value, seen);
       const present = phrases.map((one) => lower(value).includes(lower(one)));
       assert.equal(matcher.test(value), present.includes(true));
-      phrases.forEach((one, id) => {
-        const first = phrases.findIndex((other) => lower(other) === lower(one));
-        assert.equal(((seen[id >>> 5]! >>> (id & 31)) & 1) === 1, first === id && present[id], one);
-      });
       const found = matcher.find(value);
       if (!present.includes(true)) assert.equal(found, -1);
       else {

@@ -1,10 +1,10 @@
 // HOT
-// Many literals in one pass: Aho-Corasick as a dense table over classes of bytes. A state is the offset of its row, so a
-// step is one addition and one load; states that end a phrase have the highest numbers, so noticing one is a comparison.
-// Letter case (ASCII) is ignored: both cases of a letter share a class.
+// The phrases of one `@pm` in one pass (Aho, Corasick 1975): a dense table over classes of bytes. A state is the offset of
+// its row, so a step is one addition and one load; states that end a phrase have the highest numbers, so noticing one is a
+// comparison. Letter case (ASCII) is ignored: both cases of a letter share a class.
 
-/** Phrases of one matcher together, bytes: what a table of 32-bit rows may grow to is bounded by it. */
-const MAX_TOTAL_BYTES = 4_000_000;
+/** Most bytes of all phrases together: each may need a row of some hundred bytes, in each data-plane thread. */
+export const MAX_PHRASE_BYTES = 400_000;
 
 export class PhraseMatcher {
   readonly phrases: readonly string[];
@@ -13,11 +13,10 @@ export class PhraseMatcher {
   /** Rows from here on end at least one phrase. */
   readonly #firstEnd: number;
   readonly #width: number;
-  /** Where the phrases of row (firstEnd + n) begin in `#outputs`; one more entry closes the last. */
-  readonly #outputStarts: Int32Array;
-  readonly #outputs: Int32Array;
+  /** By row from the first that ends one: the longest phrase that ends there. */
+  readonly #ends: Int32Array;
 
-  /** Phrases are latin1; a repeated one counts as its first. Empty ones never match. */
+  /** Phrases are latin1; a repeated one counts as its first, an empty one never matches. Mind `MAX_PHRASE_BYTES`. */
   constructor(phrases: readonly string[]) {
     this.phrases = phrases;
     const built = build(phrases);
@@ -25,13 +24,12 @@ export class PhraseMatcher {
     this.#table = built.table;
     this.#firstEnd = built.firstEnd;
     this.#width = built.width;
-    this.#outputStarts = built.outputStarts;
-    this.#outputs = built.outputs;
+    this.#ends = built.ends;
   }
 
   /** Size of the tables, bytes. */
   get tableBytes(): number {
-    return this.#table.byteLength + this.#outputs.byteLength + this.#outputStarts.byteLength;
+    return this.#table.byteLength + this.#ends.byteLength;
   }
 
   /** Whether any phrase is in `value`. */
@@ -57,52 +55,26 @@ export class PhraseMatcher {
     let state = 0;
     for (let i = 0; i < length; i++) {
       state = table[state + classes[value.charCodeAt(i) & 0xff]!]!;
-      if (state >= firstEnd) return this.#outputs[this.#outputStarts[(state - firstEnd) / this.#width]!]!;
+      if (state >= firstEnd) return this.#ends[(state - firstEnd) / this.#width]!;
     }
     return -1;
   }
-
-  /** Sets the bit of every phrase in `value`; `seen` has at least one bit for each phrase. */
-  scan(value: string, seen: Uint32Array): void {
-    const classes = this.#classes;
-    const table = this.#table;
-    const firstEnd = this.#firstEnd;
-    const length = value.length;
-    let state = 0;
-    for (let i = 0; i < length; i++) {
-      state = table[state + classes[value.charCodeAt(i) & 0xff]!]!;
-      if (state >= firstEnd) this.#note(state, seen);
-    }
-  }
-
-  #note(state: number, seen: Uint32Array): void {
-    const row = (state - this.#firstEnd) / this.#width;
-    const end = this.#outputStarts[row + 1]!;
-    for (let i = this.#outputStarts[row]!; i < end; i++) {
-      const phrase = this.#outputs[i]!;
-      seen[phrase >>> 5]! |= 1 << (phrase & 31);
-    }
-  }
 }
-
-/** How many words of 32 bits a set of `count` phrases takes. */
-export const wordsFor = (count: number): number => (count + 31) >>> 5;
 
 interface Tables {
   readonly classes: Uint8Array;
   readonly width: number;
   readonly table: Int32Array;
   readonly firstEnd: number;
-  readonly outputStarts: Int32Array;
-  readonly outputs: Int32Array;
+  readonly ends: Int32Array;
 }
 
 /** Nodes of the trie while it is built; children are found by (node, class). */
 interface Trie {
   readonly next: Int32Array;
   readonly fail: Int32Array;
-  /** Phrases that end at a node, longest first, with those of its suffixes. */
-  readonly ends: (readonly number[])[];
+  /** The longest phrase that ends at a node, or -1. */
+  readonly ends: Int32Array;
   readonly order: readonly number[];
 }
 
@@ -110,7 +82,6 @@ function build(phrases: readonly string[]): Tables {
   const lowered = phrases.map((phrase) => phrase.replace(/[A-Z]+/g, (run) => run.toLowerCase()));
   let total = 1;
   for (const phrase of lowered) total += phrase.length;
-  if (total > MAX_TOTAL_BYTES) throw new RangeError(`phrases of more than ${MAX_TOTAL_BYTES} bytes together`);
   const { classes, width } = classify(lowered);
   const trie = buildTrie(lowered, classes, width, total);
   return number(trie, classes, width);
@@ -153,14 +124,13 @@ function buildTrie(phrases: readonly string[], classes: Uint8Array, width: numbe
     if (node !== 0 && own[node] === undefined) own[node] = id;
   }
   const fail = new Int32Array(count);
-  const ends: (readonly number[])[] = new Array(count).fill(none);
+  const ends = new Int32Array(count).fill(-1);
   const order: number[] = [0];
   // Breadth first: what a node falls back to is complete before it.
   for (let at = 0; at < order.length; at++) {
     const node = order[at]!;
     const back = fail[node]!;
-    const id = own[node];
-    ends[node] = id === undefined ? ends[back]! : [id, ...(node === 0 ? none : ends[back]!)];
+    ends[node] = own[node] ?? (node === 0 ? -1 : ends[back]!);
     for (let c = 0; c < width; c++) {
       const slot = node * width + c;
       const child = next[slot]!;
@@ -174,31 +144,25 @@ function buildTrie(phrases: readonly string[], classes: Uint8Array, width: numbe
   }
   return { next, fail, ends, order };
 }
-const none: readonly number[] = [];
 
 /** Gives nodes their final numbers: near the root first, those that end a phrase last. */
 function number(trie: Trie, classes: Uint8Array, width: number): Tables {
   const { next, ends, order } = trie;
   const count = order.length;
   const row = new Int32Array(count);
-  const sorted = [
-    ...order.filter((node) => ends[node]!.length === 0),
-    ...order.filter((node) => ends[node]!.length > 0),
-  ];
+  const ending = order.filter((node) => ends[node]! >= 0);
+  const sorted = [...order.filter((node) => ends[node]! < 0), ...ending];
   sorted.forEach((node, place) => {
     row[node] = place * width;
   });
   const table = new Int32Array(count * width);
   for (let node = 0; node < count; node++)
     for (let c = 0; c < width; c++) table[row[node]! + c] = row[next[node * width + c]!]!;
-  const ending = sorted.filter((node) => ends[node]!.length > 0);
-  const outputStarts = new Int32Array(ending.length + 1);
-  const outputs: number[] = [];
-  ending.forEach((node, place) => {
-    outputStarts[place] = outputs.length;
-    outputs.push(...ends[node]!);
-  });
-  outputStarts[ending.length] = outputs.length;
-  const firstEnd = (count - ending.length) * width;
-  return { classes, width, table, firstEnd, outputStarts, outputs: Int32Array.from(outputs) };
+  return {
+    classes,
+    width,
+    table,
+    firstEnd: (count - ending.length) * width,
+    ends: Int32Array.from(ending, (node) => ends[node]!),
+  };
 }
