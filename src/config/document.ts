@@ -254,6 +254,18 @@ const websocket = z.union([
     'max-message': byteSize()
       .default(1_048_576)
       .describe('Largest message over all its frames, as it passes (compressed where that was agreed).'),
+    origins: z
+      .array(
+        z.string().regex(/^https?:\/\/[A-Za-z0-9.-]+(?::\d+)?$/, {
+          message: 'is not an origin such as https://app.example.com',
+        }),
+      )
+      .default([])
+      .describe("Origins whose pages may open one, beside the API's own and those of `cors`."),
+    compression: z
+      .boolean()
+      .default(false)
+      .describe('permessage-deflate may be agreed; by default no extension is offered to the service.'),
     rate: rate().optional().describe('Messages of a client, on average over ten seconds; any by default.'),
   }),
 ]);

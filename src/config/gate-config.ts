@@ -175,6 +175,9 @@ export interface GrpcConfig {
 }
 
 export interface WebSocketConfig {
+  /** Origins beside the API's own whose pages may open one, in lower case. */
+  readonly origins: readonly string[];
+  readonly mayCompress: boolean;
   readonly maxMessageBytes: number;
   /** 0 for no limit. */
   readonly maxMessagesPerSecond: number;

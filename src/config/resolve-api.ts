@@ -199,8 +199,17 @@ const DEFAULT_MESSAGE_BYTES = 1_048_576;
 
 function resolveWebsocket(entry: ApiDocument['websocket']): OperationConfig['websocket'] {
   if (entry === false) return null;
-  if (entry === true) return { maxMessageBytes: DEFAULT_MESSAGE_BYTES, maxMessagesPerSecond: 0 };
+  if (entry === true) {
+    return {
+      maxMessageBytes: DEFAULT_MESSAGE_BYTES,
+      maxMessagesPerSecond: 0,
+      origins: [],
+      mayCompress: false,
+    };
+  }
   return {
+    origins: entry.origins.map((origin) => origin.toLowerCase()),
+    mayCompress: entry.compression,
     maxMessageBytes: entry['max-message'],
     maxMessagesPerSecond: entry.rate === undefined ? 0 : (entry.rate.count * 1000) / entry.rate.periodMs,
   };

@@ -87,6 +87,14 @@ export interface Guard {
    * beyond `exchange.answerLimit`, whose first bytes these are.
    */
   readonly onAnswerBody: ((exchange: Exchange, body: Uint8Array, whole: boolean) => Decision) | null;
+  /**
+   * Judges a whole message of an open WebSocket before the other side gets any of it: valid UTF-8 where `isText`, at
+   * most `max-message` bytes, never compressed. Asking for it makes the gate hold messages back until they are whole. A
+   * refusal ends the WebSocket with close code 1008, a failure with 1011. gRPC messages are not judged.
+   */
+  readonly onMessage:
+    | ((exchange: Exchange, message: Uint8Array, isText: boolean, fromClient: boolean) => Refusal | null)
+    | null;
   /** Edits the head of the upstream's answer, or of the gate's own, before the client gets it. */
   readonly onResponse: ((exchange: Exchange, status: number, fields: FieldList) => void) | null;
   /** The exchange is over, whatever its outcome, and is about to be recorded. */
@@ -99,6 +107,7 @@ export const noHooks = {
   onBody: null,
   onAnswer: null,
   onAnswerBody: null,
+  onMessage: null,
   onResponse: null,
   onEnd: null,
 } as const;

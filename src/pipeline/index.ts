@@ -5,6 +5,7 @@ export {
   runOnAnswerBody,
   runOnBody,
   runOnEnd,
+  runOnMessage,
   runOnRequest,
   runOnResponse,
 } from './pipeline.ts';

@@ -7,6 +7,7 @@ type RequestHook = NonNullable<Guard['onRequest']>;
 type BodyHook = NonNullable<Guard['onBody']>;
 type AnswerHook = NonNullable<Guard['onAnswer']>;
 type AnswerBodyHook = NonNullable<Guard['onAnswerBody']>;
+type MessageHook = NonNullable<Guard['onMessage']>;
 type ResponseHook = NonNullable<Guard['onResponse']>;
 type EndHook = NonNullable<Guard['onEnd']>;
 
@@ -19,6 +20,8 @@ export interface CompiledPipeline {
   readonly answerNames: readonly GuardName[];
   readonly onAnswerBody: readonly AnswerBodyHook[];
   readonly answerBodyNames: readonly GuardName[];
+  readonly onMessage: readonly MessageHook[];
+  readonly messageNames: readonly GuardName[];
   readonly onResponse: readonly ResponseHook[];
   readonly onEnd: readonly EndHook[];
 }
@@ -30,6 +33,7 @@ export function compilePipeline(guards: readonly (Guard | null)[]): CompiledPipe
   const body = present.filter((guard) => guard.onBody !== null);
   const answer = present.filter((guard) => guard.onAnswer !== null);
   const answerBody = present.filter((guard) => guard.onAnswerBody !== null);
+  const message = present.filter((guard) => guard.onMessage !== null);
   return {
     onRequest: request.map((guard) => guard.onRequest!),
     requestNames: request.map((guard) => guard.name),
@@ -39,6 +43,8 @@ export function compilePipeline(guards: readonly (Guard | null)[]): CompiledPipe
     answerNames: answer.map((guard) => guard.name),
     onAnswerBody: answerBody.map((guard) => guard.onAnswerBody!),
     answerBodyNames: answerBody.map((guard) => guard.name),
+    onMessage: message.map((guard) => guard.onMessage!),
+    messageNames: message.map((guard) => guard.name),
     onResponse: present.filter((guard) => guard.onResponse !== null).map((guard) => guard.onResponse!),
     onEnd: present.filter((guard) => guard.onEnd !== null).map((guard) => guard.onEnd!),
   };
@@ -166,6 +172,27 @@ export function runOnAnswerBody(
       return failed(pipeline.answerBodyNames[i]!, cause);
     }
     if (decision !== null) return decision;
+  }
+  return null;
+}
+
+/** Judges one message of an open WebSocket; null when it may pass. Never throws. */
+export function runOnMessage(
+  pipeline: CompiledPipeline,
+  exchange: Exchange,
+  message: Uint8Array,
+  isText: boolean,
+  fromClient: boolean,
+): Refusal | null {
+  const hooks = pipeline.onMessage;
+  for (let i = 0; i < hooks.length; i++) {
+    let refusal: Refusal | null;
+    try {
+      refusal = hooks[i]!(exchange, message, isText, fromClient);
+    } catch (cause) {
+      return failed(pipeline.messageNames[i]!, cause);
+    }
+    if (refusal !== null) return refusal;
   }
   return null;
 }

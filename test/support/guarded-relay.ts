@@ -1,4 +1,4 @@
-// A listener of the data plane in the test's own thread, whose one operation, GET /things, has the guards that the test
+// A listener of the data plane in the test's own thread, whose operations, GET /things and GET /socket, have the guards that the test
 // gives it: for hooks that no configured guard uses in the way that is to be tested.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -52,9 +52,10 @@ export async function startGuardedRelay(
   const pipeline = compilePipeline([
     { ...noHooks, name: 'inspect', onEnd: (exchange) => void ended.push(exchange), ...guard },
   ]);
-  const routes = ['GET', 'HEAD'].map((method) => {
-    if (snapshot.router.find('', method, '/things', match) !== 'found') throw new Error('no route');
-    return { hosts: [], method, template: '/things', value: { ...match.value!, pipeline } };
+  const routes = ['GET /things', 'HEAD /things', 'GET /socket'].map((operation) => {
+    const [method, template] = operation.split(' ') as [string, string];
+    if (snapshot.router.find('', method, template, match) !== 'found') throw new Error('no route');
+    return { hosts: [], method, template, value: { ...match.value!, pipeline } };
   });
   const context: RelayContext = {
     snapshot: { ...snapshot, router: compileRouter(routes) },

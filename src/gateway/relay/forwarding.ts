@@ -1,17 +1,19 @@
 // The upstream half of one exchange: choose an endpoint, send, try again where that is safe, relay the answer with
 // back-pressure, and never let a broken answer look whole. One object a client connection, reused. HOT
 import type { ErrorCode } from '../../core/index.ts';
-import { type Decision, type Exchange, Refusal } from '../../exchange/index.ts';
+import type { Decision, Exchange, Refusal } from '../../exchange/index.ts';
 import { FieldList } from '../../http/fields/index.ts';
 import { GrpcStatus, parseGrpcStatus } from '../../http/grpc/index.ts';
 import type { ResponseHead } from '../../http/h1/index.ts';
+import { CloseCode } from '../../http/websocket/index.ts';
 import { runOnAnswer, runOnAnswerBody, runOnResponse } from '../../pipeline/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
 import { HeldAnswer } from './held-answer.ts';
 import type { RouteEntry } from './route.ts';
 import type { ServedExchange } from './served-exchange.ts';
+import { Tunnel, type TunnelSinks } from './tunnel.ts';
 import type { UpstreamFailure, UpstreamLeg, UpstreamUser } from './upstream-leg.ts';
-import { isAccepted, WebSocketTunnel } from './websocket.ts';
+import { isAccepted, isExtensionAgreed } from './websocket.ts';
 
 /** Methods that may be sent twice with the effect of once (RFC 9110 section 9.2.2). */
 const idempotent = new Set([
@@ -29,7 +31,7 @@ const idempotent = new Set([
 /** Bytes of a body that are kept until the upstream has accepted the request. */
 const KEPT_BYTES = 65_536;
 
-export class Forwarding implements UpstreamUser {
+export class Forwarding implements UpstreamUser, TunnelSinks {
   readonly #client: ServedExchange;
   #exchange: Exchange | null = null;
   #route: RouteEntry | null = null;
@@ -48,7 +50,8 @@ export class Forwarding implements UpstreamUser {
   #keptBytes = 0;
   #keptTrailers: FieldList | null = null;
   #mayRepeat = false;
-  #tunnel: WebSocketTunnel | null = null;
+  #tunnel: Tunnel | null = null;
+  #mayTunnel = true;
   /** The answer while its body is collected for the guards; the client has nothing of it yet. */
   #held: HeldAnswer | null = null;
   #headSent = false;
@@ -340,8 +343,10 @@ export class Forwarding implements UpstreamUser {
     if (this.#tunnel !== null) {
       // The end of a tunnel is no failure, whichever side comes first.
       this.#route!.upstream.balancer.finished(this.#endpoint!, 'success');
+      // One that ends without a farewell gets one from the gate, so that the client need not guess.
+      const farewell = this.#tunnel.closeForClient(CloseCode.internalError);
       this.#clear();
-      this.#client.endTunnel(null, null);
+      this.#client.endTunnel(null, farewell);
       return;
     }
     // An answer without a byte on a used connection is most often the server closing it for idleness.
@@ -446,7 +451,8 @@ export class Forwarding implements UpstreamUser {
   #switchProtocols(head: ResponseHead): void {
     const exchange = this.#exchange!;
     const { fields } = head;
-    if (this.#upgrade === '' || head.upgrade !== this.#upgrade || !isAccepted(exchange, fields)) {
+    const isAgreed = isAccepted(exchange, fields) && isExtensionAgreed(exchange, fields);
+    if (this.#upgrade === '' || head.upgrade !== this.#upgrade || !isAgreed) {
       this.#fail('upstream-response-invalid', 'failure');
       return;
     }
@@ -458,7 +464,7 @@ export class Forwarding implements UpstreamUser {
       return this.#fail('guard-failed', 'success');
     this.#headSent = true;
     this.#totalDeadlineMs = Number.POSITIVE_INFINITY;
-    this.#tunnel = new WebSocketTunnel(this.#route!.websocket!, fields);
+    this.#tunnel = new Tunnel(exchange, this.#route!, fields, this);
     this.#leg!.openTunnel();
     this.#touchTunnel(performance.now());
     this.#client.switchProtocols(fields, head.upgrade);
@@ -469,42 +475,48 @@ export class Forwarding implements UpstreamUser {
   }
 
   onUpstreamTunnel(bytes: Buffer, start: number, end: number): void {
-    const exchange = this.#exchange;
-    if (exchange === null) return;
+    if (this.#exchange === null) return;
     const nowMs = performance.now();
-    const code = this.#tunnel!.checkServer(bytes, start, end, nowMs);
-    if (code !== 0) return this.#closeTunnel(code, 'upstream');
-    exchange.responseBytes += end - start;
     this.#touchTunnel(nowMs);
-    this.#client.sendTunnelBytes(Buffer.from(bytes.subarray(start, end)));
-    if (this.#client.needsDrain) this.#leg?.pause();
+    const ended = this.#tunnel!.onService(bytes, start, end, nowMs);
+    if (ended !== null) this.#closeTunnel(ended.code, ended.refusal, ended.refusal.guard === 'upstream');
+    else if (this.#client.needsDrain) this.#leg?.pause();
+  }
+
+  toClient(bytes: Buffer): void {
+    this.#client.sendTunnelBytes(bytes);
+  }
+
+  toService(bytes: Buffer): void {
+    this.#mayTunnel = this.#leg!.sendTunnel(bytes);
   }
 
   /** Bytes of the client's side of a tunnel; tells whether it may send more. */
   sendTunnel(bytes: Buffer, start: number, end: number): boolean {
-    const leg = this.#leg;
-    if (leg === null) return true;
+    if (this.#leg === null) return true;
     const nowMs = performance.now();
-    const code = this.#tunnel!.checkClient(bytes, start, end, nowMs);
-    if (code !== 0) {
-      this.#closeTunnel(code, 'codec');
-      return true;
-    }
-    this.#exchange!.requestBytes += end - start;
     this.#touchTunnel(nowMs);
-    return leg.sendTunnel(Buffer.from(bytes.subarray(start, end)));
+    this.#mayTunnel = true;
+    const ended = this.#tunnel!.onClient(bytes, start, end, nowMs);
+    if (ended !== null) this.#closeTunnel(ended.code, ended.refusal, false);
+    return ended !== null || this.#mayTunnel;
   }
 
-  /** One side broke a rule: both are told by a close code, where a frame fits, and the tunnel ends. */
-  #closeTunnel(code: number, guard: 'codec' | 'upstream'): void {
+  /** Nobody has said anything for too long. */
+  endIdleTunnel(): void {
+    this.#closeTunnel(CloseCode.goingAway, null, false);
+  }
+
+  /** Both ends are told by a close code, where a frame fits, and the tunnel ends. */
+  #closeTunnel(code: number, refusal: Refusal | null, isServiceToBlame: boolean): void {
     const tunnel = this.#tunnel!;
     const leg = this.#leg!;
-    const forServer = tunnel.closeForServer(code);
+    const forService = tunnel.closeForService(code);
     const forClient = tunnel.closeForClient(code);
-    this.#route!.upstream.balancer.finished(this.#endpoint!, guard === 'upstream' ? 'failure' : 'aborted');
-    leg.endTunnel(forServer);
+    this.#route!.upstream.balancer.finished(this.#endpoint!, isServiceToBlame ? 'failure' : 'aborted');
+    leg.endTunnel(forService);
     this.#clear();
-    this.#client.endTunnel(new Refusal('websocket-violation', guard, `close-${code}`), forClient);
+    this.#client.endTunnel(refusal, forClient);
   }
 }
 

@@ -23,11 +23,18 @@ export interface RouteEntry {
   /** A method of a gRPC service; null for others. */
   readonly grpc: { readonly maxMessageBytes: number } | null;
   /** Null: no WebSocket may be opened. */
-  readonly websocket: WebSocketLimits | null;
+  readonly websocket: WebSocketRules | null;
   /** Characters of the path that the upstream does not get. */
   readonly stripLength: number;
   readonly upstream: UpstreamEntry;
   readonly harden: HardenConfig;
+}
+
+export interface WebSocketRules extends WebSocketLimits {
+  /** Origins beside the API's own whose pages may open one, in lower case. */
+  readonly origins: readonly string[];
+  /** permessage-deflate may be agreed, unless a guard judges messages. */
+  readonly mayCompress: boolean;
 }
 
 /** An upstream with the settings the relay needs; shared by its operations. */

@@ -12,7 +12,7 @@ import { OwnAnswer, prepareAnswer, prepareRefusal } from './answer.ts';
 import { Forwarding } from './forwarding.ts';
 import { takeHead } from './request-head.ts';
 import type { ListenerSnapshot, Peer, RelayContext, RouteEntry } from './route.ts';
-import { isHandshake, isOriginWelcome } from './websocket.ts';
+import { isHandshake, isOriginWelcome, limitExtensions } from './websocket.ts';
 
 export const Stage = {
   /** No exchange, or one that has been answered. */
@@ -141,7 +141,11 @@ export abstract class ServedExchange {
       if (route.websocket === null || !isHandshake(exchange, head)) {
         return this.refuse('upgrade-refused', 'admit');
       }
-      if (!isOriginWelcome(exchange, head, route.harden)) return this.refuse('origin-denied', 'admit');
+      const { origins, mayCompress } = route.websocket;
+      if (!isOriginWelcome(exchange, head, route.harden, origins)) {
+        return this.refuse('origin-denied', 'admit');
+      }
+      limitExtensions(exchange.fields, mayCompress && route.pipeline.onMessage.length === 0);
       this.#upgrade = 'websocket';
       this.onUpgrading();
     }
@@ -380,10 +384,7 @@ export abstract class ServedExchange {
     if (nowMs >= this.deadlineMs) return this.onDeadline();
     if (nowMs >= this.forwarding.deadlineMs) {
       if (this.stage === Stage.tunnel) {
-        this.forwarding.abandon();
-        this.record();
-        this.breakTransport(null);
-        return;
+        return this.forwarding.endIdleTunnel();
       }
       if (!this.needsDrain) this.forwarding.onTimeout(nowMs);
     }

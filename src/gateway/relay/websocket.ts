@@ -1,11 +1,10 @@
-// What the relay knows of WebSockets (RFC 6455): who may open one, whether the upstream really agreed, and the rules
-// that both directions keep while the bytes pass.
+// What the relay knows of the opening of WebSockets (RFC 6455): who may open one, what is offered, and whether the
+// upstream really agreed.
 import { createHash } from 'node:crypto';
 import type { Exchange } from '../../exchange/index.ts';
 import { type HardenConfig, originAllowed } from '../../guards/harden/index.ts';
 import type { FieldList } from '../../http/fields/index.ts';
 import type { RequestHead } from '../../http/h1/index.ts';
-import { encodeClose, type WebSocketLimits, WebSocketMonitor } from '../../http/websocket/index.ts';
 
 /** RFC 6455 section 1.3. */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -27,13 +26,20 @@ export function isHandshake(exchange: Exchange, head: RequestHead): boolean {
  * Whether the page that asks may open a WebSocket: browsers ask no permission first, as they do for other requests to
  * another origin, so the gate looks. Programs send no Origin.
  */
-export function isOriginWelcome(exchange: Exchange, head: RequestHead, harden: HardenConfig): boolean {
+export function isOriginWelcome(
+  exchange: Exchange,
+  head: RequestHead,
+  harden: HardenConfig,
+  origins: readonly string[],
+): boolean {
   const { fields } = exchange;
   const origin = fields.get('origin');
   if (origin === null) return true;
   const own = `${exchange.secure ? 'https' : 'http'}://${head.host}`;
   return (
-    origin.toLowerCase() === own.toLowerCase() || (harden.cors !== null && originAllowed(harden.cors, origin))
+    origin.toLowerCase() === own.toLowerCase() ||
+    origins.includes(origin.toLowerCase()) ||
+    (harden.cors !== null && originAllowed(harden.cors, origin))
   );
 }
 
@@ -46,36 +52,26 @@ export function isAccepted(exchange: Exchange, answer: FieldList): boolean {
   return answer.count('sec-websocket-accept') === 1 && answer.get('sec-websocket-accept') === expected;
 }
 
-/** Both directions of an open WebSocket. */
-export class WebSocketTunnel {
-  readonly #client: WebSocketMonitor;
-  readonly #server: WebSocketMonitor;
+/**
+ * Leaves of the extensions that the client offers what may be agreed: permessage-deflate where the operation lets it
+ * pass, and nothing else, as nobody here would understand its frames.
+ */
+export function limitExtensions(fields: FieldList, mayCompress: boolean): void {
+  const offered = fields.all('sec-websocket-extensions').join(',');
+  if (offered === '') return;
+  fields.remove('sec-websocket-extensions');
+  if (!mayCompress) return;
+  const kept = offered.split(',').map((offer) => offer.trim());
+  const deflate = kept.filter((offer) => /^permessage-deflate(?:\s*;|$)/i.test(offer));
+  if (deflate.length > 0) fields.append('sec-websocket-extensions', deflate.join(', '));
+}
 
-  /** `answer`: the fields of the 101 answer, which say what compression was agreed. */
-  constructor(limits: WebSocketLimits, answer: FieldList) {
-    const compression = /(?:^|,)\s*permessage-deflate\b/i.test(
-      answer.all('sec-websocket-extensions').join(','),
-    );
-    this.#client = new WebSocketMonitor('client', limits, compression);
-    // An upstream may send as often as it likes.
-    this.#server = new WebSocketMonitor('server', { ...limits, maxMessagesPerSecond: 0 }, compression);
-  }
-
-  /** 0, or the close code of the rule that the client's bytes break. */
-  checkClient(bytes: Buffer, start: number, end: number, nowMs: number): number {
-    return this.#client.run(bytes, start, end, nowMs);
-  }
-
-  checkServer(bytes: Buffer, start: number, end: number, nowMs: number): number {
-    return this.#server.run(bytes, start, end, nowMs);
-  }
-
-  /** A Close frame for the client, or null where a frame of the server is under way and nothing fits between. */
-  closeForClient(code: number): Buffer | null {
-    return this.#server.betweenFrames && !this.#server.closed ? encodeClose(code, false) : null;
-  }
-
-  closeForServer(code: number): Buffer | null {
-    return this.#client.betweenFrames && !this.#client.closed ? encodeClose(code, true) : null;
-  }
+/** Whether the service agreed to nothing but what it was offered. */
+export function isExtensionAgreed(exchange: Exchange, answer: FieldList): boolean {
+  if (!answer.has('sec-websocket-extensions')) return true;
+  return (
+    exchange.fields.has('sec-websocket-extensions') &&
+    answer.count('sec-websocket-extensions') === 1 &&
+    /^permessage-deflate(?:\s*;[^,]*)?$/i.test(answer.get('sec-websocket-extensions')!)
+  );
 }

@@ -1,1 +1,2 @@
+export { type MessageSink, WebSocketCollector } from './collector.ts';
 export { CloseCode, encodeClose, type WebSocketLimits, WebSocketMonitor } from './monitor.ts';

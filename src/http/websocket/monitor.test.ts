@@ -33,7 +33,7 @@ describe('what a client may send', () => {
     frame(0x00, 0),
     frame(0x80, 900),
     frame(0x8a, 125),
-    frame(0x88, 2),
+    Buffer.from([0x88, 0x82, 1, 2, 3, 4, 0x03 ^ 1, 0xe8 ^ 2]),
   ]);
 
   test('passes in any pieces', () => {

@@ -1,14 +1,16 @@
 // Watches the frames of one direction of a WebSocket (RFC 6455) as they pass: the rules of framing, sizes and rates.
-// It keeps no payload, so that a message costs what its frame headers cost; what breaks a rule gives the close code
-// that both ends are told. HOT
+// It keeps no payload; what breaks a rule gives the close code that both ends are told. HOT
+import { Utf8Check } from './utf8.ts';
 
 /** Close codes (RFC 6455 section 7.4.1). */
 export const CloseCode = {
   normal: 1000,
   goingAway: 1001,
   protocolError: 1002,
+  invalidPayload: 1007,
   policyViolation: 1008,
   messageTooBig: 1009,
+  internalError: 1011,
   tryAgainLater: 1013,
 } as const;
 
@@ -25,6 +27,9 @@ const MAX_CONTROL_PER_SECOND = 10;
 const MAX_FRAGMENTS_PER_SECOND = 500;
 const AVERAGE_OVER_SECONDS = 10;
 const MAX_CONTROL_BYTES = 125;
+
+/** What is looked for in the payload of the frame under way. */
+const Look = { nothing: 0, text: 1, close: 2 } as const;
 
 const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
@@ -63,7 +68,18 @@ export class WebSocketMonitor {
   #needed = 2;
   /** Payload bytes of the frame that are still to come. */
   #left = 0;
+  #look: number = Look.nothing;
+  /** Payload bytes of the frame so far, and its mask's place in the header. */
+  #seen = 0;
+  #maskAt = 0;
+  /** The frame under way ends its message. */
+  #isFinal = false;
   #inMessage = false;
+  /** The message under way is text that is not compressed. */
+  #isText = false;
+  readonly #text = new Utf8Check();
+  readonly #reason = new Utf8Check();
+  #closeCode = 0;
   #messageBytes = 0;
 
   /** `from`: whose frames these are. `compression`: permessage-deflate was agreed (RFC 7692). */
@@ -94,8 +110,13 @@ export class WebSocketMonitor {
     while (at < end) {
       if (this.#left > 0) {
         const step = Math.min(this.#left, end - at);
+        if (this.#look !== Look.nothing) {
+          const problem = this.#onPayload(bytes, at, at + step);
+          if (problem !== 0) return problem;
+        }
         this.#left -= step;
         at += step;
+        if (this.#left === 0 && !this.#isWhole()) return CloseCode.invalidPayload;
         continue;
       }
       if (this.closed) return CloseCode.protocolError;
@@ -110,6 +131,29 @@ export class WebSocketMonitor {
       }
     }
     return 0;
+  }
+
+  #onPayload(bytes: Uint8Array, start: number, end: number): number {
+    const header = this.#header;
+    const maskAt = this.#maskAt;
+    let seen = this.#seen;
+    for (let at = start; at < end; at++, seen++) {
+      const byte = this.#masked ? bytes[at]! ^ header[maskAt + (seen & 3)]! : bytes[at]!;
+      if (this.#look === Look.text) {
+        if (!this.#text.take(byte)) return CloseCode.invalidPayload;
+      } else if (seen < 2) {
+        this.#closeCode = this.#closeCode * 256 + byte;
+        if (seen === 1 && !isCloseCode(this.#closeCode)) return CloseCode.protocolError;
+      } else if (!this.#reason.take(byte)) return CloseCode.invalidPayload;
+    }
+    this.#seen = seen;
+    return 0;
+  }
+
+  /** Whether the frame that has ended leaves no character unfinished that it had to finish. */
+  #isWhole(): boolean {
+    if (this.#look === Look.close) return this.#reason.isComplete;
+    return this.#look === Look.nothing || !this.#isFinal || this.#text.isComplete;
   }
 
   /** The first two bytes: bits, opcode, mask, and how long the header is. */
@@ -150,9 +194,14 @@ export class WebSocketMonitor {
     this.#filled = 0;
     this.#needed = 2;
     this.#left = length;
+    this.#seen = 0;
+    this.#maskAt = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0);
+    this.#look = Look.nothing;
     if (opcode >= Opcode.close) {
       if (opcode === Opcode.close) {
         this.closed = true;
+        this.#look = Look.close;
+        this.#closeCode = 0;
         if (length === 1) return CloseCode.protocolError;
       }
       return this.#control.take(nowMs) ? 0 : CloseCode.policyViolation;
@@ -163,12 +212,24 @@ export class WebSocketMonitor {
   #onDataFrame(opcode: number, final: boolean, length: number, nowMs: number): number {
     if (opcode !== Opcode.continuation) {
       this.#messageBytes = 0;
+      this.#isText = opcode === Opcode.text && (this.#header[0]! & 0x40) === 0;
+      this.#text.reset();
       if (this.#messages !== null && !this.#messages.take(nowMs)) return CloseCode.policyViolation;
     } else if (!this.#fragments.take(nowMs)) return CloseCode.policyViolation;
     this.#messageBytes += length;
     this.#inMessage = !final;
-    return this.#messageBytes > this.#limits.maxMessageBytes ? CloseCode.messageTooBig : 0;
+    this.#isFinal = final;
+    if (this.#messageBytes > this.#limits.maxMessageBytes) return CloseCode.messageTooBig;
+    if (!this.#isText) return 0;
+    this.#look = Look.text;
+    return length === 0 && final && !this.#text.isComplete ? CloseCode.invalidPayload : 0;
   }
+}
+
+/** Codes that may stand in a Close frame (RFC 6455 section 7.4, and the registry that it made). */
+function isCloseCode(code: number): boolean {
+  if (code >= 3000) return code <= 4999;
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
 }
 
 /** A Close frame with `code`; towards a server it is masked (with zeros: the content is no secret). */
