@@ -173,6 +173,7 @@ class Gate implements RunningGate {
         ...telemetry.listen,
         registry: this.#registry,
         readiness: () => this.#readiness(),
+        keySet: () => this.#identity.signingKeySet(),
       });
     }
   }

@@ -11,7 +11,13 @@ import {
   RevocationWriter,
 } from '../credentials/index.ts';
 import type { CredentialsStart, IssuerKeys, ToWorker } from '../gateway/index.ts';
-import { CredentialFeed, type Introspection, Introspector, JwksSource } from '../identity/index.ts';
+import {
+  CredentialFeed,
+  type Introspection,
+  Introspector,
+  JwksSource,
+  SigningKeyRing,
+} from '../identity/index.ts';
 import { openState, type State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
 
@@ -23,6 +29,7 @@ export class IdentityPlane {
   readonly #revocations = new RevocationWriter(this.#revocationMemory);
   #state: State | null = null;
   #feed: CredentialFeed | null = null;
+  #ring: { settings: string; ring: SigningKeyRing } | null = null;
   readonly #nonceKey = new Uint8Array(randomBytes(32));
   #sources = new Map<string, { settings: string; source: JwksSource }>();
   #introspectors = new Map<string, { settings: string; introspector: Introspector }>();
@@ -57,6 +64,7 @@ export class IdentityPlane {
       revocations: this.#revocationMemory,
       replays: this.#replayMemory,
       nonceKey: this.#nonceKey,
+      signingKey: this.#ring?.ring.current ?? null,
       keys: this.#feed?.rows() ?? [],
     };
   }
@@ -86,6 +94,7 @@ export class IdentityPlane {
     const started: Promise<void>[] = [];
     const next = new Map<string, { settings: string; source: JwksSource }>();
     this.#configureIntrospection(config);
+    started.push(this.#configureSigning(config));
     for (const issuer of config.issuers) {
       const { keys } = issuer;
       if (keys.kind === 'none') continue;
@@ -135,6 +144,30 @@ export class IdentityPlane {
     this.#introspectors = next;
   }
 
+  async #configureSigning({ forward }: GateConfig): Promise<void> {
+    const settings = JSON.stringify([forward?.algorithm, forward?.rotateMs, forward?.keepMs]);
+    if (forward !== null && this.#ring?.settings === settings) return;
+    this.#ring?.ring.stop();
+    this.#ring = null;
+    if (forward === null) return;
+    if (this.#state === null)
+      throw new Error('identity.forward needs the state, which begins with a restart');
+    const ring = new SigningKeyRing(
+      this.#state.identity,
+      { purpose: 'forward', ...forward },
+      systemClock,
+      (key) => this.#broadcast({ kind: 'signing-key', key }),
+      (problem) => this.#log.write('error', 'rotation-failed', { problem }),
+    );
+    await ring.start();
+    this.#ring = { settings, ring };
+  }
+
+  /** Public keys of what the gate signs, JSON text. */
+  signingKeySet(): string {
+    return this.#ring?.ring.jwks() ?? '{"keys":[]}';
+  }
+
   introspect(issuer: string, token: string): Promise<Introspection> {
     const found = this.#introspectors.get(issuer)?.introspector;
     return found === undefined ? Promise.resolve({ kind: 'unavailable' }) : found.introspect(token);
@@ -152,6 +185,7 @@ export class IdentityPlane {
 
   async close(): Promise<void> {
     for (const { source } of this.#sources.values()) source.stop();
+    this.#ring?.ring.stop();
     await this.#feed?.stop();
     await this.#state?.close();
   }

@@ -149,4 +149,16 @@ export function addStateCommands(program: Command, { action, config, json }: Com
     .addOption(config())
     .addOption(json())
     .action(action(async () => (await import('./fsck.ts')).runFsck));
+  program
+    .command('rotate')
+    .description('replace keys of the gate that are due, and report what else is old')
+    .option('--force', 'make the next keys now; they sign after ten minutes')
+    .addOption(
+      new Option('--max-age <time>', 'age from which API keys are reported')
+        .default(90 * 86_400_000, '90d')
+        .argParser(duration),
+    )
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./rotate.ts')).runRotate));
 }

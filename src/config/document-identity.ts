@@ -108,6 +108,28 @@ export const dpopSchema = z.strictObject({
     .describe('Proofs must carry a nonce of the gate, which it gives with a refusal.'),
 });
 
+export const forwardSchema = z.strictObject({
+  header: fieldName().default('x-caller-identity').describe('Header that carries the token to services.'),
+  issuer: z.string().min(1).default('gatewright').describe('Its `iss`; services compare it.'),
+  algorithm: z.enum(['ES256', 'EdDSA']).default('ES256').describe('Signature algorithm.'),
+  lifetime: duration()
+    .default(60_000)
+    .refine((ms) => ms >= 10_000 && ms <= 60_000, { message: 'is not between 10s and 60s' })
+    .describe('How long a token is good, 60s at most.'),
+  claims: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Claims of the caller's own token that are passed on, for instance email."),
+  'keep-authorization': z
+    .boolean()
+    .default(false)
+    .describe("Services get the caller's Authorization too, which they could use elsewhere."),
+  rotate: duration()
+    .default(30 * 86_400_000)
+    .refine((ms) => ms >= 3_600_000, { message: 'is shorter than 1h' })
+    .describe('How long a key signs.'),
+});
+
 const bound = z
   .enum(['none', 'dpop', 'mtls', 'any'])
   .default('none')

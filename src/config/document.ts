@@ -1,7 +1,7 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
-import { authenticateSchema, dpopSchema, issuerSchema } from './document-identity.ts';
+import { authenticateSchema, dpopSchema, forwardSchema, issuerSchema } from './document-identity.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
 import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
@@ -484,6 +484,9 @@ export const documentSchema = z.strictObject({
     .strictObject({
       issuers: z.record(nameKey(), issuerSchema).default({}).describe('Token issuers that are trusted.'),
       consumers: z.record(nameKey(), consumer).default({}).describe('Programs that call with API keys.'),
+      forward: forwardSchema
+        .optional()
+        .describe('Tells services who calls, by a token that the gate signs for each of them; needs state.'),
       dpop: dpopSchema.prefault({}).describe('Proofs of possession (RFC 9449).'),
     })
     .prefault({})

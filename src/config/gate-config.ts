@@ -5,6 +5,7 @@ import type {
   AuthenticationMethod,
   ConsumerConfig,
   DpopConfig,
+  ForwardConfig,
   IssuerConfig,
 } from '../guards/authenticate/contract.ts';
 import type { ScopeAlternative } from '../guards/authorize/contract.ts';
@@ -28,6 +29,8 @@ export interface GateConfig {
   readonly acme: readonly AcmeAccountConfig[];
   readonly apis: readonly ApiConfig[];
   readonly dpop: DpopConfig;
+  /** Null: services are not told who calls. */
+  readonly forward: ForwardConfig | null;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
   readonly http: HttpConfig;

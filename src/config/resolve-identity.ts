@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   type AuthenticationMethod,
+  type ForwardConfig,
   type IssuerConfig,
   type SingleMethod,
   singleMethods,
@@ -103,6 +104,58 @@ function readAuthorities(name: string, path: Path, context: ResolveContext): str
     return '';
   }
 }
+
+/** A token that outlives its key's publication could not be verified: an hour more than its life is kept. */
+const KEEP_MS = 3_600_000;
+
+export function resolveForward(document: ConfigDocument, context: ResolveContext): ForwardConfig | null {
+  const { forward } = document.identity;
+  if (forward === undefined) return null;
+  const path = ['identity', 'forward'];
+  if (document.state === undefined)
+    fail(
+      context,
+      'config-state-missing',
+      path,
+      'The keys of the gate have no place to be kept.',
+      'Add "state: { sqlite: ./state.db }".',
+    );
+  else if ('postgres' in document.state && document.state.seal === undefined)
+    fail(
+      context,
+      'config-state-missing',
+      ['state'],
+      'The keys of the gate would lie in the database in clear.',
+      'Add "seal: ${env:GATEWRIGHT_SEAL}", the same on every node.',
+    );
+  const header = forward.header.toLowerCase();
+  if (reservedFields.has(header))
+    fail(context, 'config-value', [...path, 'header'], `"${header}" has a meaning of its own.`);
+  return {
+    header,
+    issuer: forward.issuer,
+    algorithm: forward.algorithm,
+    lifetimeMs: forward.lifetime,
+    claims: forward.claims,
+    keepAuthorization: forward['keep-authorization'],
+    rotateMs: forward.rotate,
+    keepMs: forward.lifetime + KEEP_MS,
+  };
+}
+
+/** Fields that say something else to whoever reads them. */
+const reservedFields = new Set([
+  'host',
+  'cookie',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'connection',
+  'traceparent',
+  'forwarded',
+  'dpop',
+  'client-cert',
+]);
 
 const texts = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value;

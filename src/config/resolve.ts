@@ -7,7 +7,7 @@ import type { ConfigDocument } from './document.ts';
 import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
 import { readAnchors } from './resolve-certificates.ts';
-import { resolveIssuer } from './resolve-identity.ts';
+import { resolveForward, resolveIssuer } from './resolve-identity.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
@@ -72,6 +72,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
       clockSkewMs: document.identity.dpop['clock-skew'],
       nonce: document.identity.dpop.nonce,
     },
+    forward: resolveForward(document, context),
     state: resolveState(document.state, context),
     http: {
       maxHeadBytes: http['max-head'],

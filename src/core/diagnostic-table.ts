@@ -52,6 +52,10 @@ export const diagnosticTable = {
     'Ways to authenticate can not work as they are combined.',
     'The message says which and why.',
   ),
+  'config-state-missing': row(
+    'Something has to be kept and there is no state, or no key to seal it.',
+    'Add `state:`, on PostgreSQL with `seal:`.',
+  ),
   'config-collision': row(
     'Two APIs serve the same method and path on the same hosts and listeners.',
     'Give them different hosts, bases or listeners.',

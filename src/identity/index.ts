@@ -20,3 +20,9 @@ export {
   type KeyOptions,
   type RevocationOptions,
 } from './registry/registry.ts';
+export {
+  type RotationReport,
+  type SigningKey,
+  type SigningKeyConfig,
+  SigningKeyRing,
+} from './signing/signing-keys.ts';

@@ -15,6 +15,8 @@ export interface TelemetryServerOptions {
   readonly port: number;
   readonly registry: MetricsRegistry;
   readonly readiness: () => Readiness;
+  /** Public keys of what the gate signs (RFC 7517), JSON text. */
+  readonly keySet: () => string;
 }
 
 export interface TelemetryServer {
@@ -40,6 +42,8 @@ export function startTelemetryServer(options: TelemetryServerOptions): Promise<T
         const body = JSON.stringify({ status: ready ? 'ready' : 'not-ready', reasons });
         return send(response, ready ? 200 : 503, 'application/json', `${body}\n`);
       }
+      case '/.well-known/jwks.json':
+        return send(response, 200, 'application/jwk-set+json', options.keySet());
       default:
         return send(response, 404, 'text/plain', 'not found\n');
     }

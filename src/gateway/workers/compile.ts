@@ -17,6 +17,9 @@ import {
   CertificateTable,
   compileAuthenticate,
   compileForwardCertificate,
+  compileForwardIdentity,
+  type ForwardConfig,
+  IdentitySigner,
   type Issuer,
   Possession,
   StoredKeys,
@@ -49,6 +52,7 @@ export interface LastingState {
   /** Null where nothing can be withdrawn (tests). */
   readonly revocations: RevocationTable | null;
   readonly storedKeys: StoredKeys;
+  readonly signer: IdentitySigner;
   readonly replays: ReplayTable;
   readonly nonceKey: Uint8Array;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
@@ -71,6 +75,7 @@ export const createLastingState = (
   challenges: new Map(),
   revocations,
   storedKeys: new StoredKeys(revocations),
+  signer: new IdentitySigner(),
   replays,
   nonceKey,
   upstreams: new Map(),
@@ -110,6 +115,7 @@ export function compileSnapshot(
         keys,
         certificates,
         possession,
+        forward: config.forward,
         state,
         shared,
       });
@@ -194,6 +200,7 @@ function compileEntry(
     keys: ApiKeyTable;
     certificates: CertificateTable;
     possession: Possession;
+    forward: ForwardConfig | null;
     state: LastingState;
     shared: SharedGuards;
   },
@@ -238,6 +245,9 @@ function compileEntry(
     shared.get('authorize', config.scopes, () => compileAuthorize(config.scopes)),
     validate,
     compileForwardCertificate(upstream.clientCertificate),
+    shared.get('authenticate', ['forward', api.upstream], () =>
+      compileForwardIdentity(context.forward, api.upstream, state.signer, state.clock),
+    ),
     shared.get('harden', api.harden, () => compileHarden(api.harden)),
   ];
   return {

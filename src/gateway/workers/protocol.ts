@@ -8,7 +8,7 @@ import type {
   ReplayMemory,
   RevocationMemory,
 } from '../../credentials/index.ts';
-import type { Introspection } from '../../guards/authenticate/index.ts';
+import type { Introspection, SigningKeyData } from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LimitTableMemory } from '../../limits/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
@@ -46,6 +46,8 @@ export interface CredentialsStart {
   readonly replays: ReplayMemory;
   /** Nonces for proofs of possession are made with it. */
   readonly nonceKey: Uint8Array;
+  /** Signs what services are told of callers; null where they are told nothing. */
+  readonly signingKey: SigningKeyData | null;
   /** The state's keys at the moment; changes follow as messages. */
   readonly keys: readonly ApiKeyRow[];
 }
@@ -78,6 +80,7 @@ export type ToWorker =
   | { readonly kind: 'tls'; readonly material: TlsMaterial }
   /** Answer these ACME challenges from now on, and say `challenges-set`. */
   | { readonly kind: 'challenges'; readonly challenges: ChallengeAnswers }
+  | { readonly kind: 'signing-key'; readonly key: SigningKeyData }
   | { readonly kind: 'api-keys'; readonly update: ApiKeyUpdate }
   | {
       readonly kind: 'introspected';

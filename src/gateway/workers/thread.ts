@@ -45,6 +45,7 @@ class DataPlaneThread {
       new ReplayTable(start.credentials.replays),
       start.credentials.nonceKey,
     );
+    this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
     this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog);
     setInterval(() => this.#sweep(), POOL_SWEEP_MS).unref();
@@ -116,6 +117,9 @@ class DataPlaneThread {
       case 'challenges':
         this.#takeChallenges(message.challenges);
         this.#send({ kind: 'challenges-set' });
+        return;
+      case 'signing-key':
+        this.#state.signer.update(message.key);
         return;
       case 'introspected':
         this.#issuers.get(message.issuer)?.introspected(message.id, message.answer);

@@ -59,6 +59,30 @@ export interface MtlsMethod {
   readonly scopes: readonly string[];
 }
 
+/** How services are told who calls. */
+export interface ForwardConfig {
+  /** Lower-case name of the header field that carries the token. */
+  readonly header: string;
+  readonly issuer: string;
+  readonly algorithm: 'ES256' | 'EdDSA';
+  readonly lifetimeMs: number;
+  /** Claims of the caller's own token that are passed on. */
+  readonly claims: readonly string[];
+  /** The service gets the caller's Authorization too. */
+  readonly keepAuthorization: boolean;
+  /** How long a key signs, ms. */
+  readonly rotateMs: number;
+  /** How long a key is published after its last signature, ms. */
+  readonly keepMs: number;
+}
+
+/** A private key for a thread. */
+export interface SigningKeyData {
+  readonly algorithm: 'ES256' | 'EdDSA';
+  /** JWK, JSON text. */
+  readonly jwk: string;
+}
+
 /** A token issuer that the gate trusts. */
 export interface IssuerConfig {
   readonly name: string;

@@ -8,13 +8,16 @@ export type {
   AuthenticationMethod,
   ConsumerConfig,
   DpopConfig,
+  ForwardConfig,
   IntrospectMethod,
   IssuerConfig,
   JwtMethod,
   MtlsMethod,
+  SigningKeyData,
   SingleMethod,
   TokenBinding,
 } from './contract.ts';
 export { compileForwardCertificate } from './forward-certificate.ts';
+export { compileForwardIdentity, IdentitySigner } from './forward-identity.ts';
 export { type Introspection, type Issuer, IssuerReplica } from './issuer.ts';
 export { Possession } from './possession.ts';
