@@ -1,10 +1,13 @@
 // Client certificates over real sockets: who gets through the handshake, whom a certificate stands for, what the
 // service is told, and that neither resumption nor an old connection outlives a change of trust.
 import assert from 'node:assert/strict';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect as connectH2 } from 'node:http2';
 import { after, type TestContext, test } from 'node:test';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import * as x509 from '@peculiar/x509';
 import { Authority, hasOpenssl, type Issued, needsOpenssl } from '../support/authority.ts';
 import { startTestGate, type TestGate } from '../support/gate.ts';
 import { exchange, RawClient, request } from '../support/raw-client.ts';
@@ -242,6 +245,52 @@ test(
     const lines = await gate.accessLines(3);
     assert.equal(lines[0]!['consumer'], 'spiffe://prod.example/ns/shop/sa/cart');
     assert.equal(lines[2]!['reason'], 'certificate-without-identity');
+  },
+);
+
+/** A certificate that `authority` made for its own key, and that claims to have been issued by `victim`. */
+async function pretendIssuer(authority: Authority, victim: Authority): Promise<string> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const key = createPrivateKey(readFileSync(authority.keyFile));
+  const [der, publicDer] = [
+    new Uint8Array(key.export({ type: 'pkcs8', format: 'der' })),
+    new Uint8Array(createPublicKey(key).export({ type: 'spki', format: 'der' })),
+  ];
+  const own = new x509.X509Certificate(authority.certificate);
+  const above = new x509.X509Certificate(victim.certificate);
+  const publicKey = await crypto.subtle.importKey('spki', publicDer, algorithm, true, ['verify']);
+  const made = await x509.X509CertificateGenerator.create({
+    subject: own.subject,
+    issuer: above.subject,
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 86_400_000),
+    signingAlgorithm: algorithm,
+    publicKey,
+    signingKey: await crypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(above.publicKey),
+    ],
+  });
+  return made.toString('pem');
+}
+
+test(
+  'an authority can not borrow the trust domain of another with a chain of its making',
+  needsOpenssl,
+  async (t) => {
+    const tls =
+      'clients: require, trust: [ { file: ./clients.pem, trust-domain: prod.example }, { file: ./others.pem, trust-domain: partner.example } ]';
+    const { gate } = await setUp(t, {
+      tls,
+      authenticate: '[ { mtls: { spiffe: [ "spiffe://prod.example/**" ] } } ]',
+    });
+    const pretended = await pretendIssuer(ca!.others, ca!.clients);
+    const forged = { ...ca!.foreign, certificate: `${ca!.foreign.certificate}${pretended}\n` };
+    assert.equal(await ask(gate.port, forged), '401 credentials-invalid');
+    assert.equal(await ask(gate.port, ca!.workload), '200');
   },
 );
 
