@@ -12,6 +12,7 @@ import { parse, stringify } from 'yaml';
 import { describeOperations } from '../src/config/describe.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { errorCodes, formatDiagnostic } from '../src/core/index.ts';
+import { Authority, hasOpenssl } from './support/authority.ts';
 import { createCertificate } from './support/certificate.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -115,6 +116,18 @@ describe('configurations in the documents load', () => {
   mkdirSync(join(folder, 'tls'));
   writeFileSync(join(folder, 'tls', 'api.crt'), certificate?.certificate ?? '');
   writeFileSync(join(folder, 'tls', 'api.key'), certificate?.key ?? '');
+
+  for (const name of ['shop.crt', 'shop.key'])
+    writeFileSync(
+      join(folder, 'tls', name),
+      certificate?.[name === 'shop.crt' ? 'certificate' : 'key'] ?? '',
+    );
+  if (hasOpenssl) {
+    const authority = new Authority('services');
+    writeFileSync(join(folder, 'tls', 'services-ca.pem'), authority.certificate);
+    writeFileSync(join(folder, 'tls', 'services.crl'), authority.revocationList());
+    authority.remove();
+  }
 
   test('there are some', () => assert.ok(blocks.length >= 14, `${blocks.length} blocks`));
 

@@ -351,7 +351,7 @@ class Gate implements RunningGate {
   }
 
   #addGauges(): void {
-    addCertificateGauges(this.#registry, this.#certificates);
+    addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
     const limits = new LimitTable(this.#limits);
     const add = (

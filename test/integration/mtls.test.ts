@@ -151,6 +151,8 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     assert.equal(lines[0]!['method_of_authentication'], 'mtls');
     assert.match(String(lines[0]!['credential']), /^[0-9a-f]{64}$/);
     assert.equal(lines[1]!['reason'], 'certificate-unknown');
+    const metrics = await (await fetch(`http://127.0.0.1:${gate.gate.telemetry!.port}/metrics`)).text();
+    assert.match(metrics, /gatewright_revocation_list_expiry_timestamp_seconds\{listener="public"\} 1\d{9}/);
   });
 }
 
