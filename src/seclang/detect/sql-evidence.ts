@@ -73,6 +73,10 @@ export class SqlEvidence {
   /** `name="` stands before: an attribute of markup. */
   isAttribute = false;
   froms = 0;
+  /** Commas between the arguments of calls. */
+  callCommas = 0;
+  /** Calls of `if`. */
+  conditionals = 0;
   /** Unions of a lone name with a query. */
   unions = 0;
   cases = 0;
@@ -131,6 +135,8 @@ export class SqlEvidence {
     this.isQuotedWord = false;
     this.isAttribute = false;
     this.froms = 0;
+    this.callCommas = 0;
+    this.conditionals = 0;
     this.unions = 0;
     this.cases = 0;
     this.isCaseClosed = false;
@@ -178,26 +184,32 @@ function continuesNumber(e: SqlEvidence): boolean {
   const isCommented = e.ending === Ending.comment;
   if (e.selects > 0) return isQuery(e);
   if (e.logics > 0 && e.comments > 0 && e.numbers > 0) return true;
-  if (e.isWanting && !isCommented) return false;
+  if (e.isWanting && !isCommented)
+    return e.logics > 0 && e.literalComparisons > 0 && e.firstOperator === Kind.logic;
   if (e.logics > 0 && (!e.isCode || e.names === 0)) {
     if (e.literalComparisons > 0 && e.conditions > 0) return true;
     if (
       e.firstOperator === Kind.logic &&
       !e.isLeading &&
       e.commas === 0 &&
-      (e.conditions > 0 || e.functions > 0)
+      ((e.conditions > 0 && e.operands > e.names) || e.functions > 0)
     )
       return true;
     if (e.systemVariables > 0 || (e.functions > 0 && e.names === 0)) return true;
     if (e.variables > 0 && e.names === 0) return true;
-    if (e.literalWords > 0 && e.numbers > e.literalWords && e.names === 0) return true;
+    if (e.literalWords > 0 && e.numbers > e.literalWords && e.names + e.calls === 0) return true;
     if (isCommented && e.numbers > 0 && !e.isWanting) return true;
     if (e.opens > 0 && e.numbers > 0 && e.isFiltered) return true;
   }
   if (e.isFiltered && e.comparisons > 0 && e.literalComparisons > 0) return true;
   if (e.isOrdered && (e.names === 0 || isCommented || e.functions + e.calls > 0)) return true;
   if (e.isLimited && (e.limitCommas > 0 || isCommented)) return true;
-  if (e.cases > 0 && e.names === 0 && (e.isCaseClosed || isCommented)) return true;
+  if (e.cases > 0 && (e.isCaseClosed || isCommented) && (e.names === 0 || e.literalComparisons > 0))
+    return true;
+  // `1 from users where 1=1`: the rest of a select list.
+  if (e.froms > 0) return isCommented || (e.isFiltered && e.literalComparisons > 0);
+  // `if(1=1,a,b)`
+  if (e.conditionals > 0 && e.callCommas > 1 && e.literalComparisons > 0) return true;
   if (e.weight >= 4 && (e.names === 0 || (e.numbers > 1 && e.firstOperator !== Kind.comparison))) return true;
   if (e.weight >= 2 && e.operators > 0 && e.names === 0) return true;
   if (e.calls > 0 && e.literalComparisons > 0 && e.operators > 0 && e.names === 0) return true;

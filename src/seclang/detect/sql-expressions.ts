@@ -92,6 +92,7 @@ export function readOperand(r: SqlReading, kind: number): boolean {
     case Kind.clause:
       return r.isStart ? readClause(r) : r.fail();
     case Kind.statement:
+      if (scanner.id(0) === Word.other) return readName(r);
       if (scanner.kind(1) === Kind.open && scanner.weight(0) > 0) return readName(r);
       if (r.isStart && isStatement(scanner, true, true)) return r.decide();
       return r.fail();
@@ -130,6 +131,7 @@ export function readAfter(r: SqlReading, kind: number): boolean {
       return r.close();
     case Kind.comma:
       if (r.frame === Frame.plain && !r.isNested) e.commas++;
+      else if (r.frame === Frame.call) e.callCommas++;
       r.take(1);
       if (r.frame === Frame.tables) return true;
       return true;
@@ -148,8 +150,8 @@ export function readAfter(r: SqlReading, kind: number): boolean {
         r.take(1);
         return true;
       }
-      if (e.selects === 0) return r.fail();
-      if (r.isContinued) return r.decide();
+      if (e.selects === 0 && (r.isProse || e.context !== 0)) return r.fail();
+      if (e.selects > 0 && r.isContinued) return r.decide();
       e.froms++;
       r.frame = Frame.tables;
       r.take(1);
@@ -230,6 +232,7 @@ function readName(r: SqlReading): boolean {
     e.weight += weight;
   } else {
     e.calls++;
+    if (scanner.id(0) === Word.if) e.conditionals++;
     if (r.isStart) e.isCode = true;
   }
   r.take(2);

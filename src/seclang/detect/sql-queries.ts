@@ -1,5 +1,6 @@
 // HOT. How the parts of a query after its expressions are read: unions, subqueries, clauses, further statements. Most of them
 // decide at once.
+import { Ending } from './sql-evidence.ts';
 import { Frame, type SqlReading } from './sql-reading.ts';
 import { isStatement } from './sql-statements.ts';
 import { Kind, Word } from './sql-words.ts';
@@ -29,7 +30,7 @@ export function readUnion(r: SqlReading): boolean {
     return readSelect(r);
   }
   if (isBare || isOnlySet) return r.fail();
-  if (hasOpen || (kind <= Kind.comment && r.evidence.operands > 0)) return r.decide();
+  if (hasOpen || kind === Kind.comment || (kind === Kind.end && r.evidence.operands > 0)) return r.decide();
   if (hasQuantifier && kind !== Kind.name) return r.decide();
   return r.fail();
 }
@@ -118,6 +119,7 @@ export function readStatements(r: SqlReading): boolean {
   const scanner = r.scanner;
   const e = r.evidence;
   const mayBeCode = e.context === 0 && e.extraCloses === 0 && e.names + e.calls > 0;
+  let hasStatement = false;
   for (;;) {
     while (scanner.kind(0) === Kind.semicolon || scanner.kind(0) === Kind.close) r.take(1);
     let opens = 0;
@@ -129,10 +131,18 @@ export function readStatements(r: SqlReading): boolean {
       if (item !== Kind.name && item > Kind.comment) return r.decide();
       if (scanner.kind(2) === Kind.comma || scanner.kind(2) === Kind.from) return r.decide();
     }
-    if (kind === Kind.statement && isStatement(scanner, false, mayBeCode)) return r.decide();
+    if (kind === Kind.statement) {
+      if (isStatement(scanner, false, mayBeCode)) return r.decide();
+      hasStatement = !r.isHugged();
+    }
     while (scanner.kind(0) !== Kind.semicolon && scanner.kind(0) > Kind.comment) r.take(1);
     if (scanner.kind(0) <= Kind.comment) {
-      return r.fail();
+      // Some statement, and the rest of the query cut off.
+      const isCut = scanner.kind(0) === Kind.comment && r.cutsOff();
+      if (isCut && hasStatement && e.context !== 0) return r.decide();
+      // What stands before the semicolon is judged as if it were all.
+      e.ending = Ending.end;
+      return false;
     }
   }
 }

@@ -172,6 +172,11 @@ const lists: readonly (readonly [kind: number, word: number, words: string])[] =
   [Kind.statement, Word.copy, 'copy'],
   [Kind.name, Word.direction, 'asc desc'],
   [Kind.statement, Word.values, 'values'],
+  [
+    Kind.statement,
+    Word.other,
+    'kill show handler vacuum commit rollback pragma prepare deallocate savepoint reset analyze explain revert go',
+  ],
   [Kind.object, Word.outfile, 'outfile dumpfile'],
   [Kind.object, Word.boolean, 'boolean'],
   [

@@ -37,7 +37,8 @@ function detectAsRead(value: string): string | null {
     if (judge.judge(value, first + 1, QUOTES[i]!)) return judge.fingerprint();
     if (first === 0 || value.charCodeAt(first - 1) !== BACKSLASH) continue;
     // The backslash may escape the quote, or not.
-    const second = value.indexOf(text, first + 1);
+    let second = value.indexOf(text, first + 1);
+    while (second > 0 && value.charCodeAt(second - 1) === BACKSLASH) second = value.indexOf(text, second + 1);
     if (second > 0 && judge.judge(value, second + 1, QUOTES[i]!)) return judge.fingerprint();
   }
   return null;
