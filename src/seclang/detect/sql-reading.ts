@@ -1,5 +1,6 @@
 // HOT. What is known while a value is read as SQL: the tokens to come, what was counted so far, and how deep in parentheses. The
 // rules of reading stand in `sql-expressions.ts` and `sql-queries.ts`; this file holds what they share.
+import { isLetterByte, isWordByte } from './sql-bytes.ts';
 import { Ending, SqlEvidence } from './sql-evidence.ts';
 import { SqlScanner } from './sql-scanner.ts';
 import { KIND_LETTERS, Kind } from './sql-words.ts';
@@ -13,10 +14,6 @@ const HASH = 0x23;
 const EQUALS = 0x3d;
 const LESS = 0x3c;
 const CLOSING_BRACE = 0x7d;
-const isLetterByte = (code: number): boolean => (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a;
-const isWordByte = (code: number): boolean =>
-  isLetterByte(code) || (code >= 0x30 && code <= 0x39) || code > 0x7f;
-
 /** What a parenthesis holds. */
 export const Frame = { plain: 0, call: 1, list: 2, tables: 3 } as const;
 
