@@ -112,6 +112,8 @@ describe('configurations in the documents load', () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   writeFileSync(join(folder, 'openapi.yaml'), contract);
   writeFileSync(join(folder, 'jwks.json'), JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }));
+  const policies = /^```cedar\n(.*?)^```$/ms.exec(textOf('docs/authorization.md'))![1]!;
+  writeFileSync(join(folder, 'orders.cedar'), policies);
   const certificate = createCertificate();
   mkdirSync(join(folder, 'tls'));
   writeFileSync(join(folder, 'tls', 'api.crt'), certificate?.certificate ?? '');

@@ -56,6 +56,7 @@ function printOperation(view: OperationView): void {
   print(`  ${view.method.padEnd(7)} ${view.path}  (${view.operation})${exposure}`);
   print(`          callers   ${view.callers.join('; ')}`);
   if (view.scopes.length > 0) print(`          scopes    ${view.scopes.join(', or ')}`);
+  if (view.rules.length > 0) print(`          rules     ${view.rules.join('; ')}`);
   print(`          limits    ${view.limits.join('; ') || 'none'}`);
   if (view.grpcMessageBytes > 0) {
     print(`          gRPC      messages up to ${view.grpcMessageBytes} bytes`);

@@ -3,6 +3,7 @@
 
 import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
+import { describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
 
 export interface OperationView {
@@ -18,6 +19,8 @@ export interface OperationView {
   readonly callers: readonly string[];
   /** Alternatives of scopes; empty when none is needed. */
   readonly scopes: readonly string[];
+  /** What else must hold. */
+  readonly rules: readonly string[];
   readonly limits: readonly string[];
   readonly maxBodyBytes: number;
   readonly validated: boolean;
@@ -101,6 +104,7 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     exposure: operation.exposure,
     callers,
     scopes: describeScopes(operation),
+    rules: describeRules(api, operation),
     limits: operation.limits.map(
       (limit) => `${limit.count} per ${periodText(limit.periodMs)} and ${limit.per}, burst ${limit.burst}`,
     ),
@@ -232,11 +236,17 @@ export function reviewPosture(config: GateConfig): Posture[] {
         id: 'posture-not-validated',
         message: `Requests are not validated in "${api.name}" for ${unchecked}.`,
       });
-    const scopeless = names((operation) => operation.publicReason === null && operation.scopes.length === 0);
+    const scopeless = names((operation) => isForEverybody(api, operation));
     if (scopeless !== '')
       out.push({
         id: 'posture-no-scope',
         message: `Every authenticated caller may use, in "${api.name}": ${scopeless}.`,
+      });
+    const objects = names((operation) => isForAnyObject(api, operation));
+    if (objects !== '')
+      out.push({
+        id: 'posture-any-object',
+        message: `Whoever may use them may name any object, in "${api.name}": ${objects}.`,
       });
   }
   return out;

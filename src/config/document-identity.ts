@@ -1,6 +1,7 @@
 // Issuers of tokens and ways to authenticate, as users write them.
 import { z } from 'zod';
 import { algorithmNames } from '../jose/index.ts';
+import { issuerClaims } from './document-authorize.ts';
 import { mtlsMethod } from './document-tls.ts';
 import { duration, fieldName } from './values.ts';
 
@@ -72,6 +73,7 @@ export const issuerSchema = z
     'max-stale': duration()
       .default(604_800_000)
       .describe('How long keys serve while they can not be fetched again.'),
+    ...issuerClaims,
   })
   .refine((value) => (value.issuer === undefined) !== (value.discover === undefined), {
     path: ['issuer'],

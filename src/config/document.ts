@@ -1,6 +1,7 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
+import { authorize, claims, operationAuthorize, risk, roles } from './document-authorize.ts';
 import { authenticateSchema, dpopSchema, forwardSchema, issuerSchema } from './document-identity.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
@@ -281,6 +282,7 @@ const operation = z
       .array(z.string().min(1))
       .optional()
       .describe("Scopes that are all needed, instead of the contract's."),
+    ...operationAuthorize,
     limits: limits.optional().describe("Instead of the API's."),
     'max-body': byteSize().optional().describe('Largest request body.'),
     validate: validate.optional().describe("Instead of the API's."),
@@ -344,15 +346,7 @@ const api = z.strictObject({
     .min(1)
     .optional()
     .describe('Ways to authenticate; the first whose credential is present decides.'),
-  authorize: z
-    .strictObject({
-      scopes: z
-        .enum(['from-contract', 'none'])
-        .default('from-contract')
-        .describe("Whether the contract's scopes are needed."),
-    })
-    .prefault({})
-    .describe('Who may do what.'),
+  authorize,
   limits: limits
     .default([{ per: 'address', rate: { count: 100, periodMs: 1000 }, burst: 200 }])
     .describe('Rate limits of every operation; `[]` for none.'),
@@ -483,6 +477,8 @@ export const documentSchema = z.strictObject({
   identity: z
     .strictObject({
       issuers: z.record(nameKey(), issuerSchema).default({}).describe('Token issuers that are trusted.'),
+      roles,
+      claims,
       consumers: z.record(nameKey(), consumer).default({}).describe('Programs that call with API keys.'),
       forward: forwardSchema
         .optional()
@@ -497,6 +493,7 @@ export const documentSchema = z.strictObject({
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
   state: stateSchema.optional().describe('Where the gate keeps what must outlast it; nowhere by default.'),
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
+  risk,
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
   telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),
   workers: z

@@ -8,7 +8,13 @@ import type {
   ForwardConfig,
   IssuerConfig,
 } from '../guards/authenticate/contract.ts';
-import type { ScopeAlternative } from '../guards/authorize/contract.ts';
+import type {
+  ApiAuthorizeConfig,
+  AuthorizeConfig,
+  IdentityConfig,
+  RiskConfig,
+  ScopeAlternative,
+} from '../guards/authorize/contract.ts';
 import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
@@ -33,6 +39,9 @@ export interface GateConfig {
   readonly forward: ForwardConfig | null;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
+  readonly identity: IdentityConfig;
+  /** Null: nothing is weighed. */
+  readonly risk: RiskConfig | null;
   readonly http: HttpConfig;
   readonly telemetry: TelemetryConfig;
   /** Number of data-plane threads. */
@@ -166,6 +175,7 @@ export interface ApiConfig {
   readonly stripBase: boolean;
   readonly admit: AdmitConfig;
   readonly harden: HardenConfig;
+  readonly authorize: ApiAuthorizeConfig;
   readonly operations: readonly OperationConfig[];
   /** The contract as parsed JSON, for `$ref` in schemas of its operations. */
   readonly contractDocument: unknown;
@@ -200,6 +210,7 @@ export interface OperationConfig {
   readonly authenticate: readonly AuthenticationMethod[];
   /** One of these must be met; empty: no scope needed. */
   readonly scopes: readonly ScopeAlternative[];
+  readonly authorize: AuthorizeConfig;
   readonly limits: readonly LimitConfig[];
   /** Largest request body, bytes. */
   readonly maxBodyBytes: number;

@@ -5,8 +5,10 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type Diagnostic, Diagnostics } from '../core/index.ts';
+import { singleMethods } from '../guards/authenticate/contract.ts';
+import { policySchema } from '../guards/authorize/schema.ts';
 import { documentSchema } from './document.ts';
-import type { GateConfig } from './gate-config.ts';
+import type { ApiConfig, GateConfig } from './gate-config.ts';
 import { resolveReferences } from './references.ts';
 import { resolveDocument } from './resolve.ts';
 import { reportIssues } from './schema-diagnostics.ts';
@@ -43,10 +45,35 @@ export async function loadConfig(
         defaultWorkers: availableParallelism(),
       })
     : null;
+  if (config !== null && !diagnostics.hasErrors) await validatePolicies(config, diagnostics);
   const unique = [...new Map(diagnostics.all.map((entry) => [JSON.stringify(entry), entry])).values()];
   unique.sort((a, b) => (a.file === b.file ? a.line - b.line || a.column - b.column : 0));
   const failed = config === null || unique.some((entry) => entry.severity === 'error');
   return { config: failed ? null : config, diagnostics: withoutEchoes(unique) };
+}
+
+/** The reference implementation is large: it comes only when there is something for it to do. */
+async function validatePolicies(config: GateConfig, diagnostics: Diagnostics): Promise<void> {
+  if (config.apis.every(({ authorize }) => authorize.policies === null)) return;
+  const reference = await import('../policy/reference.ts');
+  for (const api of config.apis) {
+    if (api.authorize.policies === null) continue;
+    reference.validatePolicies(api.authorize.policies, schemaOf(api, config), diagnostics);
+  }
+}
+
+/** The schema of the API's policies. */
+export function schemaOf(api: ApiConfig, config: GateConfig): string {
+  const operations = api.operations
+    .filter(({ publicReason }) => publicReason === null)
+    .map(({ id, method, authenticate, contract, validate }) => ({
+      id,
+      method,
+      kinds: singleMethods(authenticate).map(({ kind }) => (kind === 'introspect' ? 'jwt' : kind)),
+      contract,
+      validated: validate !== null,
+    }));
+  return policySchema(api.name, operations, config.identity, api.contractDocument);
 }
 
 /** A secret or reference that was refused is missing afterwards; only the cause is told. */

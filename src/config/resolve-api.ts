@@ -11,6 +11,7 @@ import type { ConfigDocument } from './document.ts';
 import type { ApiConfig, OperationConfig } from './gate-config.ts';
 import { grpcContract } from './grpc-contract.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
+import { resolveApiAuthorize, resolveOperationAuthorize } from './resolve-authorize.ts';
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
 import { resolveAuthentication } from './resolve-identity.ts';
 
@@ -66,6 +67,7 @@ export function resolveApi(
               maxAgeSeconds: Math.floor(cors['max-age'] / 1000),
             },
     },
+    authorize: resolveApiAuthorize(name, entry, contract.operations, context),
     operations,
     contractDocument: contract.document,
     contractVersion: contract.version,
@@ -154,6 +156,7 @@ function resolveOperation(
         ? shared
         : resolveAuthentication(own.authenticate, [...path, 'authenticate'], document, context),
     scopes: isPublic ? [] : scopesOf(own?.scopes, entry, operation, contract),
+    authorize: resolveOperationAuthorize(api, entry, operation, document, context),
     limits:
       own?.limits === undefined ? resolveLimits(entry.limits, 'api') : resolveLimits(own.limits, 'operation'),
     maxBodyBytes:

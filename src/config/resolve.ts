@@ -6,6 +6,7 @@ import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
+import { resolveIdentity, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveForward, resolveIssuer } from './resolve-identity.ts';
 import { resolveListener } from './resolve-listener.ts';
@@ -40,6 +41,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
   const acme = Object.entries(document.acme).map(([name, entry]) => resolveAcme(name, entry, context));
   reportAcme(listeners, acme, context);
   checkKeys(document, context);
+  const identity = resolveIdentity(document, context);
   const apis = Object.entries(document.apis).flatMap(([name, entry]) => {
     const api = resolveApi(name, entry, document, context);
     return api === null ? [] : [api];
@@ -74,6 +76,8 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     },
     forward: resolveForward(document, context),
     state: resolveState(document.state, context),
+    identity,
+    risk: resolveRisk(document.risk),
     http: {
       maxHeadBytes: http['max-head'],
       maxFields: http['max-fields'],

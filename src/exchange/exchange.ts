@@ -66,6 +66,10 @@ export class Exchange {
   params: readonly string[] = noParams;
 
   consumer: Consumer | null = null;
+  /** How suspicious the request is, 0 to 100; 0 where nothing is weighed. */
+  risk = 0;
+  /** Id of the policy that decided, for the access log only; empty when none did. */
+  policy = '';
   /** Answer fields that guards add whatever the outcome (RateLimit and the like): name, value, name, value. */
   readonly answerFields: string[] = [];
   /** Fields that the upstream gets besides the client's; a client's own copies are removed. */

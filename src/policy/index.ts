@@ -33,6 +33,7 @@ export {
   PolicySet,
   Verdict,
 } from './policy-set.ts';
+export { contextReads } from './reads.ts';
 export { type EntityStore, PolicyRequest } from './request.ts';
 export {
   CedarRecord,

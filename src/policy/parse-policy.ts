@@ -7,8 +7,16 @@ import { parseString } from './literals.ts';
 import { parseEntity, parseExpression, parseTypeName } from './parse-expression.ts';
 import { hint, TokenReader } from './token-reader.ts';
 
-/** Policies of the text; those with mistakes are left out and told. Ids stand once in the result. */
-export function parsePolicies(text: string, file: string, diagnostics: Diagnostics): PolicySyntax[] {
+/**
+ * Policies of the text; those with mistakes are left out and told. Policies without `@id` are numbered from
+ * `firstNumber`, so that several texts can become one set.
+ */
+export function parsePolicies(
+  text: string,
+  file: string,
+  diagnostics: Diagnostics,
+  firstNumber = 0,
+): PolicySyntax[] {
   let tokens: Token[];
   try {
     tokens = tokenize(text);
@@ -19,9 +27,9 @@ export function parsePolicies(text: string, file: string, diagnostics: Diagnosti
   const reader = new TokenReader({ file, text }, tokens);
   const policies: PolicySyntax[] = [];
   const ids = new Map<string, PolicySyntax>();
-  for (let index = 0; reader.next.kind !== 'end'; index++) {
+  for (let number = firstNumber; reader.next.kind !== 'end'; number++) {
     try {
-      const policy = parsePolicy(reader, index);
+      const policy = parsePolicy(reader, number);
       const before = ids.get(policy.id);
       if (before !== undefined) {
         diagnostics.error(
@@ -47,7 +55,7 @@ function report(error: unknown, text: string, file: string, diagnostics: Diagnos
   diagnostics.error('policy-syntax', place, error.message, error.suggestion);
 }
 
-function parsePolicy(reader: TokenReader, index: number): PolicySyntax {
+function parsePolicy(reader: TokenReader, number: number): PolicySyntax {
   const { start } = reader.next;
   reader.beginPolicy();
   const annotations = parseAnnotations(reader);
@@ -70,7 +78,7 @@ function parsePolicy(reader: TokenReader, index: number): PolicySyntax {
   while (!reader.is(';')) clauses.push(parseClause(reader));
   reader.take();
   return {
-    id: annotations.get('id') || `policy${index}`,
+    id: annotations.get('id') || `policy${number}`,
     effect: effect.text,
     annotations,
     principal,

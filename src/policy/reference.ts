@@ -34,10 +34,35 @@ export function validatePolicies(
     const { text, file } = policy.source;
     return placeAt(text, file, policy.start + codeUnits(textOf(policy.source, policy), offset));
   };
-  for (const { policyId, error } of answer.validationErrors)
-    diagnostics.error('policy-invalid', place(policyId, error), sentence(error.message), help(error));
-  for (const { policyId, error } of answer.validationWarnings)
-    diagnostics.warning('policy-suspect', place(policyId, error), sentence(error.message), help(error));
+  for (const { policyId, error, more } of merged(answer.validationErrors))
+    diagnostics.error('policy-invalid', place(policyId, error), sentence(error.message) + more, help(error));
+  for (const { policyId, error, more } of merged(answer.validationWarnings))
+    diagnostics.warning(
+      'policy-suspect',
+      place(policyId, error),
+      sentence(error.message) + more,
+      help(error),
+    );
+}
+
+interface Finding {
+  readonly policyId: string;
+  readonly error: DetailedError;
+}
+
+/** The reference tells of one mistake once for each action that it touches, in no order: the user is told once. */
+function merged(findings: readonly Finding[]): (Finding & { readonly more: string })[] {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of [...findings].sort((a, b) => (a.error.message < b.error.message ? -1 : 1))) {
+    const { policyId, error } = finding;
+    const message = error.message.replace(/ for (?:[A-Za-z0-9_]+::)*Action::"(?:[^"\\]|\\.)*"/, '');
+    const key = `${policyId}\n${error.sourceLocations?.[0]?.start}\n${message}`;
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()].map((group) => ({
+    ...group[0]!,
+    more: group.length === 1 ? '' : ` So it is for ${group.length - 1} more.`,
+  }));
 }
 
 /** The reference counts bytes of UTF-8. */

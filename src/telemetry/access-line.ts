@@ -83,6 +83,8 @@ export function accessLine(exchange: Exchange, keepQueryValues: boolean): string
     if (consumer.credentialId !== '')
       out += ',"credential":' + jsonText(consumer.credentialId.slice(0, MAX_CONSUMER));
   }
+  if (exchange.risk > 0) out += ',"risk":' + exchange.risk;
+  if (exchange.policy !== '') out += ',"policy":' + jsonText(exchange.policy);
   const refusal = exchange.refusal;
   if (refusal !== null) {
     out +=

@@ -24,7 +24,16 @@ import {
   Possession,
   StoredKeys,
 } from '../../guards/authenticate/index.ts';
-import { compileAuthorize } from '../../guards/authorize/index.ts';
+import {
+  type AuthorizeContext,
+  compileAuthorize,
+  compileAuthorizeBody,
+  compileMethodOverride,
+  compileRisk,
+  compileRules,
+  createWatch,
+  Principals,
+} from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileLimit } from '../../guards/limit/index.ts';
 import { compileGrpc, compileValidate } from '../../guards/validate/index.ts';
@@ -33,6 +42,7 @@ import { AddressSet } from '../../net/index.ts';
 import { compileUpstreamTls } from '../../net/tls/index.ts';
 import { SchemaSet } from '../../openapi/index.ts';
 import { compilePipeline } from '../../pipeline/index.ts';
+import { PolicySet } from '../../policy/index.ts';
 import {
   ConnectionPool,
   Front,
@@ -105,10 +115,20 @@ export function compileSnapshot(
   );
   let index = 0;
   const shared = new SharedGuards();
+  const principals = new Principals(config.identity);
+  const assess = config.risk === null ? null : compileRisk(config.risk);
+  const methodOverride = compileMethodOverride();
   for (const api of config.apis) {
     const schemas = new SchemaSet(api.contractDocument, { checked: true });
     const upstream = upstreams.get(api.upstream);
     if (upstream === undefined) throw new RangeError(`unknown upstream ${api.upstream}`);
+    const authorize: AuthorizeContext = {
+      principals,
+      policies: api.authorize.policies === null ? null : new PolicySet(api.authorize.policies),
+      watch: createWatch(api.name, api.authorize, state.limits, state.clock),
+      assess,
+      schemas,
+    };
     for (const operation of api.operations) {
       const entry = compileEntry(api, operation, index++, schemas, upstream.entry, {
         issuers,
@@ -118,6 +138,8 @@ export function compileSnapshot(
         forward: config.forward,
         state,
         shared,
+        authorize,
+        methodOverride,
       });
       const route = {
         hosts: api.hosts,
@@ -203,6 +225,8 @@ function compileEntry(
     forward: ForwardConfig | null;
     state: LastingState;
     shared: SharedGuards;
+    authorize: AuthorizeContext;
+    methodOverride: Guard;
   },
 ): RouteEntry {
   const { state, shared } = context;
@@ -227,9 +251,20 @@ function compileEntry(
       : config.validate === null
         ? null
         : compileValidate(config.contract, schemas, config.validate);
+  const rules = compileRules(
+    { operation, contract: config.contract, scopes: config.scopes, authorize: config.authorize },
+    context.authorize,
+  );
+  const { assess } = context.authorize;
+  // Rules that stand for more than scopes are an operation's own.
+  const onlyScopes = rules.every(({ kind }) => kind === 'scopes');
+  const authorize = onlyScopes
+    ? shared.get('authorize', [config.scopes, operation.public], () => compileAuthorize(rules, assess))
+    : compileAuthorize(rules, assess);
   // Limits per address come before authentication: guessing credentials must cost as much as using them.
   const guards = [
     shared.get('admit', api.admit, () => compileAdmit(api.admit)),
+    context.methodOverride,
     limit((per) => per !== 'consumer'),
     shared.get('authenticate', [config.authenticate, operation.public], () =>
       compileAuthenticate(config.authenticate, operation.public, {
@@ -242,8 +277,9 @@ function compileEntry(
       }),
     ),
     limit((per) => per === 'consumer'),
-    shared.get('authorize', config.scopes, () => compileAuthorize(config.scopes)),
+    authorize,
     validate,
+    compileAuthorizeBody(rules),
     compileForwardCertificate(upstream.clientCertificate),
     shared.get('authenticate', ['forward', api.upstream], () =>
       compileForwardIdentity(context.forward, api.upstream, state.signer, state.clock),

@@ -1,43 +1,149 @@
-// Scopes of the contract: the caller needs all scopes of one of the alternatives that are meant for its way of
-// authenticating. HOT
-import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
-import type { ScopeAlternative } from './contract.ts';
+// What a known caller may do: scopes, roles, objects, policies, and then the fields of the body. Every rule must let the
+// request pass. What needs no body is judged before one is read. HOT
+import type { Clock } from '../../core/index.ts';
+import {
+  type Decision,
+  type Exchange,
+  type Guard,
+  noHooks,
+  type Operation,
+  Refusal,
+} from '../../exchange/index.ts';
+import type { LimitTable } from '../../limits/index.ts';
+import { type ContractOperation, JsonBody, parseJsonBody, type SchemaSet } from '../../openapi/index.ts';
+import type { PolicySet } from '../../policy/index.ts';
+import type { ApiAuthorizeConfig, AuthorizeConfig, ScopeAlternative } from './contract.ts';
+import { compileField, compileRoles } from './fields.ts';
+import { parametersOf } from './operation-parameters.ts';
+import { compileOwnership, EnumerationWatch } from './ownership.ts';
+import { compileParameterReader } from './parameters.ts';
+import { compilePolicies } from './policies.ts';
+import type { Principals } from './principal.ts';
+import type { Assess } from './risk.ts';
+import { NO_BODY, type Rule } from './rule.ts';
+import { compileScopes } from './scopes.ts';
 
-/** Guard for the alternatives; null when there are none. A caller without identity has no scopes. */
-export function compileAuthorize(alternatives: readonly ScopeAlternative[]): Guard | null {
-  if (
-    alternatives.length === 0 ||
-    alternatives.some((entry) => entry.method === 'any' && entry.scopes.length === 0)
-  ) {
-    return null;
-  }
-  const wanted = alternatives
-    .filter((entry) => entry.scopes.length > 0)
-    .map((entry) => entry.scopes.join(' '));
-  // RFC 6750 section 3.1 has room for one list; the first alternative is the contract's own first choice.
-  const refusal = new Refusal(
-    'scope-insufficient',
-    'authorize',
-    'scope',
-    wanted.length === 0 ? '' : `Needs scope ${wanted.join(' or ')}.`,
-    wanted.length === 0
-      ? []
-      : [
-          'www-authenticate',
-          `Bearer error="insufficient_scope", scope="${wanted[0]!.replace(/[^\x21\x23-\x5b\x5d-\x7e ]/g, '')}"`,
-        ],
-  );
-  const onRequest = (exchange: Exchange): Decision => {
-    const consumer = exchange.consumer;
-    if (consumer === null) return refusal;
-    for (let i = 0; i < alternatives.length; i++) {
-      const { method, scopes } = alternatives[i]!;
-      if (method !== 'any' && method !== consumer.method) continue;
-      let n = 0;
-      while (n < scopes.length && consumer.scopes.has(scopes[n]!)) n++;
-      if (n === scopes.length) return null;
+/** What the operations of one API share. */
+export interface AuthorizeContext {
+  readonly principals: Principals;
+  /** Null when the API has no policies. */
+  readonly policies: PolicySet | null;
+  readonly watch: EnumerationWatch;
+  /** Null when nothing is weighed. */
+  readonly assess: Assess | null;
+  readonly schemas: SchemaSet;
+}
+
+export interface AuthorizeOperation {
+  readonly operation: Operation;
+  readonly contract: ContractOperation;
+  readonly scopes: readonly ScopeAlternative[];
+  readonly authorize: AuthorizeConfig;
+}
+
+export function createWatch(
+  api: string,
+  config: ApiAuthorizeConfig,
+  table: LimitTable,
+  clock: Clock,
+): EnumerationWatch {
+  return new EnumerationWatch(api, config.enumeration, table, clock);
+}
+
+/** All rules of the operation, in the order in which they are judged. */
+export function compileRules(config: AuthorizeOperation, context: AuthorizeContext): Rule[] {
+  const { operation, authorize } = config;
+  if (operation.public) return [];
+  const { principals, policies, watch } = context;
+  const rules: (Rule | null)[] = [compileScopes(config.scopes), compileRoles(authorize.roles, principals)];
+  if (authorize.own.length > 0 || policies !== null) {
+    const parameters = parametersOf(config.contract, context.schemas);
+    for (const rule of authorize.own) {
+      const { object } = rule;
+      const parameter =
+        object.kind === 'field' ? null : (parameters.find(({ name }) => name === object.name) ?? null);
+      rules.push(compileOwnership(rule, parameter, operation.paramNames, principals, watch));
     }
-    return refusal;
+    if (policies !== null) {
+      const readers = new Map(
+        parameters.map((entry) => [entry.name, compileParameterReader(entry, operation.paramNames)]),
+      );
+      rules.push(compilePolicies(policies, operation, readers, principals));
+    }
+  }
+  rules.push(...authorize.fields.map((rule) => compileField(rule, principals)));
+  return rules.filter((rule) => rule !== null);
+}
+
+/** Guard for what is judged before the body; null when nothing is. */
+export function compileAuthorize(rules: readonly Rule[], assess: Assess | null): Guard | null {
+  const head = rules.filter((rule) => !rule.needsBody);
+  if (head.length === 0 && assess === null) return null;
+  const onRequest = (exchange: Exchange): Decision => {
+    if (assess !== null) exchange.risk = assess(exchange);
+    for (let i = 0; i < head.length; i++) {
+      const refusal = head[i]!.judge(exchange, NO_BODY);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  };
+  return { ...noHooks, name: 'authorize', onRequest };
+}
+
+const parsed = new JsonBody();
+
+/** Guard for what is judged with the body; null when nothing is. */
+export function compileAuthorizeBody(rules: readonly Rule[]): Guard | null {
+  const late = rules.filter((rule) => rule.needsBody);
+  if (late.length === 0) return null;
+  const onBody = (exchange: Exchange, bytes: Uint8Array): Decision => {
+    let body: unknown = NO_BODY;
+    if (bytes.length > 0) {
+      const refusal = unreadable(exchange, bytes);
+      if (refusal !== null) return refusal;
+      body = parsed.value;
+      parsed.value = undefined;
+    }
+    for (let i = 0; i < late.length; i++) {
+      const refusal = late[i]!.judge(exchange, body);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  };
+  return { ...noHooks, name: 'authorize', onBody };
+}
+
+const jsonType = /^application\/(?:[a-z0-9!#$&^_.+-]+\+)?json(?:\s*;|$)/i;
+
+/** A body that rules speak of must be JSON that can be read in one way only, whatever the contract takes besides. */
+function unreadable(exchange: Exchange, bytes: Uint8Array): Refusal | null {
+  const coding = exchange.fields.get('content-encoding');
+  if (coding !== null && coding.toLowerCase() !== 'identity')
+    return new Refusal('content-coding-unsupported', 'authorize', 'content-encoding');
+  const { fields } = exchange;
+  if (fields.count('content-type') !== 1 || !jsonType.test(fields.get('content-type')!))
+    return new Refusal('media-type-unsupported', 'authorize', 'content-type');
+  parseJsonBody(bytes, parsed);
+  return parsed.problem === null ? null : new Refusal('body-invalid', 'authorize', `json-${parsed.problem}`);
+}
+
+/** Headers by which frameworks let a request have another method than its line says. */
+const overrides: ReadonlySet<string> = new Set([
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+]);
+
+/** The method that was judged is the one that is carried out: a second one is refused, on public operations too. */
+export function compileMethodOverride(): Guard {
+  const refusal = new Refusal('method-override-refused', 'authorize', 'method-override');
+  const onRequest = (exchange: Exchange): Decision => {
+    const { names } = exchange.fields;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
+      if (name.length > 12 && name.charCodeAt(0) === 120 && overrides.has(name)) return refusal;
+    }
+    return null;
   };
   return { ...noHooks, name: 'authorize', onRequest };
 }

@@ -1,5 +1,95 @@
+// What the authorization of one operation is made of, as plain data.
+import type { PolicySyntax } from '../../policy/index.ts';
+
 /** One way to be allowed: all `scopes`, for callers that authenticated by `method`. */
 export interface ScopeAlternative {
   readonly method: 'any' | 'jwt' | 'api-key' | 'mtls';
   readonly scopes: readonly string[];
+}
+
+/** Authorization of one operation beyond its scopes. */
+export interface AuthorizeConfig {
+  /** One of these roles is needed; empty: none. */
+  readonly roles: readonly string[];
+  readonly own: readonly OwnershipRule[];
+  readonly fields: readonly FieldRule[];
+}
+
+/** The object that a request names must be the caller's own. */
+export interface OwnershipRule {
+  /** Where the request names it: a path or query parameter, or a field of the JSON body (`*` is every item of a list). */
+  readonly object:
+    | { readonly kind: 'parameter'; readonly name: string }
+    | { readonly kind: 'field'; readonly pointer: readonly string[] };
+  /** Claim of the token that holds the caller's ids, one or a list; members of objects are walked. */
+  readonly claim: readonly string[];
+  /** Callers with one of these roles may name any object. */
+  readonly unlessRoles: readonly string[];
+}
+
+/** A field of the JSON body that only some roles may send. */
+export interface FieldRule {
+  readonly pointer: readonly string[];
+  readonly roles: readonly string[];
+}
+
+/** Who is in which role, and what policies may know of a caller. */
+export interface IdentityConfig {
+  readonly roles: readonly RoleConfig[];
+  readonly claims: readonly ClaimConfig[];
+  /** What tokens of an issuer may say about roles and groups; by the issuer's name. */
+  readonly issuers: readonly IssuerClaims[];
+}
+
+export interface RoleConfig {
+  readonly name: string;
+  /** Roles that its members have as well. */
+  readonly includes: readonly string[];
+  /** `issuer|group`. */
+  readonly groups: readonly string[];
+  /** Ids of consumers: names of API consumers, `issuer|subject` of tokens. */
+  readonly members: readonly string[];
+}
+
+export interface ClaimConfig {
+  /** Name in policies: `principal.claims.<name>`. */
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly type: ClaimType;
+}
+
+export type ClaimType = 'string' | 'number' | 'boolean' | 'strings';
+
+export interface IssuerClaims {
+  readonly issuer: string;
+  /** Claims with names of roles and groups; empty: its tokens say nothing about them. */
+  readonly rolesClaim: readonly string[];
+  readonly groupsClaim: readonly string[];
+}
+
+/** Signs that a request may not come from whom it seems to; their weights add up, to 100 at most. */
+export interface RiskConfig {
+  readonly addresses: readonly { readonly blocks: readonly string[]; readonly adds: number }[];
+  /** Null: the age of tokens says nothing. */
+  readonly tokenAge: { readonly overMs: number; readonly adds: number } | null;
+}
+
+/** Authorization of an API. */
+export interface ApiAuthorizeConfig {
+  /** Null when the API has no policies; an empty list permits nothing. */
+  readonly policies: readonly PolicySyntax[] | null;
+  /** Refusals for objects of others, per consumer, beyond which somebody is taken to try ids. */
+  readonly enumeration: { readonly count: number; readonly periodMs: number };
+}
+
+/** Kinds of parameters as policies see them. */
+export type ParameterKind = 'string' | 'integer' | 'boolean' | 'list';
+
+/** A path or query parameter that rules and policies can read. */
+export interface AuthorizeParameter {
+  readonly name: string;
+  readonly place: 'path' | 'query';
+  readonly kind: ParameterKind;
+  /** Lists as one text: what separates the items; empty when each item is a parameter of its own. */
+  readonly separator: string;
 }

@@ -1,0 +1,127 @@
+// The parts of the configuration that say who may do what: roles, claims, policies, own objects, fields, risk.
+import { z } from 'zod';
+import { addressBlock, duration, nameKey, rate } from './values.ts';
+
+const claimPath = () =>
+  z.string().regex(/^[^.]+(?:\.[^.]+)*$/, { message: 'is not a claim such as groups or realm_access.roles' });
+
+const attributeName = () =>
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, {
+    message: 'is not a name that policies can use: letters, digits and "_"',
+  });
+
+const claimType = z.enum(['string', 'number', 'boolean', 'strings']);
+
+export const roles = z
+  .record(
+    nameKey(),
+    z.strictObject({
+      includes: z.array(z.string()).default([]).describe('Roles that its members have as well.'),
+      groups: z
+        .array(
+          z.string().regex(/^[^|]+\|.+$/, { message: 'is not a group of an issuer, such as corp|admins' }),
+        )
+        .default([])
+        .describe('Groups whose members have the role, as `issuer|group`.'),
+      members: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Callers that have the role: names of consumers, or `issuer|subject`.'),
+    }),
+  )
+  .default({})
+  .describe('Roles, for `authorize` and for policies.');
+
+export const claims = z
+  .record(
+    attributeName(),
+    z.union([
+      claimType,
+      z.strictObject({
+        type: claimType.describe('A claim of another type counts as missing.'),
+        claim: claimPath().describe('Its name in the token; members with ".".'),
+      }),
+    ]),
+  )
+  .default({})
+  .describe('Claims of tokens that policies may read, as `principal.claims.<name>`.');
+
+/** Keys of an issuer. */
+export const issuerClaims = {
+  'roles-claim': claimPath()
+    .optional()
+    .describe('Claim with names of roles; by default its tokens give none.'),
+  'groups-claim': claimPath()
+    .optional()
+    .describe('Claim with names of groups; by default its tokens give none.'),
+};
+
+const pointer = () =>
+  z.string().regex(/^(?:\/(?:[^~/]|~[01])+)+$/, {
+    message: 'is not a JSON Pointer to a field such as /customer/id; "*" stands for every item of a list',
+  });
+
+export const own = z.array(
+  z
+    .strictObject({
+      parameter: z.string().min(1).optional().describe('Path or query parameter that names the object.'),
+      field: pointer().optional().describe('Field of the JSON body that names the object.'),
+      claim: claimPath().describe("Claim with the caller's own ids, one or a list."),
+      'unless-role': z.array(z.string()).default([]).describe('Roles whose members may name any object.'),
+    })
+    .refine((value) => (value.parameter === undefined) !== (value.field === undefined), {
+      message: 'needs either "parameter" or "field"',
+    }),
+);
+
+export const authorize = z
+  .strictObject({
+    scopes: z
+      .enum(['from-contract', 'none'])
+      .default('from-contract')
+      .describe("Whether the contract's scopes are needed."),
+    policy: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .optional()
+      .describe('Cedar policies, one file or several: a permit must hold and no forbid may.'),
+    own: own.default([]).describe('Objects that must be the caller’s own, wherever an operation names them.'),
+    enumeration: rate()
+      .default({ count: 20, periodMs: 60_000 })
+      .describe(
+        'Refused objects of others, per consumer, beyond which the log says that ids are being tried.',
+      ),
+  })
+  .prefault({})
+  .describe('Who may do what.');
+
+/** Keys of an operation. */
+export const operationAuthorize = {
+  roles: z.array(z.string()).min(1).optional().describe('One of these roles is needed.'),
+  own: own.optional().describe("Instead of the API's."),
+  writable: z
+    .record(pointer(), z.array(z.string()).min(1))
+    .default({})
+    .describe('Fields of the JSON body that only these roles may send.'),
+};
+
+export const risk = z
+  .strictObject({
+    addresses: z
+      .array(
+        z.strictObject({
+          from: z.array(addressBlock()).min(1).describe('Addresses or blocks.'),
+          adds: z.int().min(1).max(100).describe('What a request from there adds.'),
+        }),
+      )
+      .default([])
+      .describe('Addresses of bad repute.'),
+    'token-age': z
+      .strictObject({
+        over: duration().describe('Age (`iat`) beyond which a token is old.'),
+        adds: z.int().min(1).max(100).describe('What an old token adds.'),
+      })
+      .optional()
+      .describe('Old tokens.'),
+  })
+  .optional()
+  .describe('What makes a request suspicious: added up to `context.risk`, 0 to 100, for policies.');

@@ -1,0 +1,219 @@
+// Who may do what, from the document: roles and claims, policies read from their files, rules with their parameters.
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type {
+  ApiAuthorizeConfig,
+  AuthorizeConfig,
+  IdentityConfig,
+  OwnershipRule,
+  RiskConfig,
+} from '../guards/authorize/contract.ts';
+import type { ContractOperation } from '../openapi/index.ts';
+import { type PolicySyntax, parsePolicies } from '../policy/index.ts';
+import type { ConfigDocument } from './document.ts';
+import { fail, failDangling, type ResolveContext } from './resolve.ts';
+import type { Path } from './yaml-source.ts';
+
+type ApiDocument = ConfigDocument['apis'][string];
+type OwnDocument = ApiDocument['authorize']['own'];
+
+export function resolveIdentity(document: ConfigDocument, context: ResolveContext): IdentityConfig {
+  const { roles, claims, issuers, consumers } = document.identity;
+  const names = Object.keys(roles);
+  for (const [name, role] of Object.entries(roles)) {
+    const path = ['identity', 'roles', name];
+    checkRoles(role.includes, [...path, 'includes'], names, context);
+    role.members.forEach((member, index) => {
+      const bar = member.indexOf('|');
+      const place = [...path, 'members', index];
+      // Consumers may live in the state, too, where the configuration does not see them.
+      if (bar === -1 && document.state === undefined && !Object.hasOwn(consumers, member))
+        failDangling(context, place, 'consumer', member, Object.keys(consumers));
+      else if (bar !== -1 && !Object.hasOwn(issuers, member.slice(0, bar)))
+        failDangling(context, place, 'issuer', member.slice(0, bar), Object.keys(issuers));
+    });
+    role.groups.forEach((group, index) => {
+      const issuer = group.slice(0, group.indexOf('|'));
+      const place = [...path, 'groups', index];
+      if (!Object.hasOwn(issuers, issuer))
+        failDangling(context, place, 'issuer', issuer, Object.keys(issuers));
+      else if (issuers[issuer]!['groups-claim'] === undefined) {
+        fail(
+          context,
+          'config-value',
+          place,
+          `Tokens of "${issuer}" say nothing about groups.`,
+          `Name the claim: identity.issuers.${issuer}.groups-claim: groups.`,
+        );
+      }
+    });
+  }
+  reportCircles(roles, context);
+  return {
+    roles: Object.entries(roles).map(([name, role]) => ({ name, ...role })),
+    claims: Object.entries(claims).map(([name, claim]) =>
+      typeof claim === 'string'
+        ? { name, path: [name], type: claim }
+        : { name, path: claim.claim.split('.'), type: claim.type },
+    ),
+    issuers: Object.entries(issuers).map(([issuer, entry]) => ({
+      issuer,
+      rolesClaim: entry['roles-claim']?.split('.') ?? [],
+      groupsClaim: entry['groups-claim']?.split('.') ?? [],
+    })),
+  };
+}
+
+/** A role that includes itself, over others or not, is a mistake: nobody can say which of them is the larger. */
+function reportCircles(roles: ConfigDocument['identity']['roles'], context: ResolveContext): void {
+  for (const start of Object.keys(roles)) {
+    const seen = new Set<string>();
+    const open = [...roles[start]!.includes];
+    for (let name = open.pop(); name !== undefined; name = open.pop()) {
+      if (name === start) {
+        const path = ['identity', 'roles', start, 'includes'];
+        fail(context, 'config-value', path, `The role "${start}" includes itself.`, 'Break the circle.');
+        break;
+      }
+      if (seen.has(name) || !Object.hasOwn(roles, name)) continue;
+      seen.add(name);
+      open.push(...roles[name]!.includes);
+    }
+  }
+}
+
+function checkRoles(
+  names: readonly string[],
+  path: Path,
+  known: readonly string[],
+  context: ResolveContext,
+): void {
+  names.forEach((name, index) => {
+    if (!known.includes(name)) failDangling(context, [...path, index], 'role', name, known);
+  });
+}
+
+export const resolveRisk = (risk: ConfigDocument['risk']): RiskConfig | null =>
+  risk === undefined
+    ? null
+    : {
+        addresses: risk.addresses.map(({ from, adds }) => ({ blocks: from, adds })),
+        tokenAge:
+          risk['token-age'] === undefined
+            ? null
+            : { overMs: risk['token-age'].over, adds: risk['token-age'].adds },
+      };
+
+export function resolveApiAuthorize(
+  api: string,
+  entry: ApiDocument,
+  operations: readonly ContractOperation[],
+  context: ResolveContext,
+): ApiAuthorizeConfig {
+  const { policy, own, enumeration } = entry.authorize;
+  own.forEach(({ parameter }, index) => {
+    if (parameter === undefined) return;
+    const known = new Set(
+      operations.flatMap((operation) => operation.parameters.filter(isNamed).map(({ name }) => name)),
+    );
+    if (known.has(parameter)) return;
+    const path = ['apis', api, 'authorize', 'own', index, 'parameter'];
+    failDangling(context, path, 'path or query parameter', parameter, [...known]);
+  });
+  return { policies: policy === undefined ? null : readPolicies(api, [policy].flat(), context), enumeration };
+}
+
+const isNamed = ({ place }: ContractOperation['parameters'][number]): boolean =>
+  place === 'path' || place === 'query';
+
+function readPolicies(api: string, files: readonly string[], context: ResolveContext): PolicySyntax[] {
+  const all: PolicySyntax[] = [];
+  for (const name of files) {
+    const file = resolve(context.folder, name);
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      fail(
+        context,
+        'config-file-unreadable',
+        ['apis', api, 'authorize', 'policy'],
+        `The policies ${name} can not be read (${(error as NodeJS.ErrnoException).code}).`,
+        'Paths are relative to the configuration file.',
+      );
+      continue;
+    }
+    context.files.push(file);
+    const ids = new Map(all.map((policy) => [policy.id, policy]));
+    for (const policy of parsePolicies(text, name, context.diagnostics, all.length)) {
+      const before = ids.get(policy.id);
+      if (before === undefined) {
+        all.push(policy);
+        continue;
+      }
+      context.diagnostics.error(
+        'policy-duplicate-id',
+        policy,
+        `The id "${policy.id}" belongs to the policy in ${before.file}:${before.line} already.`,
+        'Give each policy its own @id.',
+      );
+    }
+  }
+  return all;
+}
+
+export function resolveOperationAuthorize(
+  api: string,
+  entry: ApiDocument,
+  operation: ContractOperation,
+  document: ConfigDocument,
+  context: ResolveContext,
+): AuthorizeConfig {
+  const known = Object.keys(document.identity.roles);
+  const settings = Object.hasOwn(entry.operations, operation.id) ? entry.operations[operation.id] : undefined;
+  const path: Path = ['apis', api, 'operations', operation.id];
+  checkRoles(settings?.roles ?? [], [...path, 'roles'], known, context);
+  const fields = Object.entries(settings?.writable ?? {}).map(([field, roles]) => {
+    checkRoles(roles, [...path, 'writable', field], known, context);
+    return { pointer: pointerOf(field), roles };
+  });
+  const shared = settings?.own === undefined;
+  const rules = settings?.own ?? entry.authorize.own;
+  const place: Path = shared ? ['apis', api, 'authorize', 'own'] : [...path, 'own'];
+  const own = resolveOwn(rules, operation, shared, place, known, context);
+  if (fields.length > 0 && operation.body === null) {
+    fail(context, 'config-value', [...path, 'writable'], `"${operation.id}" takes no body.`, 'Remove it.');
+  }
+  return { roles: settings?.roles ?? [], own, fields };
+}
+
+/** Rules of the API count where the operation has what they speak of; rules of the operation must find it. */
+function resolveOwn(
+  rules: OwnDocument,
+  operation: ContractOperation,
+  shared: boolean,
+  path: Path,
+  roles: readonly string[],
+  context: ResolveContext,
+): OwnershipRule[] {
+  const parameters = operation.parameters.filter(isNamed).map(({ name }) => name);
+  return rules.flatMap((rule, index): OwnershipRule[] => {
+    checkRoles(rule['unless-role'], [...path, index, 'unless-role'], roles, context);
+    const common = { claim: rule.claim.split('.'), unlessRoles: rule['unless-role'] };
+    if (rule.field !== undefined) {
+      if (operation.body === null) return [];
+      return [{ object: { kind: 'field', pointer: pointerOf(rule.field) }, ...common }];
+    }
+    const name = rule.parameter!;
+    if (parameters.includes(name)) return [{ object: { kind: 'parameter', name }, ...common }];
+    if (!shared)
+      failDangling(context, [...path, index, 'parameter'], 'path or query parameter', name, parameters);
+    return [];
+  });
+}
+
+const pointerOf = (text: string): string[] =>
+  text
+    .slice(1)
+    .split('/')
+    .map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'));

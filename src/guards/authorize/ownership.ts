@@ -1,0 +1,102 @@
+// Objects of others (BOLA): an id in the path, the query or the body must be among those that the caller's token names.
+// Every refusal is the same, whether or not the object exists, and whoever tries many ids is told apart. HOT
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../core/index.ts';
+import { type Exchange, Refusal } from '../../exchange/index.ts';
+import { type LimitParameters, LimitResult, type LimitTable } from '../../limits/index.ts';
+import type { AuthorizeParameter, OwnershipRule } from './contract.ts';
+import { valuesAt } from './json-pointer.ts';
+import { compileParameterReader } from './parameters.ts';
+import { claimAt, type Principals, roleKey } from './principal.ts';
+import { NO_BODY, type Rule } from './rule.ts';
+
+/** Counts refusals of a consumer over all threads; tells when there are too many. */
+export class EnumerationWatch {
+  readonly #table: LimitTable;
+  readonly #clock: Clock;
+  readonly #limit: LimitParameters;
+  readonly #result = new LimitResult();
+
+  constructor(
+    api: string,
+    rate: { readonly count: number; readonly periodMs: number },
+    table: LimitTable,
+    clock: Clock,
+  ) {
+    const intervalMs = rate.periodMs / rate.count;
+    const name = `${api}\nenumeration\n${intervalMs}\n${rate.count}`;
+    this.#table = table;
+    this.#clock = clock;
+    this.#limit = {
+      id: createHash('sha256').update(name).digest().readUIntBE(0, 6),
+      intervalMs,
+      toleranceMs: (rate.count - 1) * intervalMs,
+      burst: rate.count,
+    };
+  }
+
+  /** Counts a refusal; the answer to give. */
+  refuse(exchange: Exchange): Refusal {
+    const { consumer } = exchange;
+    const key = consumer === null ? exchange.clientAddress : `c${consumer.id}`;
+    this.#table.take(this.#limit, key, this.#clock.monotonicMs(), this.#result);
+    if (this.#result.allowed) return notOwn;
+    const seconds = String(Math.max(1, Math.ceil(this.#result.retryAfterMs / 1000)));
+    return new Refusal('enumeration-suspected', 'authorize', 'enumeration', '', ['retry-after', seconds]);
+  }
+}
+
+const notOwn = new Refusal('object-denied', 'authorize', 'not-own');
+
+export function compileOwnership(
+  rule: OwnershipRule,
+  parameter: AuthorizeParameter | null,
+  paramNames: readonly string[],
+  principals: Principals,
+  watch: EnumerationWatch,
+): Rule {
+  const { object, claim } = rule;
+  const roles = rule.unlessRoles.map(roleKey);
+  const reader = parameter === null ? null : compileParameterReader(parameter, paramNames);
+  if (object.kind === 'parameter' && reader === null)
+    throw new RangeError(`there is no parameter ${object.name}`);
+  const named = (exchange: Exchange, body: unknown): readonly unknown[] | null => {
+    if (reader !== null) return reader.texts(exchange);
+    return body === NO_BODY || object.kind !== 'field' ? [] : valuesAt(body, object.pointer);
+  };
+
+  const judge = (exchange: Exchange, body: unknown): Refusal | null => {
+    const ids = named(exchange, body);
+    // No id: nothing of anybody's is named. Whether it had to be is for the contract to say.
+    if (ids !== null && ids.length === 0) return null;
+    const { consumer } = exchange;
+    if (consumer === null) return watch.refuse(exchange);
+    if (roles.length > 0) {
+      const ancestors = principals.of(consumer).data!.ancestors;
+      for (let i = 0; i < roles.length; i++) if (ancestors.has(roles[i]!)) return null;
+    }
+    if (ids === null) return watch.refuse(exchange);
+    const own = claimAt(consumer.claims, claim);
+    for (let i = 0; i < ids.length; i++) if (!isOwn(ids[i], own)) return watch.refuse(exchange);
+    return null;
+  };
+  const what = object.kind === 'field' ? `/${object.pointer.join('/')} of the body` : object.name;
+  const unless = rule.unlessRoles.length === 0 ? '' : `, unless role ${rule.unlessRoles.join(' or ')}`;
+  return {
+    kind: 'own',
+    text: `${what} is in the claim ${claim.join('.')}${unless}`,
+    needsBody: object.kind === 'field',
+    judge,
+  };
+}
+
+function isOwn(id: unknown, own: unknown): boolean {
+  if (typeof id !== 'string' && typeof id !== 'number') return false;
+  const text = String(id);
+  if (!Array.isArray(own)) return isSameId(text, own);
+  for (let i = 0; i < own.length; i++) if (isSameId(text, own[i])) return true;
+  return false;
+}
+
+const isSameId = (id: string, own: unknown): boolean =>
+  typeof own === 'string' ? own === id : Number.isSafeInteger(own) && String(own) === id;

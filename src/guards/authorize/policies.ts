@@ -1,0 +1,130 @@
+// Cedar policies of an API, asked about one operation. A permit must hold and no forbid may; a forbid that has no value
+// refuses as well: Cedar would skip it, and nobody knows what it would have said. HOT
+import { type Exchange, Refusal } from '../../exchange/index.ts';
+import {
+  type CompiledPolicy,
+  contextReads,
+  decide,
+  EntityRef,
+  emptyRecord,
+  entityKey,
+  type FullVerdict,
+  PolicyRequest,
+  type PolicySet,
+  Verdict,
+} from '../../policy/index.ts';
+import { RequestContext } from './context.ts';
+import type { ParameterReader } from './parameters.ts';
+import type { Principals } from './principal.ts';
+import type { Rule } from './rule.ts';
+
+export interface PoliciesRule extends Rule {
+  readonly kind: 'policies';
+  /** All that the policies say of the request; null for a caller that nobody knows. */
+  explain(exchange: Exchange, body: unknown): FullVerdict | null;
+  /** The request as policies see it. */
+  requestOf(exchange: Exchange, body: unknown): PolicyRequest | null;
+}
+
+/** Groups of operations that policies can name: `action in Action::"reads"`. */
+export const actionGroups = { reads: ['GET', 'HEAD', 'OPTIONS', 'QUERY'], writes: [] as string[] } as const;
+
+export const groupOf = (method: string): 'reads' | 'writes' =>
+  (actionGroups.reads as readonly string[]).includes(method) ? 'reads' : 'writes';
+
+const noData = { attributes: emptyRecord, tags: emptyRecord };
+
+export function actionOf(operation: { readonly id: string; readonly method: string }): EntityRef {
+  const ancestors = new Set([entityKey('Action', groupOf(operation.method))]);
+  return new EntityRef('Action', operation.id, { ...noData, ancestors });
+}
+
+export const resourceOf = (api: string): EntityRef =>
+  new EntityRef('Api', api, { ...noData, ancestors: new Set() });
+
+const noPermit = new Refusal('policy-denied', 'authorize', 'no-permit');
+const forbidden = new Refusal('policy-denied', 'authorize', 'forbid');
+const valueless = new Refusal('policy-denied', 'authorize', 'policy-error');
+
+export function compilePolicies(
+  set: PolicySet,
+  operation: { readonly id: string; readonly method: string; readonly api: string },
+  readers: ReadonlyMap<string, ParameterReader>,
+  principals: Principals,
+): PoliciesRule {
+  const action = actionOf(operation);
+  const resource = resourceOf(operation.api);
+  const policies = set.forAction(action);
+  const verdict = new Verdict();
+  const challenges = new Map<CompiledPolicy, Refusal>();
+  for (const policy of policies.policies) {
+    const challenge = stepUp(policy);
+    if (challenge !== null) challenges.set(policy, challenge);
+  }
+
+  const requestOf = (exchange: Exchange, body: unknown): PolicyRequest | null =>
+    exchange.consumer === null
+      ? null
+      : new PolicyRequest(
+          principals.of(exchange.consumer),
+          action,
+          resource,
+          new RequestContext(exchange, body, readers),
+        );
+
+  const judge = (exchange: Exchange, body: unknown): Refusal | null => {
+    const request = requestOf(exchange, body);
+    if (request === null) return noPermit;
+    decide(policies, request, verdict);
+    const { policy, failures } = verdict;
+    if (failures !== null) {
+      const failed = failures.find((failure) => failure.policy.effect === 'forbid');
+      if (failed !== undefined) {
+        exchange.policy = failed.policy.id;
+        return valueless;
+      }
+    }
+    if (policy === null) {
+      exchange.policy = failures?.[0]?.policy.id ?? '';
+      return noPermit;
+    }
+    exchange.policy = policy.id;
+    if (verdict.allowed) return null;
+    return challenges.has(policy) ? challengeFor(set.evaluate(request), challenges) : forbidden;
+  };
+  return {
+    kind: 'policies',
+    text: `${policies.policies.length} of ${set.policies.length} policies`,
+    needsBody: policies.policies.some(({ syntax }) => contextReads(syntax)?.has('body') !== false),
+    judge,
+    requestOf,
+    explain: (exchange, body) => {
+      const request = requestOf(exchange, body);
+      return request === null ? null : set.evaluate(request);
+    },
+  };
+}
+
+/** The challenge only when a better login would do: every forbid that holds asks for one. */
+function challengeFor(full: FullVerdict, challenges: ReadonlyMap<CompiledPolicy, Refusal>): Refusal {
+  if (full.failures.some(({ policy }) => policy.effect === 'forbid')) return valueless;
+  return full.reasons.every((policy) => challenges.has(policy))
+    ? challenges.get(full.reasons[0]!)!
+    : forbidden;
+}
+
+const unquotable = /[^\x21\x23-\x5b\x5d-\x7e ]/g;
+
+/** `@step_up("acr values")` and `@max_age("seconds")` of a forbid become the challenge of RFC 9470 section 3. */
+function stepUp({ effect, syntax }: CompiledPolicy): Refusal | null {
+  const acr = syntax.annotations.get('step_up');
+  const maxAge = syntax.annotations.get('max_age');
+  if (effect !== 'forbid' || (acr === undefined && maxAge === undefined)) return null;
+  const parts = ['Bearer error="insufficient_user_authentication"'];
+  if (acr !== undefined && acr !== '') parts.push(`acr_values="${acr.replace(unquotable, '')}"`);
+  if (maxAge !== undefined) parts.push(`max_age="${maxAge.replace(/[^0-9]/g, '')}"`);
+  return new Refusal('authentication-insufficient', 'authorize', 'step-up', '', [
+    'www-authenticate',
+    parts.join(', '),
+  ]);
+}
