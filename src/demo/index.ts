@@ -34,7 +34,13 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
   const internalPort = await freePort(isAny ? 0 : 9443);
   const telemetryPort = await freePort(isAny ? 0 : 9090);
   const setup = await setUpDemo({ apiPort: sample.port, port, tlsPort, internalPort, telemetryPort });
-  const gate = await startGate({ file: setup.file, log: silentLog, watch: true });
+  const gate = await startGate({ file: setup.file, log: silentLog, watch: true }).catch(
+    async (error: unknown) => {
+      await sample.close();
+      await setup.remove();
+      throw error;
+    },
+  );
   const { credentials } = setup;
   if (options.json) {
     options.print(
@@ -101,6 +107,9 @@ function introduction(
   const url = `http://127.0.0.1:${port}`;
   const services = `https://localhost:${internalPort}`;
   const payment = `'{"from":"acc_100001","to":"NO9386011117947","money":{"amount":"12.50","currency":"EUR"},"reference":"coffee"}'`;
+  const large = payment.replace('12.50', '1200.00');
+  const foreign = payment.replace('acc_100001', 'acc_200001');
+  const discount = `'{"sku":"SAI-1042","quantity":1,"discount":90}'`;
   const sly = `'{"sku":"SAI-1042","quantity":1,"price":"0.01"}'`;
   return `Gatewright demo: Fjordbank, a small bank, behind a gate with all guards on.
 
@@ -124,6 +133,7 @@ Allowed
   curl -i ${url}/accounts -H "Authorization: Bearer $INGRID"
   curl -i '${url}/accounts/acc_100001/transactions?limit=3' -H "Authorization: Bearer $INGRID"
   curl -i '${url}/orders?status=open' -H "X-API-Key: $PARTNER"
+  curl -i ${url}/accounts/acc_200001 -H "Authorization: Bearer $ADMIN"
   curl -i ${url}/accounts/acc_200001/freeze -X POST -H "Authorization: Bearer $ADMIN"
   curl -i ${url}/payments -H "Authorization: Bearer $INGRID" -H 'Content-Type: application/json' \\
        -d ${payment}
@@ -138,6 +148,14 @@ Refused
   403 key without scope    curl -i ${url}/accounts -H "X-API-Key: $PARTNER"
   no certificate           curl -i --cacert $TLS/ca.pem ${services}/ledger
   404 for services only    curl -i ${url}/ledger -H "Authorization: Bearer $ADMIN"
+  403 account of another   curl -i ${url}/accounts/acc_200001 -H "Authorization: Bearer $INGRID"
+  403 paying from it       curl -i ${url}/payments -H "Authorization: Bearer $INGRID" -H 'Content-Type: application/json' \\
+                                -d ${foreign}
+  401 needs two factors    curl -i ${url}/payments -H "Authorization: Bearer $INGRID" -H 'Content-Type: application/json' \\
+                                -d ${large}
+  403 field of the sales   curl -i ${url}/orders -H "Authorization: Bearer $INGRID" -H 'Content-Type: application/json' \\
+                                -d ${discount}
+  400 a second method      curl -i ${url}/accounts/acc_100001 -H "Authorization: Bearer $INGRID" -H 'X-HTTP-Method-Override: DELETE'
   404 not in the contract  curl -i ${url}/internal/debug -H "Authorization: Bearer $INGRID"
   405 wrong method         curl -i ${url}/accounts -X DELETE -H "Authorization: Bearer $INGRID"
   400 bad parameter        curl -i '${url}/accounts?limit=1000' -H "Authorization: Bearer $INGRID"

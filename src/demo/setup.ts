@@ -41,7 +41,12 @@ export async function setUpDemo(options: {
   const key = compileJwk(jwk);
   const { d: _private, ...publicJwk } = jwk as Record<string, unknown>;
   const nowMs = Date.now();
-  const token = (sub: string, scope: string, expiresMs = nowMs + TOKEN_LIFETIME_MS): string =>
+  const token = (
+    sub: string,
+    scope: string,
+    claims: Readonly<Record<string, unknown>> = {},
+    expiresMs = nowMs + TOKEN_LIFETIME_MS,
+  ): string =>
     signJwt(
       {
         iss: ISSUER,
@@ -51,15 +56,20 @@ export async function setUpDemo(options: {
         iat: Math.floor(nowMs / 1000),
         exp: Math.floor(expiresMs / 1000),
         jti: `demo-${sub}`,
+        ...claims,
       },
       key,
       'ES256',
     );
   const partner = createApiKey('partner-1');
   const customer = 'accounts:read payments:write orders:read orders:write';
+  const ofIngrid = { accounts: ['acc_100001', 'acc_100002'] };
+  const copied = ['openapi.yaml', 'bank.cedar'].map((name) =>
+    copyFile(new URL(`./files/${name}`, import.meta.url), join(folder, name)),
+  );
   await Promise.all([
     writeDemoCertificates(folder),
-    copyFile(new URL('./files/openapi.yaml', import.meta.url), join(folder, 'openapi.yaml')),
+    ...copied,
     writeFile(join(folder, 'jwks.json'), JSON.stringify({ keys: [publicJwk] })),
     writeFile(join(folder, 'gatewright.yaml'), configuration(options, partner.sha256)),
   ]);
@@ -67,10 +77,10 @@ export async function setUpDemo(options: {
     folder,
     file: join(folder, 'gatewright.yaml'),
     credentials: {
-      ingrid: token('ingrid', customer),
-      mateus: token('mateus', customer),
+      ingrid: token('ingrid', customer, ofIngrid),
+      mateus: token('mateus', customer, { accounts: ['acc_200001', 'acc_200002'] }),
       admin: token('astrid', 'accounts:read admin:accounts'),
-      expired: token('ingrid', customer, nowMs - 3_600_000),
+      expired: token('ingrid', customer, ofIngrid, nowMs - 3_600_000),
       partnerKey: partner.key,
     },
     remove: () => rm(folder, { recursive: true, force: true }),
@@ -112,6 +122,10 @@ upstreams:
 identity:
   issuers:
     fjordbank: { issuer: ${ISSUER}, jwks: { file: ./jwks.json }, algorithms: [ ES256 ] }
+  roles:
+    teller:     { }
+    bank-admin: { includes: [ teller ], members: [ fjordbank|astrid ] }
+    sales:      { members: [ fjordbank|astrid ] }
   consumers:
     sailmaker:                       # a partner that looks at orders
       keys: [ { id: partner-1, sha256: ${partnerHash} } ]
@@ -126,6 +140,11 @@ apis:
     authenticate:
       - jwt: { issuer: fjordbank, audience: ${AUDIENCE} }
       - api-key: {}
+    authorize:
+      policy: ./bank.cedar           # try: gatewright policy explain
+      own:
+        - { parameter: accountId, claim: accounts, unless-role: [ teller ] }
+        - { field: /from, claim: accounts }
     limits:
       - { per: consumer, rate: 50/s, burst: 100 }
       - { per: address, rate: 200/s, burst: 400 }
@@ -138,6 +157,10 @@ apis:
         limits:
           - { per: consumer, rate: 5/s, burst: 10 }
           - { per: address, rate: 20/s, burst: 40 }
+      createOrder: { writable: { /discount: [ sales ] } }
+
+risk:
+  addresses: [ { from: [ 198.51.100.0/24 ], adds: 60 } ]
 
 telemetry:
   listen: { port: ${telemetryPort} }

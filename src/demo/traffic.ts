@@ -102,6 +102,17 @@ function makeShots(base: string, port: number, credentials: DemoCredentials): Sh
       run: () => call('/accounts/acc_100001/freeze', { method: 'POST', headers: as(mateus) }),
     },
     {
+      kind: 'accounts-of-others',
+      good: false,
+      run: () => call(`/accounts/acc_1000${10 + Math.floor(Math.random() * 90)}`, { headers: as(mateus) }),
+    },
+    {
+      kind: 'method-override',
+      good: false,
+      run: () =>
+        call('/accounts/acc_200001', { headers: { ...as(mateus), 'x-http-method-override': 'DELETE' } }),
+    },
+    {
       kind: 'mass-assignment',
       good: false,
       run: () => post('/payments', mateus, { ...payment, status: 'settled', approved: true }),

@@ -127,6 +127,9 @@ test('the demo starts, answers and refuses', async (t) => {
   assert.equal(await ask('/accounts'), 401);
   assert.equal(await ask('/accounts', bearer('expired')), 401);
   assert.equal(await ask('/accounts', { 'x-api-key': credentials['partnerKey']! }), 403);
+  assert.equal(await ask('/accounts/acc_100001', bearer('ingrid')), 200);
+  assert.equal(await ask('/accounts/acc_200001', bearer('ingrid')), 403);
+  assert.equal(await ask('/accounts/acc_200001', bearer('admin')), 200);
   assert.equal(await ask('/internal/debug', bearer('ingrid')), 404);
   assert.equal(await ask('/accounts?limit=1000', bearer('ingrid')), 400);
 

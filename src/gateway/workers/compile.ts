@@ -128,6 +128,7 @@ export function compileSnapshot(
       watch: createWatch(api.name, api.authorize, state.limits, state.clock),
       assess,
       schemas,
+      document: api.contractDocument,
     };
     for (const operation of api.operations) {
       const entry = compileEntry(api, operation, index++, schemas, upstream.entry, {

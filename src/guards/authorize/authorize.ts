@@ -12,6 +12,7 @@ import {
 import type { LimitTable } from '../../limits/index.ts';
 import { type ContractOperation, JsonBody, parseJsonBody, type SchemaSet } from '../../openapi/index.ts';
 import type { PolicySet } from '../../policy/index.ts';
+import { bodyTypeOf } from './body-type.ts';
 import type { ApiAuthorizeConfig, AuthorizeConfig, ScopeAlternative } from './contract.ts';
 import { compileField, compileRoles } from './fields.ts';
 import { parametersOf } from './operation-parameters.ts';
@@ -32,6 +33,8 @@ export interface AuthorizeContext {
   /** Null when nothing is weighed. */
   readonly assess: Assess | null;
   readonly schemas: SchemaSet;
+  /** The contract's document, for references. */
+  readonly document: unknown;
 }
 
 export interface AuthorizeOperation {
@@ -68,7 +71,8 @@ export function compileRules(config: AuthorizeOperation, context: AuthorizeConte
       const readers = new Map(
         parameters.map((entry) => [entry.name, compileParameterReader(entry, operation.paramNames)]),
       );
-      rules.push(compilePolicies(policies, operation, readers, principals));
+      const body = bodyTypeOf(config.contract, context.document);
+      rules.push(compilePolicies(policies, operation, { readers, body }, principals));
     }
   }
   rules.push(...authorize.fields.map((rule) => compileField(rule, principals)));

@@ -1,8 +1,16 @@
 // What policies see as `context`: made of the exchange piece by piece, and only of what a policy asks for. HOT
 import type { Exchange } from '../../exchange/index.ts';
 import { CedarRecord, CedarSet, CedarTime, IpRange, type Value } from '../../policy/index.ts';
+import { type BodyType, bodyValue } from './body-type.ts';
 import { type ParameterReader, parameterValue } from './parameters.ts';
 import { NO_BODY } from './rule.ts';
+
+/** What the contract says of an operation's requests. */
+export interface RequestShape {
+  readonly readers: ReadonlyMap<string, ParameterReader>;
+  /** Null when policies see no body. */
+  readonly body: BodyType | null;
+}
 
 /** A record whose members are computed when they are asked for, each at most once. */
 abstract class LazyRecord extends CedarRecord {
@@ -37,13 +45,13 @@ const contextNames = [
 export class RequestContext extends LazyRecord {
   readonly #exchange: Exchange;
   readonly #body: unknown;
-  readonly #readers: ReadonlyMap<string, ParameterReader>;
+  readonly #shape: RequestShape;
 
-  constructor(exchange: Exchange, body: unknown, readers: ReadonlyMap<string, ParameterReader>) {
+  constructor(exchange: Exchange, body: unknown, shape: RequestShape) {
     super();
     this.#exchange = exchange;
     this.#body = body;
-    this.#readers = readers;
+    this.#shape = shape;
   }
 
   protected override all(): Iterable<string> {
@@ -54,9 +62,11 @@ export class RequestContext extends LazyRecord {
     const exchange = this.#exchange;
     switch (name) {
       case 'parameters':
-        return new ParameterRecord(exchange, this.#readers);
+        return new ParameterRecord(exchange, this.#shape.readers);
       case 'body':
-        return this.#body === NO_BODY ? undefined : bodyValue(this.#body);
+        return this.#body === NO_BODY || this.#shape.body === null
+          ? undefined
+          : bodyValue(this.#body, this.#shape.body);
       case 'risk':
         return exchange.risk;
       case 'time':
@@ -151,46 +161,4 @@ function authenticationValue({ consumer, receivedMs }: Exchange, name: string): 
   if (name !== 'age' || typeof authTime !== 'number') return undefined;
   const ageMs = Math.round(receivedMs - authTime * 1000);
   return Number.isSafeInteger(ageMs) ? new CedarTime('duration', ageMs + 0) : undefined;
-}
-
-/** JSON as policies see it: fractions and null are no values of Cedar and are left out. */
-export function bodyValue(json: unknown): Value | undefined {
-  switch (typeof json) {
-    case 'string':
-    case 'boolean':
-      return json;
-    case 'number':
-      return Number.isSafeInteger(json) ? json + 0 : undefined;
-    case 'object':
-      break;
-    default:
-      return undefined;
-  }
-  if (json === null) return undefined;
-  if (!Array.isArray(json)) return new BodyRecord(json as Readonly<Record<string, unknown>>);
-  const items: Value[] = [];
-  for (const entry of json) {
-    const item = bodyValue(entry);
-    // A list with a hole would be another list than the one that is forwarded.
-    if (item === undefined) return undefined;
-    items.push(item);
-  }
-  return new CedarSet(items);
-}
-
-class BodyRecord extends LazyRecord {
-  readonly #json: Readonly<Record<string, unknown>>;
-
-  constructor(json: Readonly<Record<string, unknown>>) {
-    super();
-    this.#json = json;
-  }
-
-  protected override all(): Iterable<string> {
-    return Object.keys(this.#json);
-  }
-
-  protected override compute(name: string): Value | undefined {
-    return Object.hasOwn(this.#json, name) ? bodyValue(this.#json[name]) : undefined;
-  }
 }

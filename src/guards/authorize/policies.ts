@@ -13,8 +13,7 @@ import {
   type PolicySet,
   Verdict,
 } from '../../policy/index.ts';
-import { RequestContext } from './context.ts';
-import type { ParameterReader } from './parameters.ts';
+import { RequestContext, type RequestShape } from './context.ts';
 import type { Principals } from './principal.ts';
 import type { Rule } from './rule.ts';
 
@@ -49,7 +48,7 @@ const valueless = new Refusal('policy-denied', 'authorize', 'policy-error');
 export function compilePolicies(
   set: PolicySet,
   operation: { readonly id: string; readonly method: string; readonly api: string },
-  readers: ReadonlyMap<string, ParameterReader>,
+  shape: RequestShape,
   principals: Principals,
 ): PoliciesRule {
   const action = actionOf(operation);
@@ -69,7 +68,7 @@ export function compilePolicies(
           principals.of(exchange.consumer),
           action,
           resource,
-          new RequestContext(exchange, body, readers),
+          new RequestContext(exchange, body, shape),
         );
 
   const judge = (exchange: Exchange, body: unknown): Refusal | null => {
