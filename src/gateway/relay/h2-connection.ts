@@ -258,6 +258,9 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
   #closed = false;
   #deadlineMs: number;
   #requests = 0;
+  /** Since when the frame or field block under way has been coming, ms, and how many came before it; 0 for none. */
+  #partialSinceMs = 0;
+  #framesBefore = 0;
 
   constructor(
     socket: Socket,
@@ -287,9 +290,16 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
 
   onBytes(bytes: Buffer, end: number): void {
     if (this.#closing || this.#closed) return;
-    this.session.feed(bytes, 0, end, performance.now());
-    if (this.session.failed !== null) this.#fail();
-    else if (this.session.hasOutput) this.schedule();
+    const nowMs = performance.now();
+    const { session } = this;
+    session.feed(bytes, 0, end, nowMs);
+    if (session.failed !== null) return this.#fail();
+    if (!session.isPartial) this.#partialSinceMs = 0;
+    else if (this.#partialSinceMs === 0 || session.frames !== this.#framesBefore) {
+      this.#partialSinceMs = nowMs;
+      this.#framesBefore = session.frames;
+    }
+    if (session.hasOutput) this.schedule();
   }
 
   // Streams.
@@ -368,6 +378,11 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
 
   sweep(nowMs: number): void {
     for (const exchange of [...this.#active]) exchange.sweep(nowMs);
+    const { headTimeoutMs } = this.#context.snapshot.limits;
+    if (this.#partialSinceMs !== 0 && nowMs - this.#partialSinceMs >= headTimeoutMs && !this.#closing) {
+      this.session.abort('a frame took too long');
+      return this.#fail();
+    }
     if (this.#active.size === 0 && nowMs >= this.#deadlineMs) {
       if (this.#closing) this.destroy();
       else {

@@ -17,8 +17,8 @@ export interface FrameSink {
   /** A DATA frame of `length` bytes, padding included, begins. */
   onDataStart(streamId: number, length: number, flags: number): void;
   onDataBytes(bytes: Buffer, start: number, end: number): void;
-  /** So many bytes of the frame are padding, its length field among them. */
-  onDataPadding(bytes: number): void;
+  /** So many bytes of the frame are padding, its length field among them; `isAll`: there is nothing else in it. */
+  onDataPadding(bytes: number, isAll: boolean): void;
   onDataEnd(endStream: boolean): void;
   /** The bytes are no frames. */
   onBroken(code: number, reason: string): void;
@@ -44,6 +44,11 @@ export class FrameReader {
   constructor(sink: FrameSink, expectsPreface: boolean) {
     this.#sink = sink;
     this.#reading = expectsPreface ? Reading.preface : Reading.header;
+  }
+
+  /** A frame other than DATA has come in part. */
+  get isPartial(): boolean {
+    return this.#reading !== Reading.data && this.#filled > 0;
   }
 
   /** Nothing more is read. */
@@ -154,7 +159,7 @@ export class FrameReader {
         this.#sink.onBroken(H2Code.protocolError, 'padding too long');
         return at;
       }
-      this.#sink.onDataPadding(padding + 1);
+      this.#sink.onDataPadding(padding + 1, this.#bodyLeft === 0);
     }
     if (this.#bodyLeft > 0 && at < end) {
       const from = at;

@@ -28,6 +28,8 @@ import type { H2Stream } from './stream.ts';
 const noTrailers = new FieldList();
 
 export class H2Session implements FrameSink {
+  /** Frames other than DATA that came whole, CONTINUATION not counted. */
+  frames = 0;
   readonly #state: ConnectionState;
   readonly #reader: FrameReader;
   readonly #control: ControlFrames;
@@ -112,6 +114,16 @@ export class H2Session implements FrameSink {
     this.#reader.feed(bytes, start, end);
   }
 
+  /** A frame other than DATA, or a field block, has come in part. */
+  get isPartial(): boolean {
+    return this.#reader.isPartial || this.#block.streamId !== 0;
+  }
+
+  /** The peer took too long over something. */
+  abort(reason: string): void {
+    this.#state.fail(H2Code.enhanceYourCalm, reason);
+  }
+
   onBroken(code: number, reason: string): void {
     this.#state.fail(code, reason);
   }
@@ -152,8 +164,9 @@ export class H2Session implements FrameSink {
     }
   }
 
-  onDataPadding(bytes: number): void {
+  onDataPadding(bytes: number, isAll: boolean): void {
     const stream = this.#dataStream;
+    if (isAll) this.#state.spend(Cost.idle);
     // Padding is given to nobody: it is granted again at once.
     this.#deliver(stream, bytes);
     if (stream !== null) this.consume(stream, bytes);
@@ -185,6 +198,7 @@ export class H2Session implements FrameSink {
   // Frames that are read whole.
 
   onFrame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+    if (type !== FrameType.continuation) this.frames++;
     if (type === FrameType.headers) this.#onHeaders(flags, id, bytes, start, end);
     else if (type === FrameType.continuation) this.#onContinuation(flags, bytes, start, end);
     else this.#control.onFrame(type, flags, id, bytes, start, end);
