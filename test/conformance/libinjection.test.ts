@@ -71,7 +71,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
     isAttack: false,
     cases: 284,
     seen: 0.995,
-    heldOut: 0.98,
+    heldOut: 0.995,
   },
   'benign strings are no cross-site scripting': {
     folder: 'benign',

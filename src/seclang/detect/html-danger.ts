@@ -10,7 +10,7 @@ const activeElements = new Set(
 );
 
 /** Elements that do so by an attribute; without one they are as well a type parameter, `List<Object>`. */
-const activeWithAttributes = new Set('object base link import frame layer set comment marquee'.split(' '));
+const activeWithAttributes = new Set('object base link import frame layer set marquee'.split(' '));
 
 /** Events of DOM, of documents and of the old browsers, without `on`. */
 const events = new Set(
@@ -44,6 +44,9 @@ const urlAttributes = new Set(
   ).split(' '),
 );
 
+/** Namespaces whose elements run script, link or listen; other vocabularies of XML are data. */
+const activeNamespaces = /xhtml|svg|mathml|xlink|vml|wml|xml-events|com:time|[<>`]/i;
+
 /** Attributes that bring script, documents or data bindings by themselves. */
 const activeAttributes = new Set(
   'srcdoc datasrc datafld dataformatas xlink:href attributename http-equiv'.split(' '),
@@ -70,7 +73,7 @@ const doesSomething = /[\w$\])]\s*[(`]|[=&\\`]/;
 /** `isTag`: the attribute stands in a tag of the value, and does not merely follow a quote that the value closes. */
 export function isActiveAttribute(name: string, value: string, isTag: boolean): boolean {
   const isPrefixed = name.startsWith('xmlns:') || name === 'xmlns';
-  if (isPrefixed) return isTag && value !== '';
+  if (isPrefixed) return isTag && activeNamespaces.test(value);
   if (activeAttributes.has(name)) return isTag || value !== '';
   const colon = name.lastIndexOf(':');
   const local = colon < 0 ? name : name.slice(colon + 1);

@@ -234,7 +234,8 @@ function isQuery(e: SqlEvidence): boolean {
   const isCommented = e.ending === Ending.comment;
   if (e.variables + e.functions + e.calls > 0) return true;
   if (e.subqueries > 0 && (e.numbers + e.strings > 0 || isCommented)) return true;
-  if (e.items > 0 && (e.opens > 0 || e.binaries > 0 || isCommented || e.froms > 0)) return true;
+  const isNamed = e.operands === e.names;
+  if (e.items > 0 && ((e.opens > 0 && !isNamed) || e.binaries > 0 || isCommented || e.froms > 0)) return true;
   if (e.froms === 0) return false;
   if (e.unions > 0 && !e.isWanting) return true;
   if (e.isLimited || e.isOrdered || e.literalComparisons > 0 || e.opens > 0 || isCommented) return true;
@@ -250,8 +251,11 @@ function leavesString(e: SqlEvidence): boolean {
     if (e.isWanting && e.logics === 0) return false;
     if (e.isBareComment && e.commentBegin === HYPHEN && !e.isAfterWord) return false;
     if (e.isBareComment) return e.isHashComment ? e.commentLength === 0 : e.commentBegin !== e.context;
+    // `(")  # text`
+    const isHashText = e.isHashComment && e.commentLength > 0;
+    if (isHashText && e.binaries + e.operands === 0 && !e.isAfterWord) return false;
     // `'/path#part'`, `' -this -that --such`: arithmetic of names is none.
-    const isText = e.commentLength > 0 && (e.commentBegin > 0x20 || e.isHashComment);
+    const isText = e.commentLength > 0 && (e.commentBegin > 0x20 || isHashText);
     return !isText || e.operators < e.binaries || e.extraCloses > 0 || e.operands > e.names + e.strings;
   }
   if (e.selects > 0 && e.items + e.froms > 0) return true;

@@ -28,8 +28,7 @@ export function isStatement(s: SqlScanner, isFirst: boolean, mayBeCode: boolean)
     case Word.drop:
       return isObjectHead(s);
     case Word.exec:
-      if (isFirst)
-        return next === Kind.variable || next === Kind.string || (isName && s.kind(2) === Kind.string);
+      if (isFirst) return next === Kind.variable || s.weight(1) === FunctionWeight.alarming;
       if (next === Kind.open) return s.kind(2) !== Kind.close;
       if (next === Kind.variable || next === Kind.string || next === Kind.as) return true;
       if (s.weight(1) === FunctionWeight.alarming) return true;
