@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { htmlSteps } from '../../src/seclang/detect/html-scanner.ts';
-import { detectSqli, detectXss } from '../../src/seclang/detect/index.ts';
+import { detectSqli, detectXss, sqliBytes, xssBytes } from '../../src/seclang/detect/index.ts';
 import { sqlSteps } from '../../src/seclang/detect/sqli.ts';
 import { fuzzDetectors } from './detect-fuzz.ts';
 import { newSeed } from './random.ts';
@@ -22,6 +22,8 @@ describe('injection detectors on made values', () => {
 });
 
 const byteString = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+const holdsOneOf = (set: Uint8Array, value: string): boolean =>
+  Buffer.from(value, 'latin1').some((byte) => set[byte] === 1);
 const pieces = fc
   .array(
     fc.constantFrom(
@@ -47,6 +49,9 @@ describe('injection detectors on any bytes', () => {
         const print = detectSqli(value);
         if (print !== null) assert.match(print, /^[.c1snvo&!(),;UEBkfptACdX]{1,5}$/);
         const isXss = detectXss(value);
+        // What the bytes rule out is not found.
+        if (print !== null) assert.ok(holdsOneOf(sqliBytes, value));
+        if (isXss) assert.ok(holdsOneOf(xssBytes, value));
         // Values before do not matter.
         detectSqli("x' or 1=1--");
         assert.equal(detectSqli(value), print);

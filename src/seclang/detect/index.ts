@@ -1,2 +1,2 @@
-export { detectSqli } from './sqli.ts';
-export { detectXss } from './xss.ts';
+export { detectSqli, sqliBytes } from './sqli.ts';
+export { detectXss, xssBytes } from './xss.ts';

@@ -4,6 +4,10 @@ import { SqlJudge } from './sql-judge.ts';
 
 /** Words, numbers, UUIDs, dates: nothing in them is SQL. */
 const INTERESTING = /[^\w.~-]|--/;
+/** 1 for the bytes of which at least one is in every injection: all but those of words. */
+export const sqliBytes = Uint8Array.from({ length: 256 }, (_, code) =>
+  /[\w.~]/.test(String.fromCharCode(code)) ? 0 : 1,
+);
 const BLANK = /\s/;
 const QUOTES = [0x27, 0x22, 0x60] as const;
 const QUOTE_TEXTS = ["'", '"', '`'] as const;

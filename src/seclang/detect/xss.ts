@@ -2,7 +2,14 @@
 // attribute, unquoted or within each of the quotes, which it leaves.
 import { isActiveMarkup, readAttributes } from './html-scanner.ts';
 
+const LESS = 0x3c;
+const EQUALS = 0x3d;
 const QUOTE_TEXTS = ['"', "'", '`'] as const;
+
+/** 1 for the bytes of which at least one is in every active value. */
+export const xssBytes = Uint8Array.from({ length: 256 }, (_, code) =>
+  code === LESS || code === EQUALS ? 1 : 0,
+);
 
 /** Whether `value` (latin1, one char a byte) makes a browser run script. */
 export function detectXss(value: string): boolean {

@@ -1,7 +1,7 @@
 // Operators by their names in ModSecurity, case-insensitive. Negation (`!@rx`) is the caller's.
 import { closestName } from '../../core/index.ts';
 import type { CompiledOperator, OperatorEnvironment } from '../contract.ts';
-import { detectSqli, detectXss } from '../detect/index.ts';
+import { detectSqli, detectXss, sqliBytes, xssBytes } from '../detect/index.ts';
 import { compileAddresses, compileAddressFile } from './address.ts';
 import { compileExpression } from './expression.ts';
 import { capture, type Match, operatorOf, refuse } from './make.ts';
@@ -48,8 +48,8 @@ const rows: readonly (readonly [string, Compile])[] = [
   ['rbl', never],
   // Without a database of places none is found; SecGeoLookupDB, which would name one, is refused.
   ['geoLookup', never],
-  ['detectSQLi', (name) => operatorOf(name, findsSqli)],
-  ['detectXSS', (name) => operatorOf(name, (value) => detectXss(value))],
+  ['detectSQLi', (name) => operatorOf(name, findsSqli, { requiredBytes: sqliBytes })],
+  ['detectXSS', (name) => operatorOf(name, (value) => detectXss(value), { requiredBytes: xssBytes })],
   ['gsbLookup', absent('Google Safe Browsing is asked by nobody', 'Remove the rule.')],
   [
     'fuzzyHash',
