@@ -2,6 +2,7 @@
 // read by the main thread, so that counting is an addition. Labels come from the configuration, never from a request. HOT
 import { type ErrorCode, errorCodes } from '../core/index.ts';
 import type { Exchange, Operation } from '../exchange/index.ts';
+import { type HandshakeOutcome, handshakeOutcomes } from '../net/tls/index.ts';
 
 /** Upper bounds of the duration histograms, ms. */
 export const durationBoundsMs: readonly number[] = [
@@ -25,7 +26,13 @@ export const Cell = {
 } as const;
 
 /** Offsets within the part that is not of an operation. */
-export const Global = { open: 0, accepted: 1, refusals: 2, size: 2 + errorCodes.length } as const;
+export const Global = {
+  open: 0,
+  accepted: 1,
+  refusals: 2,
+  handshakes: 2 + errorCodes.length,
+  size: 2 + errorCodes.length + handshakeOutcomes.length,
+} as const;
 
 export interface MetricsMemory {
   readonly buffer: SharedArrayBuffer;
@@ -58,6 +65,10 @@ export class WorkerMetrics {
   connectionOpened(): void {
     this.#cells[Global.open]!++;
     this.#cells[Global.accepted]!++;
+  }
+
+  handshakeEnded(outcome: HandshakeOutcome): void {
+    this.#cells[Global.handshakes + handshakeOutcomes.indexOf(outcome)]!++;
   }
 
   connectionClosed(): void {

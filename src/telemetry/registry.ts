@@ -1,6 +1,7 @@
 // The main thread's sum over all threads and generations, and its Prometheus text. What threads of the past counted
 // is kept, so that no counter ever goes back.
 import { errorCodes } from '../core/index.ts';
+import { handshakeOutcomes } from '../net/tls/index.ts';
 import { Cell, decisions, durationBoundsMs, Global, type MetricsMemory, STATUS_CLASSES } from './metrics.ts';
 
 /** A value that is read when metrics are asked for. */
@@ -79,6 +80,16 @@ export class MetricsRegistry {
     errorCodes.forEach((code, index) => {
       const value = global[Global.refusals + index]!;
       if (value > 0) out.push(`gatewright_refusals_total{code="${code}"} ${value}`);
+    });
+    head(
+      out,
+      'gatewright_tls_handshakes_total',
+      'counter',
+      'TLS handshakes with clients, by how they ended.',
+    );
+    handshakeOutcomes.forEach((outcome, index) => {
+      const value = global[Global.handshakes + index]!;
+      if (value > 0) out.push(`gatewright_tls_handshakes_total{outcome="${outcome}"} ${value}`);
     });
     head(out, 'gatewright_connections', 'gauge', 'Open client connections.');
     out.push(`gatewright_connections ${global[Global.open]!}`);

@@ -1,5 +1,6 @@
 // The one thing a data-plane thread calls: an exchange ended, a connection came or went. HOT
 import type { Exchange } from '../exchange/index.ts';
+import type { HandshakeOutcome } from '../net/tls/index.ts';
 import { accessLine } from './access-line.ts';
 import { type AccessLogMemory, AccessLogWriter } from './access-log.ts';
 import { type MetricsMemory, WorkerMetrics } from './metrics.ts';
@@ -29,6 +30,10 @@ export class WorkerTelemetry {
 
   connectionOpened(): void {
     this.#metrics.connectionOpened();
+  }
+
+  handshakeEnded(outcome: HandshakeOutcome): void {
+    this.#metrics.handshakeEnded(outcome);
   }
 
   connectionClosed(): void {

@@ -151,8 +151,20 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     assert.equal(lines[0]!['method_of_authentication'], 'mtls');
     assert.match(String(lines[0]!['credential']), /^[0-9a-f]{64}$/);
     assert.equal(lines[1]!['reason'], 'certificate-unknown');
-    const metrics = await (await fetch(`http://127.0.0.1:${gate.gate.telemetry!.port}/metrics`)).text();
-    assert.match(metrics, /gatewright_revocation_list_expiry_timestamp_seconds\{listener="public"\} 1\d{9}/);
+    const counted = await (await fetch(`http://127.0.0.1:${gate.gate.telemetry!.port}/metrics`)).text();
+    assert.match(counted, /gatewright_revocation_list_expiry_timestamp_seconds\{listener="public"\} 1\d{9}/);
+    const outcomes = {
+      full: 2,
+      'certificate-missing': 1,
+      'certificate-untrusted': 1,
+      // OpenSSL tells the last thing that was wrong: nobody here has a list of that authority either.
+      'certificate-revocation-unknown': 1,
+      'certificate-expired': 1,
+      'certificate-revoked': 1,
+      'certificate-purpose': 1,
+    };
+    const ended = [...counted.matchAll(/tls_handshakes_total\{outcome="([a-z-]+)"\} (\d+)/g)];
+    assert.deepEqual(Object.fromEntries(ended.map((match) => [match[1], Number(match[2])])), outcomes);
   });
 }
 

@@ -71,8 +71,12 @@ export class RelayListener {
     this.#tls =
       tls === null
         ? null
-        : new TlsPort(tls.settings, tls.material, options.http2, (socket, certificate) =>
-            this.#secured(socket, certificate),
+        : new TlsPort(
+            tls.settings,
+            tls.material,
+            options.http2,
+            (socket, certificate) => this.#secured(socket, certificate),
+            (outcome) => this.context.telemetry.handshakeEnded(outcome),
           );
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();

@@ -10,6 +10,8 @@ import {
   type ClientCertificate,
   ClientCertificateReader,
   certificateFingerprint,
+  failedHandshake,
+  type HandshakeOutcome,
   type HelloReading,
   NameTable,
   parseCertificate,
@@ -36,6 +38,7 @@ interface Staple {
 }
 
 export type OnSecure = (socket: TLSSocket, certificate: ClientCertificate | null) => void;
+export type OnHandshake = (outcome: HandshakeOutcome) => void;
 
 /**
  * One server object for each certificate: Node can change the certificate of a handshake (SNICallback), but then the
@@ -45,6 +48,7 @@ export class TlsPort {
   settings: TlsSettings;
   readonly #http2: boolean;
   readonly #onSecure: OnSecure;
+  readonly #onHandshake: OnHandshake;
   #reader: ClientCertificateReader | null = null;
   #names = new NameTable<TlsServer>();
   #default: TlsServer | null = null;
@@ -59,10 +63,17 @@ export class TlsPort {
   /** The rules that handshakes under way began with, by raw socket. */
   readonly #begunUnder = new WeakMap<object, string>();
 
-  constructor(settings: TlsSettings, material: TlsMaterial, http2: boolean, onSecure: OnSecure) {
+  constructor(
+    settings: TlsSettings,
+    material: TlsMaterial,
+    http2: boolean,
+    onSecure: OnSecure,
+    onHandshake: OnHandshake,
+  ) {
     this.settings = settings;
     this.#http2 = http2;
     this.#onSecure = onSecure;
+    this.#onHandshake = onHandshake;
     this.update(settings, material);
   }
 
@@ -122,7 +133,10 @@ export class TlsPort {
     server.on('OCSPRequest', (certificate: Buffer, _issuer: Buffer, answer) =>
       this.#answerStatus(certificate, answer),
     );
-    server.on('tlsClientError', (_cause, socket) => socket.destroy());
+    server.on('tlsClientError', (cause: Error, socket) => {
+      this.#onHandshake(failedHandshake(cause, socket));
+      socket.destroy();
+    });
     return server;
   }
 
@@ -160,6 +174,7 @@ export class TlsPort {
       stop();
       const server = this.#serverFor(hello);
       if (server === null) {
+        this.#onHandshake(hello.kind === 'hello' ? 'name-unknown' : 'other');
         socket.end(unrecognizedName);
         socket.destroySoon();
         return;
@@ -215,16 +230,20 @@ export class TlsPort {
     // INVARIANT: where clients show certificates no session is resumed, so that every certificate has been verified
     // against the trust and the revocations of today.
     const isStale = this.#begunUnder.get(rawSocketOf(socket)) !== this.#trustText;
-    if (reader !== null && (isStale || socket.isSessionReused())) {
-      socket.destroy();
-      return;
-    }
+    const isReused = socket.isSessionReused();
+    if (reader !== null && (isStale || isReused)) return this.#refuse(socket, 'other');
     const certificate = reader === null ? null : reader.read(socket);
-    if (this.settings.clients?.mode === 'require' && (certificate === null || certificate.problem !== '')) {
-      socket.destroy();
-      return;
+    if (this.settings.clients?.mode === 'require') {
+      if (certificate === null) return this.#refuse(socket, 'certificate-missing');
+      if (certificate.problem !== '') return this.#refuse(socket, `certificate-${certificate.problem}`);
     }
+    this.#onHandshake(isReused ? 'resumed' : 'full');
     this.#onSecure(socket, certificate);
+  }
+
+  #refuse(socket: TLSSocket, outcome: HandshakeOutcome): void {
+    this.#onHandshake(outcome);
+    socket.destroy();
   }
 }
 

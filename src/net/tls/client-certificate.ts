@@ -49,6 +49,9 @@ const problems: Readonly<Record<string, CertificateProblem>> = {
   INVALID_PURPOSE: 'purpose',
 };
 
+/** What OpenSSL's code for a certificate that was not verified means. */
+export const certificateProblem = (code: string): CertificateProblem => problems[code] ?? 'untrusted';
+
 /** Reads clients' certificates under one listener's rules. */
 export class ClientCertificateReader {
   readonly #kinds: readonly IdentityKind[];
@@ -72,9 +75,7 @@ export class ClientCertificateReader {
     const chain = chainOf(socket.getPeerCertificate(true));
     const [leaf] = chain;
     if (leaf === undefined) return null;
-    const { authorizationError } = socket;
-    const code = String(authorizationError ?? '');
-    const problem = socket.authorized ? '' : (problems[code] ?? 'untrusted');
+    const problem = socket.authorized ? '' : certificateProblem(String(socket.authorizationError ?? ''));
     let details: CertificateDetails;
     try {
       details = parseCertificate(leaf);

@@ -27,6 +27,7 @@ export type {
 } from './contract.ts';
 export { secureDefaults, type TlsVersion } from './defaults.ts';
 export { DerError } from './der.ts';
+export { failedHandshake, type HandshakeOutcome, handshakeOutcomes } from './handshake.ts';
 export { NameTable } from './name-table.ts';
 export { buildOcspRequest, type OcspAnswer, readOcspResponse } from './ocsp.ts';
 export {
