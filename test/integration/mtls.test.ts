@@ -1,7 +1,7 @@
 // Client certificates over real sockets: who gets through the handshake, whom a certificate stands for, what the
 // service is told, and that neither resumption nor an old connection outlives a change of trust.
 import assert from 'node:assert/strict';
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectH2 } from 'node:http2';
@@ -489,4 +489,42 @@ test('curl gets through with the right certificate only', needsOpenssl, async (t
   assert.notEqual((await curl()).code, 0);
   for (const bad of [ca!.stranger, ca!.expired, ca!.revoked])
     assert.notEqual((await curl('--cert', bad.certificateFile, '--key', bad.keyFile)).code, 0);
+});
+
+test('a WebSocket of a client that is no longer trusted is cut', needsOpenssl, async (t) => {
+  const upstream = await startRawUpstream(t);
+  const config = configOf(upstream.port, { tls: require })
+    .replace('operations:\n', 'websocket: true\n    operations:\n')
+    .concat('drain: 100ms\n');
+  const gate = await startTestGate(t, {
+    config,
+    files: {
+      'cert.pem': ca!.server.certificate,
+      'key.pem': ca!.server.key,
+      'clients.pem': ca!.clients.certificate,
+      'others.pem': ca!.others.certificate,
+      'crl.pem': ca!.clients.revocationList(),
+    },
+  });
+  upstream.onRequest = (incoming) => {
+    const accept = createHash('sha1')
+      .update(`${incoming.field('sec-websocket-key')}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    incoming.connection.socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
+    );
+  };
+  const client = await RawClient.connect(gate.port, as(ca!.client));
+  client.send(
+    request('GET', '/socket', {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    }),
+  );
+  assert.equal((await client.response()).status, 101);
+  await gate.write('gatewright.yaml', config.replace(require, 'clients: require, trust: [ ./others.pem ]'));
+  assert.equal((await gate.gate.reload()).ok, true);
+  await client.untilClosed();
 });

@@ -2,6 +2,8 @@
 // certificates that change under load.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { connect as connectPlain } from 'node:net';
 import { after, type TestContext, test } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { Authority, freePort, hasOpenssl, type Issued, needsOpenssl } from '../support/authority.ts';
@@ -315,4 +317,51 @@ test('HSTS stands on every answer over TLS, also where no operation is', needsOp
     const { fields } = await exchange(gate.port, request('GET', path), 'GET', { tls });
     assert.match(fields.get('strict-transport-security') ?? '', /^max-age=31536000/);
   }
+});
+
+test('a PROXY header before the ClientHello, with several names', needsOpenssl, async (t) => {
+  const upstream = await startRawUpstream(t);
+  const issued = [serverOf('a.example'), serverOf('b.example')];
+  const gate = await startTestGate(t, {
+    config: openConfig({
+      upstreamPort: upstream.port,
+      listener: `, proxy-protocol: { from: [ 127.0.0.1 ] }, tls: { certificates: [ ${entry(0)}, ${entry(1)} ] }`,
+    }),
+    files: {
+      '0.pem': issued[0]!.chain,
+      '0.key': issued[0]!.key,
+      '1.pem': issued[1]!.chain,
+      '1.key': issued[1]!.key,
+    },
+  });
+  const raw = connectPlain(gate.port, '127.0.0.1');
+  raw.write('PROXY TCP4 203.0.113.9 127.0.0.1 1234 443\r\n');
+  const socket = connect({ socket: raw, servername: 'b.example', ca: ca!.certificate });
+  await once(socket, 'secureConnect');
+  assert.equal(socket.getPeerCertificate().subject.CN, 'b.example');
+  socket.write(request('GET', '/things'));
+  await once(socket, 'data');
+  socket.destroy();
+  assert.equal(upstream.requests[0]!.field('x-forwarded-for'), '203.0.113.9');
+});
+
+test('handshakes that do not come end in time, whatever was sent', needsOpenssl, async (t) => {
+  const issued = [serverOf('a.example'), serverOf('b.example')];
+  const several = await setUp(t, `certificates: [ ${entry(0)}, ${entry(1)} ]`, issued);
+  const one = await setUp(t, single, issued);
+  const hello = Buffer.from('1603010100010000fc0303', 'hex');
+  const clients = await Promise.all(
+    [several.gate.port, one.gate.port].flatMap((port) =>
+      [Buffer.alloc(0), hello].map(async (bytes) => {
+        const client = await RawClient.connect(port);
+        if (bytes.length > 0) client.send(bytes);
+        return client;
+      }),
+    ),
+  );
+  for (const client of clients) await client.untilClosed();
+  // What is no TLS is refused at once.
+  const plain = await RawClient.connect(several.gate.port);
+  plain.send(request('GET', '/things'));
+  assert.doesNotMatch(await plain.untilClosed(), /HTTP/);
 });
