@@ -18,6 +18,7 @@ import {
   type IssuerConfig,
   IssuerReplica,
   Possession,
+  SignatureKeyTable,
   StoredKeys,
 } from '../src/guards/authenticate/index.ts';
 import { compileJwk, signJwt } from '../src/jose/index.ts';
@@ -83,6 +84,8 @@ const guard = compileAuthenticate(
     keys: new ApiKeyTable([], stored),
     certificates: new CertificateTable([]),
     revocations,
+    signatureKeys: new SignatureKeyTable([]),
+    replays: new ReplayTable(createReplayTable(1024)),
     possession: new Possession(
       { algorithms: ['ES256'], maxAgeMs: 60_000, clockSkewMs: 0, nonce: false },
       new ReplayTable(createReplayTable(1024)),

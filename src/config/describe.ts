@@ -1,7 +1,7 @@
 // The configuration in words: for every operation who may call it, under which limits, and what looks at it; and what
 // an operator should think about again.
 
-import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
+import { type AuthenticationMethod, callerMethod, singleMethods } from '../guards/authenticate/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
 import { describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
@@ -136,6 +136,10 @@ function describeMethod(method: AuthenticationMethod, config: GateConfig): strin
       return `API key in ${method.header} (${keyOwners(config)})`;
     case 'jwt':
       return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}${boundText[method.bound]}`;
+    case 'signature':
+      return `request signed by a consumer, covering ${method.cover.join(', ')}`;
+    case 'webhook':
+      return `webhook of ${method.caller}, signed in ${method.scheme.signatureField}`;
     case 'introspect': {
       const audiences = method.audiences.length === 0 ? '' : ` for ${method.audiences.join(' or ')}`;
       return `token that ${method.issuer} knows${audiences}${boundText[method.bound]}`;
@@ -160,7 +164,7 @@ const countText = (count: number, what: string, many = `${what}s`): string =>
 
 /** Alternatives that no way to authenticate can fulfil say nothing to a reader. */
 function describeScopes(operation: OperationConfig): string[] {
-  const kinds = new Set<string>(operation.authenticate.map((method) => method.kind));
+  const kinds = new Set<string>(singleMethods(operation.authenticate).map(({ kind }) => callerMethod(kind)));
   const possible = operation.scopes.filter(({ method }) => method === 'any' || kinds.has(method));
   if (possible.every(({ scopes }) => scopes.length === 0)) return [];
   return possible.map(({ method, scopes }) => {

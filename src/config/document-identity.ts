@@ -1,5 +1,6 @@
 // Issuers of tokens and ways to authenticate, as users write them.
 import { z } from 'zod';
+import { signatureAlgorithms, webhookSchemes } from '../httpsig/index.ts';
 import { algorithmNames } from '../jose/index.ts';
 import { issuerClaims } from './document-authorize.ts';
 import { mtlsMethod } from './document-tls.ts';
@@ -139,6 +140,82 @@ const bound = z
     'What a token must be bound to: a key (DPoP, RFC 9449), a certificate (RFC 8705), or either; tokens that are bound must prove it in any case.',
   );
 
+export const signatureKeySchema = z
+  .strictObject({
+    id: z.string().min(1).max(200).describe('`keyid` of its signatures; shown in logs.'),
+    algorithm: z.enum(signatureAlgorithms).describe('Algorithm, by its name in RFC 9421.'),
+    'public-key': z.string().optional().describe('PEM file of the public key.'),
+    secret: z
+      .string()
+      .optional()
+      .describe('Shared secret of hmac-sha256, at least 32 bytes, only as a reference.'),
+  })
+  .refine((value) => (value.algorithm === 'hmac-sha256') === (value.secret !== undefined), {
+    path: ['secret'],
+    message: 'belongs to hmac-sha256, and to nothing else',
+  })
+  .refine((value) => (value.secret === undefined) === (value['public-key'] !== undefined), {
+    path: ['public-key'],
+    message: 'or "secret" must be there, and not both',
+  });
+
+const component = z
+  .string()
+  .regex(/^(?:@(?:method|target-uri|authority|scheme|request-target|path|query)|[a-z0-9-]+)$/, {
+    message: 'is no component such as @method, @path or content-digest',
+  });
+
+const signatureMethod = z.strictObject({
+  cover: z
+    .array(component)
+    .min(1)
+    .default(['@method', '@authority', '@path', '@query', 'content-digest'])
+    .describe('What a signature must cover; the query and the digest where there is a query or a body.'),
+  tag: z.string().default('').describe('Application tag that it must carry; any by default.'),
+  'max-age': duration().default(300_000).describe('How old it may be.'),
+  'clock-skew': duration().default(10_000).describe("How far the sender's clock may be ahead."),
+  replays: z.enum(['refuse', 'allow']).default('refuse').describe('The same signed request once more.'),
+});
+
+const webhookMethod = z.strictObject({
+  scheme: z
+    .union([
+      z.enum(Object.keys(webhookSchemes) as [keyof typeof webhookSchemes]),
+      z.strictObject({
+        header: fieldName().describe('Header with the signature.'),
+        form: z
+          .enum(['plain', 'pairs', 'list'])
+          .default('plain')
+          .describe('The whole value, name=value separated by commas, or name,value separated by spaces.'),
+        name: z.string().default('').describe('Name of signatures among pairs or in a list.'),
+        prefix: z.string().default('').describe('Text in front of a signature.'),
+        encoding: z.enum(['hex', 'base64']).default('hex').describe('How a signature is written.'),
+        'time-header': fieldName().optional().describe('Header with the time in seconds.'),
+        'time-name': z.string().default('').describe('Name of the time among the pairs.'),
+        'id-header': fieldName().optional().describe('Header with the id of the message.'),
+        signed: z
+          .string()
+          .regex(/\{body\}/, { message: 'does not contain {body}' })
+          .default('{body}')
+          .describe('What is signed: text with {time}, {id} and {body}.'),
+        hash: z.enum(['sha256', 'sha512']).default('sha256').describe('Hash of the HMAC.'),
+      }),
+    ])
+    .describe('How the sender signs: a well-known way, or a description of it.'),
+  secrets: z
+    .array(z.string().min(16))
+    .min(1)
+    .max(4)
+    .describe('Secrets shared with the sender, only as references; two while one is being replaced.'),
+  caller: z.string().min(1).describe('Name of the sender for limits and logs.'),
+  scopes: z.array(z.string().min(1)).default([]).describe('Scopes of the sender.'),
+  tolerance: duration().default(300_000).describe('How far the time may be from now.'),
+  replays: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe('The same signed message once more; ways without a time can not be held to it.'),
+});
+
 const audience = () => z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 
 const singleMethod = z.union([
@@ -164,6 +241,8 @@ const singleMethod = z.union([
     }),
   }),
   z.strictObject({ mtls: mtlsMethod }),
+  z.strictObject({ signature: signatureMethod }),
+  z.strictObject({ webhook: webhookMethod }),
 ]);
 
 export const authenticateSchema = z.array(

@@ -2,7 +2,13 @@
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
 import { authorize, claims, operationAuthorize, risk, roles } from './document-authorize.ts';
-import { authenticateSchema, dpopSchema, forwardSchema, issuerSchema } from './document-identity.ts';
+import {
+  authenticateSchema,
+  dpopSchema,
+  forwardSchema,
+  issuerSchema,
+  signatureKeySchema,
+} from './document-identity.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
 import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
@@ -210,10 +216,14 @@ const consumer = z
       )
       .default([])
       .describe('Its API keys; two overlap while one is being replaced.'),
+    'signature-keys': z
+      .array(signatureKeySchema)
+      .default([])
+      .describe('Keys that it signs requests with (RFC 9421).'),
   })
-  .refine((value) => value.keys.length > 0 || value.certificates.length > 0, {
+  .refine((value) => value.keys.length + value.certificates.length + value['signature-keys'].length > 0, {
     path: ['keys'],
-    message: 'or "certificates" must name at least one credential',
+    message: 'or "certificates" or "signature-keys" must name at least one credential',
   });
 
 const limits = z.array(

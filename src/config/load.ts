@@ -5,7 +5,7 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type Diagnostic, Diagnostics } from '../core/index.ts';
-import { singleMethods } from '../guards/authenticate/contract.ts';
+import { callerMethod, singleMethods } from '../guards/authenticate/contract.ts';
 import { policySchema } from '../guards/authorize/schema.ts';
 import { documentSchema } from './document.ts';
 import type { ApiConfig, GateConfig } from './gate-config.ts';
@@ -69,7 +69,7 @@ export function schemaOf(api: ApiConfig, config: GateConfig): string {
     .map(({ id, method, authenticate, contract, validate }) => ({
       id,
       method,
-      kinds: singleMethods(authenticate).map(({ kind }) => (kind === 'introspect' ? 'jwt' : kind)),
+      kinds: singleMethods(authenticate).map(({ kind }) => callerMethod(kind)),
       contract,
       validated: validate !== null,
     }));

@@ -14,6 +14,11 @@ const secretPaths = [
   'upstreams.*.tls.key',
   'acme.*.external-account.key',
   'identity.issuers.*.introspect.client-secret',
+  'identity.consumers.*.signature-keys.*.secret',
+  'apis.*.authenticate.*.webhook.secrets.*',
+  'apis.*.authenticate.*.all-of.*.webhook.secrets.*',
+  'apis.*.operations.*.authenticate.*.webhook.secrets.*',
+  'apis.*.operations.*.authenticate.*.all-of.*.webhook.secrets.*',
   'state.postgres',
   'state.seal',
 ];

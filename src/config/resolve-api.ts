@@ -13,7 +13,7 @@ import { grpcContract } from './grpc-contract.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { resolveApiAuthorize, resolveOperationAuthorize } from './resolve-authorize.ts';
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
-import { resolveAuthentication } from './resolve-identity.ts';
+import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
 
@@ -40,6 +40,7 @@ export function resolveApi(
     resolveOperation(name, entry, operation, { contract, shared, listeners, document, context }),
   );
   reportOpen(name, operations, context);
+  reportUnreadBodies(name, operations, context);
   checkProtocol(name, entry, operations, document, context);
   checkSchemas(contract, operations, entry, context);
   const { headers, cors } = entry;

@@ -6,13 +6,18 @@ import {
   type AuthenticationMethod,
   type ForwardConfig,
   type IssuerConfig,
+  type SignatureKeyConfig,
+  type SignatureMethod,
   type SingleMethod,
   singleMethods,
+  type WebhookMethod,
 } from '../guards/authenticate/contract.ts';
+import { compileSignatureKey, customWebhook, type WebhookScheme, webhookSchemes } from '../httpsig/index.ts';
 import { compileKeySet, rfc9068Claims } from '../jose/index.ts';
 import { refuseUrl } from '../net/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { AuthenticateDocument, IssuerDocument } from './document-identity.ts';
+import type { OperationConfig } from './gate-config.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import type { Path } from './yaml-source.ts';
 
@@ -172,6 +177,8 @@ export function resolveAuthentication(
   ): SingleMethod => {
     if ('api-key' in method) return { kind: 'api-key', header: method['api-key'].header };
     if ('mtls' in method) return { kind: 'mtls', spiffe: method.mtls.spiffe, scopes: method.mtls.scopes };
+    if ('signature' in method) return resolveSignature(method.signature);
+    if ('webhook' in method) return resolveWebhook(method.webhook, at, context);
     const kind = 'jwt' in method ? 'jwt' : 'introspect';
     const { issuer, audience, bound } = 'jwt' in method ? method.jwt : method.introspect;
     checkIssuer(kind, issuer, [...at, kind, 'issuer'], document, context);
@@ -233,6 +240,121 @@ function checkIssuer(
     );
 }
 
+type SignatureDocument = Extract<AuthenticateDocument[number], { signature: unknown }>['signature'];
+type WebhookDocument = Extract<AuthenticateDocument[number], { webhook: unknown }>['webhook'];
+
+const resolveSignature = (entry: SignatureDocument): SignatureMethod => ({
+  kind: 'signature',
+  cover: entry.cover,
+  tag: entry.tag,
+  maxAgeMs: entry['max-age'],
+  clockSkewMs: entry['clock-skew'],
+  refusesReplays: entry.replays === 'refuse',
+});
+
+function resolveWebhook(entry: WebhookDocument, path: Path, context: ResolveContext): WebhookMethod {
+  const { scheme } = entry;
+  const described: WebhookScheme =
+    typeof scheme === 'string'
+      ? webhookSchemes[scheme]
+      : {
+          ...customWebhook,
+          signatureField: scheme.header.toLowerCase(),
+          form: scheme.form,
+          signatureName: scheme.name,
+          prefix: scheme.prefix,
+          encoding: scheme.encoding,
+          timeField: scheme['time-header']?.toLowerCase() ?? '',
+          timeName: scheme['time-name'],
+          idField: scheme['id-header']?.toLowerCase() ?? '',
+          signed: scheme.signed,
+          hash: scheme.hash,
+        };
+  const hasTime = described.timeField !== '' || described.timeName !== '';
+  if (
+    hasTime !== described.signed.includes('{time}') ||
+    (described.idField !== '') !== described.signed.includes('{id}')
+  )
+    fail(
+      context,
+      'config-authenticate',
+      [...path, 'webhook', 'scheme'],
+      'What is signed and what is read do not agree.',
+      "A time or id that is not signed could be anybody's: name the header and write {time} or {id}, or neither.",
+    );
+  return {
+    kind: 'webhook',
+    scheme: described,
+    // Standard Webhooks writes its secrets in base64 behind a prefix.
+    secrets: entry.secrets.map((secret) =>
+      secret.startsWith('whsec_') ? secret.slice(6) : Buffer.from(secret).toString('base64'),
+    ),
+    caller: entry.caller,
+    scopes: entry.scopes,
+    toleranceMs: entry.tolerance,
+    refusesReplays: entry.replays === 'refuse',
+  };
+}
+
+/** Keys that consumers sign with; an id belongs to one consumer. */
+export function resolveSignatureKeys(
+  document: ConfigDocument,
+  context: ResolveContext,
+): ReadonlyMap<string, readonly SignatureKeyConfig[]> {
+  const owners = new Map<string, string>();
+  const out = new Map<string, SignatureKeyConfig[]>();
+  for (const [name, consumer] of Object.entries(document.identity.consumers)) {
+    const keys: SignatureKeyConfig[] = [];
+    consumer['signature-keys'].forEach((entry, index) => {
+      const path = ['identity', 'consumers', name, 'signature-keys', index];
+      const owner = owners.get(entry.id);
+      if (owner !== undefined)
+        fail(
+          context,
+          'config-duplicate-key',
+          [...path, 'id'],
+          `The key "${entry.id}" belongs to "${owner}" already.`,
+        );
+      owners.set(entry.id, name);
+      try {
+        let material = entry.secret ?? '';
+        if (entry['public-key'] !== undefined) {
+          const file = resolve(context.folder, entry['public-key']);
+          context.files.push(file);
+          material = readFileSync(file, 'utf8');
+        }
+        compileSignatureKey(entry.algorithm, material);
+        keys.push({ id: entry.id, algorithm: entry.algorithm, material });
+      } catch (error) {
+        const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+        fail(context, 'config-key-set', path, `The key "${entry.id}" can not be used (${reason}).`);
+      }
+    });
+    out.set(name, keys);
+  }
+  return out;
+}
+
 /** Whether one of the methods, alone or with others, is of this kind. */
 export const hasMethod = (methods: readonly AuthenticationMethod[], kind: SingleMethod['kind']): boolean =>
   singleMethods(methods).some((method) => method.kind === kind);
+
+/** A gRPC call is never read whole, so a signature over its body could not be verified. */
+export function reportUnreadBodies(
+  api: string,
+  operations: readonly OperationConfig[],
+  context: ResolveContext,
+): void {
+  const calls = operations.filter(
+    ({ grpc, authenticate }) =>
+      grpc !== null && (hasMethod(authenticate, 'webhook') || hasMethod(authenticate, 'signature')),
+  );
+  if (calls.length > 0)
+    fail(
+      context,
+      'config-authenticate',
+      ['apis', api],
+      `Signatures over bodies identify callers of ${calls.map(({ id }) => id).join(', ')}, and gRPC calls are not read whole.`,
+      'Use tokens, keys or client certificates there.',
+    );
+}

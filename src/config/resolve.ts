@@ -8,7 +8,7 @@ import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.t
 import { resolveApi } from './resolve-api.ts';
 import { resolveIdentity, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
-import { resolveForward, resolveIssuer } from './resolve-identity.ts';
+import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
@@ -42,6 +42,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
   reportAcme(listeners, acme, context);
   checkKeys(document, context);
   const identity = resolveIdentity(document, context);
+  const signatureKeys = resolveSignatureKeys(document, context);
   const apis = Object.entries(document.apis).flatMap(([name, entry]) => {
     const api = resolveApi(name, entry, document, context);
     return api === null ? [] : [api];
@@ -65,6 +66,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
         addresses: key.addresses,
       })),
       identities: entry.certificates.map(certificateIdentity),
+      signatureKeys: signatureKeys.get(id) ?? [],
     })),
     acme,
     apis,

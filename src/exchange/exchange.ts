@@ -9,7 +9,7 @@ import type { Operation } from './operation.ts';
 export interface Consumer {
   /** Stable id over all methods, for limits and logs: an API consumer's name, or `issuer|subject` of a token. */
   readonly id: string;
-  readonly method: 'api-key' | 'jwt' | 'mtls';
+  readonly method: 'api-key' | 'jwt' | 'mtls' | 'signature';
   /** Granted scopes. */
   readonly scopes: ReadonlySet<string>;
   /** Verified claims of a token; an empty object for other methods. */

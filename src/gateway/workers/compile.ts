@@ -22,7 +22,9 @@ import {
   IdentitySigner,
   type Issuer,
   Possession,
+  SignatureKeyTable,
   StoredKeys,
+  singleMethods,
 } from '../../guards/authenticate/index.ts';
 import {
   type AuthorizeContext,
@@ -109,6 +111,7 @@ export function compileSnapshot(
   for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
   const keys = new ApiKeyTable(config.consumers, state.storedKeys);
   const certificates = new CertificateTable(config.consumers);
+  const signatureKeys = new SignatureKeyTable(config.consumers);
   const possession = new Possession(config.dpop, state.replays, state.nonceKey, state.clock);
   const routes = new Map<string, Route<RouteEntry>[]>(
     config.listeners.map((listener) => [listener.name, []]),
@@ -136,6 +139,7 @@ export function compileSnapshot(
         keys,
         certificates,
         possession,
+        signatureKeys,
         forward: config.forward,
         state,
         shared,
@@ -223,6 +227,7 @@ function compileEntry(
     keys: ApiKeyTable;
     certificates: CertificateTable;
     possession: Possession;
+    signatureKeys: SignatureKeyTable;
     forward: ForwardConfig | null;
     state: LastingState;
     shared: SharedGuards;
@@ -274,6 +279,8 @@ function compileEntry(
         certificates: context.certificates,
         revocations: state.revocations,
         possession: context.possession,
+        signatureKeys: context.signatureKeys,
+        replays: state.replays,
         clock: state.clock,
       }),
     ),
@@ -287,6 +294,12 @@ function compileEntry(
     ),
     shared.get('harden', api.harden, () => compileHarden(api.harden)),
   ];
+  // INVARIANT: what has to see the body gets it; a guard that never did would let everything pass.
+  if (
+    config.grpc !== null &&
+    singleMethods(config.authenticate).some(({ kind }) => kind === 'webhook' || kind === 'signature')
+  )
+    throw new RangeError(`${config.id} is a gRPC call, whose body no signature can cover`);
   return {
     operation,
     pipeline: compilePipeline(guards),

@@ -1,7 +1,7 @@
 // Who is calling. The first configured method whose credential is present decides; a bad credential is refused and
 // never replaced by another. HOT
 import type { Clock } from '../../core/index.ts';
-import type { RevocationTable } from '../../credentials/index.ts';
+import type { ReplayTable, RevocationTable } from '../../credentials/index.ts';
 import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
 import { compileAllOf } from './all-of.ts';
 import { compileApiKey } from './api-key.ts';
@@ -12,6 +12,7 @@ import { type CompiledMethod, NOT_THERE } from './compiled-method.ts';
 import type { AuthenticationMethod, IntrospectMethod, JwtMethod, MtlsMethod } from './contract.ts';
 import type { Issuer } from './issuer.ts';
 import type { Possession } from './possession.ts';
+import { compileSignature, compileWebhook, type SignatureKeyTable } from './signature.ts';
 
 export interface AuthenticateContext {
   readonly issuers: ReadonlyMap<string, Issuer>;
@@ -20,6 +21,8 @@ export interface AuthenticateContext {
   /** Null where nothing can be withdrawn (tests). */
   readonly revocations: RevocationTable | null;
   readonly possession: Possession;
+  readonly signatureKeys: SignatureKeyTable;
+  readonly replays: ReplayTable;
   readonly clock: Clock;
 }
 
@@ -100,6 +103,9 @@ function compileMethods(
     if (method.kind === 'api-key') out.push(compileApiKey(method, context.keys, context.clock));
     else if (method.kind === 'mtls') out.push(compileMtls(method, context));
     else if (method.kind === 'all-of') out.push(compileAllOf(compileMethods(method.methods, context)));
+    else if (method.kind === 'signature')
+      out.push(compileSignature(method, context.signatureKeys, context.replays, context.clock));
+    else if (method.kind === 'webhook') out.push(compileWebhook(method, context.replays, context.clock));
     else if (method === tokens[0]) out.push(compileBearer(tokens, context));
   }
   return out;

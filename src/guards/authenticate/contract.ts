@@ -1,7 +1,40 @@
+import type { Consumer } from '../../exchange/index.ts';
+import type { SignatureAlgorithm, WebhookScheme } from '../../httpsig/index.ts';
+
 /** One way to authenticate on an operation; the first whose credential is present decides. */
 export type AuthenticationMethod = SingleMethod | AllOfMethod;
 
-export type SingleMethod = JwtMethod | IntrospectMethod | ApiKeyMethod | MtlsMethod;
+export type SingleMethod =
+  | JwtMethod
+  | IntrospectMethod
+  | ApiKeyMethod
+  | MtlsMethod
+  | SignatureMethod
+  | WebhookMethod;
+
+/** The request is signed by a consumer (RFC 9421). */
+export interface SignatureMethod {
+  readonly kind: 'signature';
+  /** Components that must be covered. */
+  readonly cover: readonly string[];
+  readonly tag: string;
+  readonly maxAgeMs: number;
+  readonly clockSkewMs: number;
+  readonly refusesReplays: boolean;
+}
+
+/** The body is signed with a secret that the sender shares. */
+export interface WebhookMethod {
+  readonly kind: 'webhook';
+  readonly scheme: WebhookScheme;
+  /** Base64; any of them may have been used. */
+  readonly secrets: readonly string[];
+  /** Who calls, for limits and logs. */
+  readonly caller: string;
+  readonly scopes: readonly string[];
+  readonly toleranceMs: number;
+  readonly refusesReplays: boolean;
+}
 
 /** All of these must be fulfilled; the first names the caller. */
 export interface AllOfMethod {
@@ -12,6 +45,10 @@ export interface AllOfMethod {
 /** All methods, those within others too. */
 export const singleMethods = (methods: readonly AuthenticationMethod[]): readonly SingleMethod[] =>
   methods.flatMap((method) => (method.kind === 'all-of' ? method.methods : [method]));
+
+/** What a caller's `method` is when he came in by a method of this kind. */
+export const callerMethod = (kind: SingleMethod['kind']): Consumer['method'] =>
+  kind === 'introspect' ? 'jwt' : kind === 'webhook' ? 'signature' : kind;
 
 /** What a token must be bound to: nothing, a key (RFC 9449), a certificate (RFC 8705), or one of the two. */
 export type TokenBinding = 'none' | 'dpop' | 'mtls' | 'any';
@@ -128,7 +165,17 @@ export interface ConsumerConfig {
   readonly keys: readonly ApiKeyConfig[];
   /** Identities of its certificates: `spiffe:…`, `dns:…`, `uri:…`, `email:…`, `subject:…`. */
   readonly identities: readonly string[];
+  readonly signatureKeys: readonly SignatureKeyConfig[];
   readonly scopes: readonly string[];
+}
+
+/** A key that a consumer signs requests with. */
+export interface SignatureKeyConfig {
+  /** `keyid` of its signatures. */
+  readonly id: string;
+  readonly algorithm: SignatureAlgorithm;
+  /** PEM of the public key, or the shared secret. */
+  readonly material: string;
 }
 
 export interface ApiKeyConfig {

@@ -13,11 +13,16 @@ export type {
   IssuerConfig,
   JwtMethod,
   MtlsMethod,
+  SignatureKeyConfig,
+  SignatureMethod,
   SigningKeyData,
   SingleMethod,
   TokenBinding,
+  WebhookMethod,
 } from './contract.ts';
+export { callerMethod, singleMethods } from './contract.ts';
 export { compileForwardCertificate } from './forward-certificate.ts';
 export { compileForwardIdentity, IdentitySigner } from './forward-identity.ts';
 export { type Introspection, type Issuer, IssuerReplica } from './issuer.ts';
 export { Possession } from './possession.ts';
+export { SignatureKeyTable } from './signature.ts';

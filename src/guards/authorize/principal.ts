@@ -16,7 +16,12 @@ import type { ClaimConfig, IdentityConfig, IssuerClaims } from './contract.ts';
 /** Names that a token may list; more are ignored, so that a token can not make the gate work for it. */
 const MAX_NAMES = 20_000;
 
-export const principalTypes = { jwt: 'User', 'api-key': 'Client', mtls: 'Service' } as const;
+export const principalTypes = {
+  jwt: 'User',
+  'api-key': 'Client',
+  mtls: 'Service',
+  signature: 'Client',
+} as const;
 
 export const roleKey = (name: string): string => entityKey('Role', name);
 export const groupKey = (name: string): string => entityKey('Group', name);

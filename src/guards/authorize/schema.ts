@@ -51,7 +51,7 @@ ${claims.join('\n')}
 };
 entity Role in [Role];
 entity Group;
-${Object.values(principalTypes)
+${[...new Set(Object.values(principalTypes))]
   .map(
     (type) => `entity ${type} in [Role, Group] = {
   "id": String,
