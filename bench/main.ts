@@ -1,13 +1,14 @@
-// `npm run bench -- plain | secured [--post]`: CPU microseconds a request of the gate beside nginx and HAProxy, all in
-// one run, in turns. The method stands in bench/README.md.
+// `npm run bench -- plain | secured | waf [--post]`: CPU microseconds a request of the gate beside nginx and HAProxy, or
+// nginx with ModSecurity, all in one run, in turns. The method stands in bench/README.md.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Load, measure, median, type Sample, startPinned, waitForPort } from './measure.ts';
 import { orderBody, ports, writeGate, writeHaproxy, writeNginx, writeUpstream } from './setup.ts';
+import { wafMissing, writeInspectingGate, writeModSecurity, writeWafScript } from './waf.ts';
 
 const GATE_CPU = 0;
 const LOAD_CPU = 1;
@@ -19,12 +20,13 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '5' },
     post: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    crs: { type: 'string' },
   },
 });
 const mode = positionals[0];
-if (mode !== 'plain' && mode !== 'secured') {
+if (mode !== 'plain' && mode !== 'secured' && mode !== 'waf') {
   process.stderr.write(
-    'usage: npm run bench -- plain | secured [--post] [--rounds 5] [--seconds 5] [--json]\n',
+    'usage: npm run bench -- plain | secured | waf [--post] [--rounds 5] [--seconds 5] [--crs folder] [--json]\n',
   );
   process.exit(2);
 }
@@ -36,7 +38,14 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-for (const tool of ['nginx', 'haproxy', 'wrk', 'taskset']) {
+const crs = resolve(
+  values.crs ?? process.env['CRS'] ?? fileURLToPath(new URL('../../shared/crs', import.meta.url)),
+);
+if (mode === 'waf') {
+  const missing = wafMissing(crs);
+  if (missing !== null) fail(missing);
+}
+for (const tool of mode === 'waf' ? ['nginx', 'wrk', 'taskset'] : ['nginx', 'haproxy', 'wrk', 'taskset']) {
   try {
     execFileSync('which', [tool]);
   } catch {
@@ -51,7 +60,7 @@ writeFileSync(
   script,
   `wrk.method = "POST"\nwrk.body = [[${orderBody}]]\nwrk.headers["Content-Type"] = "application/json"\n`,
 );
-const isPost = mode === 'secured' && values.post;
+const isPost = mode !== 'plain' && values.post;
 const path = isPost
   ? '/orders'
   : mode === 'secured'
@@ -60,24 +69,30 @@ const path = isPost
 const headers = mode === 'secured' ? [`Authorization: Bearer ${gate.token}`] : [];
 const bin = fileURLToPath(new URL('../bin/gatewright.js', import.meta.url));
 
+const gateFile =
+  mode === 'waf' ? writeInspectingGate(folder, crs) : mode === 'plain' ? gate.plain : gate.secured;
+const peer =
+  mode === 'waf'
+    ? {
+        name: 'nginx, ModSecurity',
+        port: ports.modsecurity,
+        process: startPinned(GATE_CPU, 'nginx', ['-c', writeModSecurity(folder, crs)]),
+      }
+    : {
+        name: 'haproxy',
+        port: ports.haproxy,
+        process: startPinned(GATE_CPU, 'haproxy', ['-f', writeHaproxy(folder), '-q']),
+      };
+const loadScript = mode === 'waf' ? writeWafScript(folder, isPost) : isPost ? script : '';
+
 const upstream = startPinned(LOAD_CPU, 'nginx', ['-c', writeUpstream(folder)]);
 const contenders = [
   { name: 'nginx', port: ports.nginx, process: startPinned(GATE_CPU, 'nginx', ['-c', writeNginx(folder)]) },
-  {
-    name: 'haproxy',
-    port: ports.haproxy,
-    process: startPinned(GATE_CPU, 'haproxy', ['-f', writeHaproxy(folder), '-q']),
-  },
+  peer,
   {
     name: `gatewright ${mode}`,
     port: ports.gate,
-    process: startPinned(GATE_CPU, process.execPath, [
-      bin,
-      'start',
-      '--no-watch',
-      '--config',
-      mode === 'plain' ? gate.plain : gate.secured,
-    ]),
+    process: startPinned(GATE_CPU, process.execPath, [bin, 'start', '--no-watch', '--config', gateFile]),
   },
 ];
 const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]));
@@ -88,7 +103,7 @@ try {
     url: `http://127.0.0.1:${port}${path}`,
     seconds,
     cpu: LOAD_CPU,
-    script: isPost ? script : '',
+    script: loadScript,
     headers,
   });
   for (const { port, process: child } of contenders) await measure(child.pid!, load(port, 3));
@@ -105,6 +120,7 @@ try {
 }
 
 const base = samples.get('nginx')!;
+const peers = samples.get(peer.name)!;
 const rows = contenders.map(({ name }) => {
   const list = samples.get(name)!;
   const cpu = list.map((sample) => sample.cpuUs);
@@ -115,6 +131,8 @@ const rows = contenders.map(({ name }) => {
     cpuUsMin: Math.min(...cpu),
     cpuUsMax: Math.max(...cpu),
     ratioToNginx: median(ratios),
+    /** How many times less than the peer. */
+    peerRatio: median(list.map((sample, i) => peers[i]!.cpuUs / sample.cpuUs)),
     requestsPerSecond: median(list.map((sample) => sample.requestsPerSecond)),
   };
 });
@@ -125,11 +143,11 @@ else {
     `${mode}, ${what}, 64 keep-alive connections, 304 B answer, ${values.rounds} rounds of ${values.seconds} s\n\n`,
   );
   process.stdout.write(
-    `${'what'.padEnd(22)}${'µs CPU/request'.padStart(16)}${'min–max'.padStart(16)}${'× nginx'.padStart(10)}${'requests/s'.padStart(13)}\n`,
+    `${'what'.padEnd(22)}${'µs CPU/request'.padStart(16)}${'min–max'.padStart(16)}${'× nginx'.padStart(10)}${'requests/s'.padStart(13)}${mode === 'waf' ? 'ModSecurity ÷'.padStart(15) : ''}\n`,
   );
   for (const row of rows) {
     process.stdout.write(
-      `${row.name.padEnd(22)}${row.cpuUs.toFixed(1).padStart(16)}${`${row.cpuUsMin.toFixed(1)}–${row.cpuUsMax.toFixed(1)}`.padStart(16)}${row.ratioToNginx.toFixed(2).padStart(10)}${row.requestsPerSecond.toFixed(0).padStart(13)}\n`,
+      `${row.name.padEnd(22)}${row.cpuUs.toFixed(1).padStart(16)}${`${row.cpuUsMin.toFixed(1)}–${row.cpuUsMax.toFixed(1)}`.padStart(16)}${row.ratioToNginx.toFixed(2).padStart(10)}${row.requestsPerSecond.toFixed(0).padStart(13)}${mode === 'waf' ? row.peerRatio.toFixed(1).padStart(15) : ''}\n`,
     );
   }
 }

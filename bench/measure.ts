@@ -71,6 +71,8 @@ export interface Load {
 /** Sends load for some seconds. Throws Error when an answer was not 2xx or a connection failed. */
 export async function measure(pid: number, load: Load): Promise<Sample> {
   const args = ['-c', String(load.cpu), 'wrk', '-t1', `-c${CONNECTIONS}`, `-d${load.seconds}s`];
+  // A slow peer keeps 64 connections waiting for longer than wrk's two seconds.
+  args.push('--timeout', '30s');
   for (const header of load.headers) args.push('-H', header);
   if (load.script !== '') args.push('-s', load.script);
   const before = await cpuMs(pid);

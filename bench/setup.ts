@@ -5,7 +5,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileJwk, signJwt } from '../src/jose/index.ts';
 
-export const ports = { upstream: 28_080, nginx: 28_081, haproxy: 28_082, gate: 28_083, telemetry: 28_084 };
+export const ports = {
+  upstream: 28_080,
+  nginx: 28_081,
+  haproxy: 28_082,
+  gate: 28_083,
+  telemetry: 28_084,
+  modsecurity: 28_085,
+};
 
 /** The answer of the upstream: 304 bytes of JSON. */
 const body = JSON.stringify({
@@ -13,7 +20,7 @@ const body = JSON.stringify({
   item: 'x'.repeat(304 - JSON.stringify({ id: 'ord_000042', item: '' }).length),
 });
 
-const nginxBase = (folder: string, name: string): string => `
+export const nginxBase = (folder: string, name: string): string => `
 daemon off;
 worker_processes 1;
 error_log ${folder}/${name}.error.log crit;
@@ -21,7 +28,7 @@ pid ${folder}/${name}.pid;
 events { worker_connections 4096; }
 `;
 
-const temporary = (folder: string, name: string): string =>
+export const nginxTemporary = (folder: string, name: string): string =>
   ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `  ${kind}_temp_path ${folder}/${name}.${kind};`)
     .join('\n');
@@ -32,7 +39,7 @@ export function writeUpstream(folder: string): string {
     file,
     `${nginxBase(folder, 'upstream')}
 http {
-${temporary(folder, 'upstream')}
+${nginxTemporary(folder, 'upstream')}
   access_log off;
   keepalive_requests 100000000;
   keepalive_timeout 600s;
@@ -52,7 +59,7 @@ export function writeNginx(folder: string): string {
     file,
     `${nginxBase(folder, 'nginx')}
 http {
-${temporary(folder, 'nginx')}
+${nginxTemporary(folder, 'nginx')}
   access_log off;
   keepalive_requests 100000000;
   upstream service { server 127.0.0.1:${ports.upstream}; keepalive 128; keepalive_requests 100000000; }

@@ -202,8 +202,8 @@ class Gate implements RunningGate {
     if (this.#reader === null) return null;
     let memory = this.#accessLogs.get(workerId);
     if (memory === undefined) {
-      const { whenFull, queryValues } = this.config.telemetry.accessLog;
-      memory = createAccessLog({ whenFull, keepQueryValues: queryValues === 'keep' });
+      const { whenFull, queryValues, matchValues } = this.config.telemetry.accessLog;
+      memory = createAccessLog({ whenFull, keepQueryValues: queryValues === 'keep', matchValues });
       this.#accessLogs.set(workerId, memory);
       this.#reader.attach(memory);
     }
@@ -220,7 +220,7 @@ class Gate implements RunningGate {
     const rows = config.apis.flatMap((api) => api.operations.map((op) => [api.name, op.id] as const));
     let metrics = generation === this.#generation ? this.#metrics.get(workerId) : undefined;
     if (metrics === undefined) {
-      metrics = createMetrics(rows);
+      metrics = createMetrics(rows, ruleIdsOf(config));
       this.#metrics.set(workerId, metrics);
       this.#registry.attach(workerId, generation, metrics);
     }
@@ -436,6 +436,11 @@ class Gate implements RunningGate {
     await this.#server?.close();
     this.#log.write('info', 'stopped');
   }
+}
+
+/** Ids of the rules of all rule sets, ascending. */
+function ruleIdsOf(config: GateConfig): number[] {
+  return [...new Set(config.ruleSets.flatMap((set) => set.ruleIds))].sort((a, b) => a - b);
 }
 
 const countOperations = (config: GateConfig): number =>

@@ -65,4 +65,5 @@ function printOperation(view: OperationView): void {
   const inspected = view.validated ? 'against the contract' : 'not at all';
   const body = view.maxBodyBytes > 0 ? `, body up to ${view.maxBodyBytes} bytes` : '';
   print(`          validated ${inspected}${body}${view.websocket ? ', WebSocket may pass' : ''}`);
+  if (view.inspected !== '') print(`          inspected by ${view.inspected}`);
 }

@@ -8,6 +8,7 @@ import {
   addTokenCommands,
 } from './identity-commands.ts';
 import { Exit, reportError } from './output.ts';
+import { addWafCommands } from './waf/commands.ts';
 
 const defaultFile = 'gatewright.yaml';
 
@@ -91,6 +92,7 @@ export function buildProgram(): Command {
   addPrincipalCommands(program, parts);
   addTokenCommands(program, parts);
   addStateCommands(program, parts);
+  addWafCommands(program, parts);
   program
     .command('demo')
     .description('run a sample API behind the gate')

@@ -2,7 +2,7 @@
 import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
 
 /** Exit codes, documented in docs/reference/cli.md. */
-export const Exit = { ok: 0, failed: 1, usage: 2, configuration: 3 } as const;
+export const Exit = { ok: 0, failed: 1, usage: 2, configuration: 3, refused: 4 } as const;
 
 /** Ends the command with a message for people and an exit code. */
 export class CommandError extends Error {
@@ -22,6 +22,10 @@ export const print = (text: string): void => {
 };
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
+
+/** `text` without control characters: what clients sent must not reach a terminal as commands. */
+export const printable = (text: string): string =>
+  text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
 const colours = process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
 

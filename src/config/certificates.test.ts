@@ -111,7 +111,7 @@ test('the base is valid and described', needsOpenssl, async () => {
   assert.equal(getA!.callers[0], 'client certificate (1 consumer)');
   assert.deepEqual(
     reviewPosture(config!).map(({ id }) => id),
-    ['posture-no-scope'],
+    ['posture-not-inspected', 'posture-no-scope'],
   );
   assert.equal(config!.watchedFiles.filter((file) => /\.(?:pem|crl|key)$/.test(file)).length, 4);
 });

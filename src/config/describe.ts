@@ -2,6 +2,7 @@
 // an operator should think about again.
 
 import { type AuthenticationMethod, callerMethod, singleMethods } from '../guards/authenticate/contract.ts';
+import type { InspectConfig } from '../guards/inspect/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
 import { describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
@@ -26,6 +27,8 @@ export interface OperationView {
   readonly validated: boolean;
   /** Largest message of a gRPC method; 0 for other operations. */
   readonly grpcMessageBytes: number;
+  /** What inspects requests and answers; empty when nothing does. */
+  readonly inspected: string;
   readonly websocket: boolean;
   readonly upstream: string;
 }
@@ -111,6 +114,7 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     maxBodyBytes: operation.contract.body === null ? 0 : operation.maxBodyBytes,
     validated: operation.validate !== null,
     grpcMessageBytes: operation.grpc?.maxMessageBytes ?? 0,
+    inspected: operation.inspect === null ? '' : describeInspection(config, operation.inspect),
     websocket: operation.websocket !== null,
     upstream: api.upstream,
   };
@@ -161,6 +165,20 @@ const keyOwners = (config: GateConfig): string =>
 
 const countText = (count: number, what: string, many = `${what}s`): string =>
   `${count} ${count === 1 ? what : many}`;
+
+function describeInspection(config: GateConfig, inspect: InspectConfig): string {
+  const { names, ruleIds } = config.ruleSets[inspect.ruleSet]!;
+  const value = (name: string, fallback: string): string =>
+    inspect.variables.find((variable) => variable.name === name)?.value ?? fallback;
+  const parts = [
+    `${names.join(', ')} (${ruleIds.length} rules)`,
+    inspect.mode === 'block' ? 'blocks' : 'detects only',
+    `paranoia ${value('blocking_paranoia_level', '1')}`,
+    inspect.response === null ? 'requests alone' : 'requests and answers',
+  ];
+  if (inspect.exclusions.length > 0) parts.push(countText(inspect.exclusions.length, 'exclusion'));
+  return parts.join(', ');
+}
 
 /** Alternatives that no way to authenticate can fulfil say nothing to a reader. */
 function describeScopes(operation: OperationConfig): string[] {
@@ -241,6 +259,18 @@ export function reviewPosture(config: GateConfig): Posture[] {
         message: `Requests are not validated in "${api.name}" for ${unchecked}.`,
       });
     const scopeless = names((operation) => isForEverybody(api, operation));
+    const uninspected = names((operation) => operation.inspect === null && operation.grpc === null);
+    if (uninspected !== '')
+      out.push({
+        id: 'posture-not-inspected',
+        message: `No rules inspect requests in "${api.name}" for ${uninspected}.`,
+      });
+    const detecting = names((operation) => operation.inspect?.mode === 'detect');
+    if (detecting !== '')
+      out.push({
+        id: 'posture-detects-only',
+        message: `Inspection records but does not block in "${api.name}" for ${detecting}.`,
+      });
     if (scopeless !== '')
       out.push({
         id: 'posture-no-scope',

@@ -11,6 +11,7 @@ import {
 } from './document-identity.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
+import { inspectOfApi, inspectOfOperation } from './inspect-document.ts';
 import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
 
 const listener = z.strictObject({
@@ -297,6 +298,9 @@ const operation = z
     'max-body': byteSize().optional().describe('Largest request body.'),
     validate: validate.optional().describe("Instead of the API's."),
     exposure: exposure.optional().describe("Instead of the API's."),
+    inspect: inspectOfOperation
+      .optional()
+      .describe("Adds to the API's exclusions, and replaces what else it says; false inspects nothing."),
     websocket: websocket.optional().describe("Instead of the API's."),
   })
   .refine((value) => value.public !== true || value.reason !== undefined, {
@@ -371,6 +375,9 @@ const api = z.strictObject({
   'max-body': byteSize()
     .optional()
     .describe('Largest request body; 1MiB by default, and unlimited for gRPC, whose messages are.'),
+  inspect: inspectOfApi
+    .optional()
+    .describe('Inspection of requests and answers by rules (web application firewall); none by default.'),
   websocket: websocket
     .default(false)
     .describe('WebSocket connections may pass: true for the default limits, or the limits.'),
@@ -476,6 +483,10 @@ const telemetry = z.strictObject({
         .enum(['mask', 'keep'])
         .default('mask')
         .describe('Values of query parameters in the log.'),
+      'match-values': z
+        .enum(['mask', 'keep', 'none'])
+        .default('mask')
+        .describe('Values that inspection rules matched: without secrets, in full, or not at all.'),
     })
     .prefault({})
     .describe('The access log.'),

@@ -16,6 +16,7 @@ import type {
   ScopeAlternative,
 } from '../guards/authorize/contract.ts';
 import type { HardenConfig } from '../guards/harden/contract.ts';
+import type { InspectConfig, RuleSetConfig } from '../guards/inspect/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
@@ -42,6 +43,8 @@ export interface GateConfig {
   readonly identity: IdentityConfig;
   /** Null: nothing is weighed. */
   readonly risk: RiskConfig | null;
+  /** Rules of `inspect`, each list once. */
+  readonly ruleSets: readonly RuleSetConfig[];
   readonly http: HttpConfig;
   readonly telemetry: TelemetryConfig;
   /** Number of data-plane threads. */
@@ -216,6 +219,8 @@ export interface OperationConfig {
   readonly maxBodyBytes: number;
   /** How requests are validated against `contract`; null: not at all. */
   readonly validate: ValidateConfig | null;
+  /** Null: requests and answers are not inspected by rules. */
+  readonly inspect: InspectConfig | null;
   readonly contract: ContractOperation;
   /** A method of a gRPC service; null for others. */
   readonly grpc: GrpcConfig | null;
@@ -249,5 +254,7 @@ export interface TelemetryConfig {
     readonly whenFull: 'wait' | 'drop';
     /** `mask` writes the names of query parameters only. */
     readonly queryValues: 'mask' | 'keep';
+    /** Values that inspection rules matched. */
+    readonly matchValues: 'mask' | 'keep' | 'none';
   };
 }

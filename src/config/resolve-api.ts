@@ -14,6 +14,7 @@ import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { resolveApiAuthorize, resolveOperationAuthorize } from './resolve-authorize.ts';
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
 import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
+import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
 
@@ -21,6 +22,7 @@ export function resolveApi(
   name: string,
   entry: ApiDocument,
   document: ConfigDocument,
+  ruleSets: RuleSets,
   context: ResolveContext,
 ): ApiConfig | null {
   const path = ['apis', name];
@@ -37,12 +39,14 @@ export function resolveApi(
   }
   const shared = resolveAuthentication(entry.authenticate, [...path, 'authenticate'], document, context);
   const operations = contract.operations.map((operation) =>
-    resolveOperation(name, entry, operation, { contract, shared, listeners, document, context }),
+    resolveOperation(name, entry, operation, { contract, shared, listeners, document, ruleSets, context }),
   );
   reportOpen(name, operations, context);
   reportUnreadBodies(name, operations, context);
   checkProtocol(name, entry, operations, document, context);
   checkSchemas(contract, operations, entry, context);
+  const inspected = Object.entries(entry.operations).map(([id, { inspect }]) => ({ id, own: inspect }));
+  checkExclusions(name, entry.inspect, ids, inspected, ruleSets, context);
   const { headers, cors } = entry;
   return {
     name,
@@ -121,10 +125,11 @@ function resolveOperation(
     readonly shared: readonly AuthenticationMethod[];
     readonly listeners: readonly string[];
     readonly document: ConfigDocument;
+    readonly ruleSets: RuleSets;
     readonly context: ResolveContext;
   },
 ): OperationConfig {
-  const { contract, shared, listeners, document, context } = within;
+  const { contract, shared, listeners, document, ruleSets, context } = within;
   const own = Object.hasOwn(entry.operations, operation.id) ? entry.operations[operation.id] : undefined;
   const path = ['apis', api, 'operations', operation.id];
   const isPublic = own?.public === true;
@@ -163,6 +168,10 @@ function resolveOperation(
     maxBodyBytes:
       own?.['max-body'] ?? entry['max-body'] ?? (entry.grpc === undefined ? DEFAULT_BODY_BYTES : ANY_BYTES),
     validate: entry.grpc === undefined ? resolveValidate(own?.validate ?? entry.validate) : null,
+    inspect:
+      entry.grpc === undefined
+        ? resolveInspect({ name: api, entry: entry.inspect }, own?.inspect, operation, ruleSets)
+        : null,
     contract: operation,
     grpc: entry.grpc === undefined ? null : { maxMessageBytes: entry.grpc['max-message'] },
     websocket: entry.grpc === undefined ? resolveWebsocket(own?.websocket ?? entry.websocket) : null,
@@ -274,6 +283,15 @@ function checkProtocol(
       ['apis', name, 'upstream'],
       `"${name}" is gRPC, which needs HTTP/2, and the upstream "${entry.upstream}" does not speak it.`,
       'Add "protocol: http2" to the upstream.',
+    );
+  }
+  if (entry.grpc !== undefined && entry.inspect !== undefined && entry.inspect !== false) {
+    fail(
+      context,
+      'config-value',
+      ['apis', name, 'inspect'],
+      `"${name}" is gRPC, whose messages rules can not read.`,
+      'Remove "inspect" from it.',
     );
   }
   if (upstream.protocol === 'http2' && operations.some((operation) => operation.websocket !== null)) {

@@ -9,6 +9,7 @@ import { resolveApi } from './resolve-api.ts';
 import { resolveIdentity, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
+import { RuleSets } from './resolve-inspect.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
@@ -43,8 +44,9 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
   checkKeys(document, context);
   const identity = resolveIdentity(document, context);
   const signatureKeys = resolveSignatureKeys(document, context);
+  const ruleSets = new RuleSets(context);
   const apis = Object.entries(document.apis).flatMap(([name, entry]) => {
-    const api = resolveApi(name, entry, document, context);
+    const api = resolveApi(name, entry, document, ruleSets, context);
     return api === null ? [] : [api];
   });
   checkCollisions(apis, context);
@@ -80,6 +82,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     state: resolveState(document.state, context),
     identity,
     risk: resolveRisk(document.risk),
+    ruleSets: ruleSets.all,
     http: {
       maxHeadBytes: http['max-head'],
       maxFields: http['max-fields'],
@@ -100,6 +103,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
             : { file: resolve(context.folder, telemetry['access-log'].to.file) },
         whenFull: telemetry['access-log']['when-full'],
         queryValues: telemetry['access-log']['query-values'],
+        matchValues: telemetry['access-log']['match-values'],
       },
     },
     workers: document.workers === 'auto' ? context.defaultWorkers : document.workers,

@@ -138,6 +138,14 @@ export const diagnosticTable = {
     'An operation is public and asks for authentication.',
     'Remove one of the two.',
   ),
+  'inspect-rules-missing': row(
+    'Rules that `inspect` names are not there, or a folder has none.',
+    'Use `builtin`, a SecLang file, or a folder such as an unpacked CRS release; paths are relative to the configuration file.',
+  ),
+  'inspect-exclusion-unknown': row(
+    'An exclusion names a rule that its rule set does not have (a warning).',
+    'Remove the exclusion, or mend the id.',
+  ),
   'contract-syntax': row(
     'The OpenAPI document is not valid YAML or JSON, or expands to too much data.',
     'Mend the line that is named.',

@@ -59,6 +59,10 @@ export const errorTable = {
   'parameter-invalid': row(400, 'client', 'A parameter does not match the contract.'),
   'grpc-message-invalid': row(400, 'client', 'The gRPC message is not valid.'),
   'body-invalid': row(400, 'client', 'The request body does not match the contract.'),
+  'request-blocked': row(403, 'client', 'The request was not accepted.'),
+  'request-inspection-failed': row(500, 'gate', 'The request could not be inspected.'),
+  'response-blocked': row(502, 'upstream', 'The service gave an answer that is not passed on.'),
+  'response-inspection-failed': row(502, 'gate', "The service's answer could not be inspected."),
   'key-source-unavailable': row(503, 'gate', 'Credentials can not be verified at the moment.', true),
   'guard-failed': row(500, 'gate', 'The request could not be judged.', true),
   // upstream

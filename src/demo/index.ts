@@ -110,6 +110,7 @@ function introduction(
   const large = payment.replace('12.50', '1200.00');
   const foreign = payment.replace('acc_100001', 'acc_200001');
   const discount = `'{"sku":"SAI-1042","quantity":1,"discount":90}'`;
+  const injection = `'{"sku":"SAI-1042","quantity":1,"note":"x\\u0027 OR \\u00271\\u0027=\\u00271"}'`;
   const sly = `'{"sku":"SAI-1042","quantity":1,"price":"0.01"}'`;
   return `Gatewright demo: Fjordbank, a small bank, behind a gate with all guards on.
 
@@ -161,6 +162,8 @@ Refused
   400 bad parameter        curl -i '${url}/accounts?limit=1000' -H "Authorization: Bearer $INGRID"
   400 field it may not set curl -i ${url}/orders -H "Authorization: Bearer $INGRID" \\
                                 -H 'Content-Type: application/json' -d ${sly}
+  403 SQL injection        curl -i ${url}/orders -H "Authorization: Bearer $INGRID" \\
+                                -H 'Content-Type: application/json' -d ${injection}
   415 not JSON             curl -i ${url}/orders -H "Authorization: Bearer $INGRID" -H 'Content-Type: text/xml' -d '<a/>'
   400 path traversal       curl -i --path-as-is ${url}/accounts/..%2finternal/debug
   400 smuggling            curl -i ${url}/orders -H 'Transfer-Encoding: chunked' -H 'Content-Length: 3' -d abc

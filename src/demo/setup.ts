@@ -149,6 +149,7 @@ apis:
       - { per: consumer, rate: 50/s, burst: 100 }
       - { per: address, rate: 200/s, burst: 400 }
     cors: { origins: [ https://app.fjordbank.example ] }
+    inspect: { rules: [ builtin ] }  # injections and leaks, in what the contract allows
     max-body: 64KiB
     operations:
       getHealth: { public: true, reason: health check of load balancers }

@@ -123,6 +123,11 @@ function makeShots(base: string, port: number, credentials: DemoCredentials): Sh
       run: () => call(`/accounts/${encodeURIComponent("1' OR '1'='1")}`, { headers: as(ingrid) }),
     },
     {
+      kind: 'sql-injection',
+      good: false,
+      run: () => post('/orders', ingrid, { sku: 'SAI-1042', quantity: 1, note: "x' OR '1'='1" }),
+    },
+    {
       kind: 'scanning',
       good: false,
       run: () =>

@@ -3,6 +3,7 @@
 import { FieldList } from '../http/fields/index.ts';
 import type { ClientCertificate } from '../net/tls/index.ts';
 import type { GuardName, Refusal } from './guard.ts';
+import type { InspectionRecord } from './inspection.ts';
 import type { Operation } from './operation.ts';
 
 /** A caller that a guard has identified. */
@@ -49,6 +50,8 @@ export class Exchange {
   host = '';
   /** Host and port as the client named them. */
   authority = '';
+  /** Connection as the client sent it; it concerns this hop and does not go upstream. */
+  connectionField = '';
   /** The one normalised path: guards judge it, the router matched it, the upstream gets it. */
   path = '';
   /** Query string as received, without `?`; empty when there is none. */
@@ -78,6 +81,7 @@ export class Exchange {
   answerLimit = 0;
 
   // What the access record tells of the outcome.
+  inspection: InspectionRecord | null = null;
   refusal: Refusal | null = null;
   /** Guard that decided, or empty when the request went through. */
   decidedBy: GuardName | '' = '';

@@ -1,3 +1,5 @@
+export { takeHead } from './relay/index.ts';
+export { compileRouter, RouteMatch } from './router/index.ts';
 export { type EndpointUpdate, UpstreamMonitor } from './upstream/index.ts';
 export {
   type CredentialsStart,

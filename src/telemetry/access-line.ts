@@ -1,7 +1,8 @@
 // One line of the access log for one exchange. Names follow the OpenTelemetry semantic conventions where they have
 // one, flattened with underscores. No header but User-Agent, no body, no credential; query values are masked. HOT
-import type { Exchange, Operation } from '../exchange/index.ts';
+import type { Exchange, InspectionRecord, Operation } from '../exchange/index.ts';
 import { jsonText } from './json-text.ts';
+import { type MatchValues, maskMatchedValue } from './mask-value.ts';
 
 const MAX_USER_AGENT = 256;
 const MAX_PATH = 2048;
@@ -42,8 +43,14 @@ function operationText(operation: Operation): string {
 /** Whole microseconds: a small integer becomes text much faster than a fraction. */
 const us = (ms: number): number => Math.round(ms * 1000);
 
+/** What of a request's values the log may show. */
+export interface AccessLineOptions {
+  readonly keepQueryValues: boolean;
+  readonly matchValues: MatchValues;
+}
+
 /** The exchange as one line of JSON, ASCII, with its line feed. */
-export function accessLine(exchange: Exchange, keepQueryValues: boolean): string {
+export function accessLine(exchange: Exchange, options: AccessLineOptions): string {
   let out =
     '{"time":"' +
     timeText(exchange.receivedMs) +
@@ -67,7 +74,7 @@ export function accessLine(exchange: Exchange, keepQueryValues: boolean): string
       jsonText(exchange.path.length > MAX_PATH ? exchange.path.slice(0, MAX_PATH) : exchange.path);
     if (exchange.query !== '') {
       const query = exchange.query.length > MAX_QUERY ? exchange.query.slice(0, MAX_QUERY) : exchange.query;
-      out += ',"query":' + jsonText(keepQueryValues ? query : maskQuery(query));
+      out += ',"query":' + jsonText(options.keepQueryValues ? query : maskQuery(query));
     }
     out += protocolTexts[exchange.httpMajor * 2 + exchange.httpMinor]!;
   }
@@ -122,7 +129,41 @@ export function accessLine(exchange: Exchange, keepQueryValues: boolean): string
     out +=
       ',"user_agent":' + jsonText(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
   }
+  if (exchange.inspection !== null) out += inspectionText(exchange.inspection, options.matchValues);
   return out + '}\n';
+}
+
+/** Matches written at most, and variables of each. */
+const MAX_MATCHES = 32;
+const MAX_VARIABLES = 4;
+const MAX_MESSAGE = 160;
+const MAX_NAME = 160;
+
+function inspectionText(record: InspectionRecord, values: MatchValues): string {
+  const { matches } = record;
+  if (matches.length === 0 && record.wouldRefuse === '') return '';
+  const ids = [...new Set(matches.map((match) => match.ruleId))];
+  let out = ',"rules":[' + ids.join(',') + '],"score":' + record.requestScore;
+  if (record.responseScore > 0) out += ',"response_score":' + record.responseScore;
+  if (record.wouldRefuse !== '') out += ',"would_refuse":"' + record.wouldRefuse + '"';
+  out += ',"matches":[';
+  for (let i = 0; i < matches.length && i < MAX_MATCHES; i++) {
+    const match = matches[i]!;
+    out += (i === 0 ? '{"rule":' : ',{"rule":') + match.ruleId;
+    if (match.message !== '') {
+      out += ',"message":' + jsonText(maskMatchedValue('', match.message.slice(0, MAX_MESSAGE), 'mask'));
+    }
+    if (match.severity !== null) out += ',"severity":' + match.severity;
+    out += ',"variables":[';
+    for (let v = 0; v < match.variables.length && v < MAX_VARIABLES; v++) {
+      const { name, value } = match.variables[v]!;
+      out += (v === 0 ? '{"name":' : ',{"name":') + jsonText(name.slice(0, MAX_NAME));
+      if (values !== 'none') out += ',"value":' + jsonText(maskMatchedValue(name, value, values));
+      out += '}';
+    }
+    out += ']}';
+  }
+  return out + ']';
 }
 
 /** Parameter names only: `a=1&b=2` becomes `a=*&b=*`; a part without `=` is a value as well. */

@@ -2,6 +2,7 @@
 // that thread alone and read by the main thread alone. A line becomes visible when it is complete, so that a thread
 // that is killed leaves no torn one. HOT
 import { closeSync, openSync, write } from 'node:fs';
+import type { MatchValues } from './mask-value.ts';
 
 /** Bytes of a ring; a power of two. Some ten thousand lines. */
 const RING_BYTES = 4_194_304;
@@ -19,6 +20,8 @@ export interface AccessLogMemory {
   readonly buffer: SharedArrayBuffer;
   readonly whenFull: 'wait' | 'drop';
   readonly keepQueryValues: boolean;
+  /** Values that inspection rules matched. */
+  readonly matchValues: MatchValues;
 }
 
 export function createAccessLog(

@@ -1,7 +1,7 @@
 // Counters of a data-plane thread in shared memory: one row an operation, every cell written by that thread only and
 // read by the main thread, so that counting is an addition. Labels come from the configuration, never from a request. HOT
 import { type ErrorCode, errorCodes } from '../core/index.ts';
-import type { Exchange, Operation } from '../exchange/index.ts';
+import type { Exchange, InspectionRecord, Operation } from '../exchange/index.ts';
 import { type HandshakeOutcome, handshakeOutcomes } from '../net/tls/index.ts';
 
 /** Upper bounds of the duration histograms, ms. */
@@ -29,21 +29,28 @@ export const Cell = {
 export const Global = {
   open: 0,
   accepted: 1,
-  refusals: 2,
-  handshakes: 2 + errorCodes.length,
-  size: 2 + errorCodes.length + handshakeOutcomes.length,
+  /** Exchanges that inspection would have refused if it blocked. */
+  wouldRefuse: 2,
+  refusals: 3,
+  handshakes: 3 + errorCodes.length,
+  size: 3 + errorCodes.length + handshakeOutcomes.length,
 } as const;
 
 export interface MetricsMemory {
   readonly buffer: SharedArrayBuffer;
   /** `api` and operation id of each row; a last row takes requests without an operation. */
   readonly rows: readonly (readonly [api: string, operation: string])[];
+  /** Ids of all rules, ascending: one cell each, after the rows. */
+  readonly ruleIds: readonly number[];
 }
 
-export function createMetrics(rows: MetricsMemory['rows']): MetricsMemory {
-  const cells = Global.size + (rows.length + 1) * Cell.size;
-  return { buffer: new SharedArrayBuffer(cells * 8), rows };
+export function createMetrics(rows: MetricsMemory['rows'], ruleIds: readonly number[] = []): MetricsMemory {
+  const cells = ruleCellsAt(rows.length) + ruleIds.length;
+  return { buffer: new SharedArrayBuffer(cells * 8), rows, ruleIds };
 }
+
+/** Index of the first rule's cell. */
+export const ruleCellsAt = (rows: number): number => Global.size + (rows + 1) * Cell.size;
 
 const codeIndex = new Map<ErrorCode, number>(errorCodes.map((code, index) => [code, index]));
 
@@ -52,6 +59,7 @@ export class WorkerMetrics {
   readonly #cells: Float64Array;
   readonly #byKey = new Map<string, number>();
   readonly #byOperation = new WeakMap<Operation, number>();
+  readonly #byRule = new Map<number, number>();
   readonly #unknown: number;
 
   constructor(memory: MetricsMemory) {
@@ -60,6 +68,8 @@ export class WorkerMetrics {
       this.#byKey.set(`${api}\n${operation}`, Global.size + index * Cell.size);
     });
     this.#unknown = Global.size + memory.rows.length * Cell.size;
+    const first = ruleCellsAt(memory.rows.length);
+    memory.ruleIds.forEach((id, index) => void this.#byRule.set(id, first + index));
   }
 
   connectionOpened(): void {
@@ -105,6 +115,17 @@ export class WorkerMetrics {
     }
     cells[row + Cell.bytesIn]! += exchange.requestBytes;
     cells[row + Cell.bytesOut]! += exchange.responseBytes;
+    if (exchange.inspection !== null) this.#recordInspection(exchange.inspection);
+  }
+
+  #recordInspection(record: InspectionRecord): void {
+    const cells = this.#cells;
+    if (record.wouldRefuse !== '') cells[Global.wouldRefuse]!++;
+    const { matches } = record;
+    for (let i = 0; i < matches.length; i++) {
+      const cell = this.#byRule.get(matches[i]!.ruleId);
+      if (cell !== undefined) cells[cell]!++;
+    }
   }
 
   /** Exchanges that began before a reload carry the old operation; its name finds the new row. */

@@ -2,7 +2,15 @@
 // is kept, so that no counter ever goes back.
 import { errorCodes } from '../core/index.ts';
 import { handshakeOutcomes } from '../net/tls/index.ts';
-import { Cell, decisions, durationBoundsMs, Global, type MetricsMemory, STATUS_CLASSES } from './metrics.ts';
+import {
+  Cell,
+  decisions,
+  durationBoundsMs,
+  Global,
+  type MetricsMemory,
+  ruleCellsAt,
+  STATUS_CLASSES,
+} from './metrics.ts';
 
 /** A value that is read when metrics are asked for. */
 export interface Gauge {
@@ -19,6 +27,7 @@ export class MetricsRegistry {
   readonly #live = new Map<string, MetricsMemory>();
   readonly #past = new Map<string, Float64Array>();
   readonly #pastGlobal = new Float64Array(Global.size);
+  readonly #pastRules = new Map<number, number>();
   readonly #gauges: Gauge[] = [];
 
   attach(workerId: number, generation: number, memory: MetricsMemory): void {
@@ -32,6 +41,7 @@ export class MetricsRegistry {
     if (memory === undefined) return;
     this.#live.delete(key);
     addMemory(memory, this.#past, this.#pastGlobal, false);
+    addRules(memory, this.#pastRules);
   }
 
   /** Retires everything a thread had but the memory of `except`. */
@@ -50,7 +60,11 @@ export class MetricsRegistry {
   text(): string {
     const rows = new Map([...this.#past].map(([key, cells]) => [key, Float64Array.from(cells)]));
     const global = Float64Array.from(this.#pastGlobal);
-    for (const memory of this.#live.values()) addMemory(memory, rows, global, true);
+    const rules = new Map(this.#pastRules);
+    for (const memory of this.#live.values()) {
+      addMemory(memory, rows, global, true);
+      addRules(memory, rules);
+    }
     const out: string[] = [];
     writeRequests(out, rows);
     writeHistogram(
@@ -91,6 +105,17 @@ export class MetricsRegistry {
       const value = global[Global.handshakes + index]!;
       if (value > 0) out.push(`gatewright_tls_handshakes_total{outcome="${outcome}"} ${value}`);
     });
+    head(out, 'gatewright_rule_matches_total', 'counter', 'Matches of inspection rules, by rule.');
+    for (const [id, count] of rules) {
+      if (count > 0) out.push(`gatewright_rule_matches_total{rule="${id}"} ${count}`);
+    }
+    head(
+      out,
+      'gatewright_inspection_would_refuse_total',
+      'counter',
+      'Exchanges that inspection in detection mode would have refused.',
+    );
+    out.push(`gatewright_inspection_would_refuse_total ${global[Global.wouldRefuse]!}`);
     head(out, 'gatewright_connections', 'gauge', 'Open client connections.');
     out.push(`gatewright_connections ${global[Global.open]!}`);
     head(out, 'gatewright_connections_accepted_total', 'counter', 'Client connections accepted.');
@@ -122,6 +147,12 @@ function addMemory(
     const at = Global.size + r * Cell.size;
     for (let i = 0; i < Cell.size; i++) sum[i]! += cells[at + i]!;
   }
+}
+
+function addRules(memory: MetricsMemory, sums: Map<number, number>): void {
+  const cells = new Float64Array(memory.buffer);
+  const first = ruleCellsAt(memory.rows.length);
+  memory.ruleIds.forEach((id, index) => void sums.set(id, (sums.get(id) ?? 0) + cells[first + index]!));
 }
 
 function head(out: string[], name: string, type: string, help: string): void {

@@ -1,19 +1,19 @@
 // The one thing a data-plane thread calls: an exchange ended, a connection came or went. HOT
 import type { Exchange } from '../exchange/index.ts';
 import type { HandshakeOutcome } from '../net/tls/index.ts';
-import { accessLine } from './access-line.ts';
+import { type AccessLineOptions, accessLine } from './access-line.ts';
 import { type AccessLogMemory, AccessLogWriter } from './access-log.ts';
 import { type MetricsMemory, WorkerMetrics } from './metrics.ts';
 
 export class WorkerTelemetry {
   #metrics: WorkerMetrics;
   readonly #log: AccessLogWriter | null;
-  readonly #keepQueryValues: boolean;
+  readonly #line: AccessLineOptions;
 
   constructor(metrics: MetricsMemory, log: AccessLogMemory | null) {
     this.#metrics = new WorkerMetrics(metrics);
     this.#log = log === null ? null : new AccessLogWriter(log);
-    this.#keepQueryValues = log?.keepQueryValues ?? false;
+    this.#line = log ?? { keepQueryValues: false, matchValues: 'mask' };
   }
 
   /** Counts into the memory of a new snapshot from now on. */
@@ -25,7 +25,7 @@ export class WorkerTelemetry {
 
   record(exchange: Exchange): void {
     this.#metrics.record(exchange);
-    if (this.#log !== null) this.#log.write(accessLine(exchange, this.#keepQueryValues));
+    if (this.#log !== null) this.#log.write(accessLine(exchange, this.#line));
   }
 
   connectionOpened(): void {

@@ -151,6 +151,16 @@ test('the demo starts, answers and refuses', async (t) => {
   assert.equal(await askSecurely(`${services}/accounts`, { ...client, headers: bearer('ingrid') }), 404);
   assert.equal(await askSecurely(`${secure}/ledger`, { ...client, headers: bearer('admin') }), 404);
   assert.equal(await ask('/ledger', bearer('admin')), 404);
+  const order = (note: string): Promise<Response> =>
+    fetch(`${gate}/orders`, {
+      method: 'POST',
+      headers: { ...bearer('ingrid'), 'content-type': 'application/json' },
+      body: JSON.stringify({ sku: 'SAI-1042', quantity: 1, note }),
+    });
+  assert.equal((await order("please don't ring; leave it at the door & text me")).status, 201);
+  const blocked = await order("x' OR '1'='1");
+  assert.equal(blocked.status, 403);
+  assert.match(await blocked.text(), /request-blocked/);
   demo.child.kill('SIGTERM');
   assert.equal((await demo.finish()).code, 0);
 });

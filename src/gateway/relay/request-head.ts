@@ -17,11 +17,12 @@ const parts = new TargetParts();
 export function takeHead(
   exchange: Exchange,
   head: RequestHead,
-  listener: ListenerSnapshot,
+  listener: Pick<ListenerSnapshot, 'trustedProxies'>,
 ): ErrorCode | null {
   exchange.method = head.method;
   exchange.httpMinor = exchange.httpMajor === 1 ? head.minor : 0;
   exchange.contentLength = head.contentLength;
+  exchange.connectionField = head.framing.connection;
 
   const problem = parseTarget(head.target, parts);
   if (problem !== null) return problem;
@@ -51,7 +52,7 @@ export function takeHead(
 }
 
 /** Reads what trusted proxies say of the client, then removes it: the gate tells the upstream itself. */
-function takeForwarding(exchange: Exchange, listener: ListenerSnapshot): void {
+function takeForwarding(exchange: Exchange, listener: Pick<ListenerSnapshot, 'trustedProxies'>): void {
   const fields = exchange.fields;
   if (listener.trustedProxies !== null) {
     exchange.clientAddress = resolveClientAddress(exchange.peerAddress, fields, listener.trustedProxies);

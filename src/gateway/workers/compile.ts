@@ -37,6 +37,7 @@ import {
   Principals,
 } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
+import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
 import { compileLimit } from '../../guards/limit/index.ts';
 import { compileGrpc, compileValidate } from '../../guards/validate/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
@@ -67,6 +68,8 @@ export interface LastingState {
   readonly signer: IdentitySigner;
   readonly replays: ReplayTable;
   readonly nonceKey: Uint8Array;
+  /** Compiled inspection rules of the snapshot being served. */
+  rules: InspectionRules | null;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
   upstreams: ReadonlyMap<string, KeptUpstream>;
 }
@@ -90,12 +93,14 @@ export const createLastingState = (
   signer: new IdentitySigner(),
   replays,
   nonceKey,
+  rules: null,
   upstreams: new Map(),
 });
 
 export interface CompiledSnapshot {
   readonly listeners: ReadonlyMap<string, ListenerSnapshot>;
   readonly upstreams: ReadonlyMap<string, KeptUpstream>;
+  readonly rules: InspectionRules;
 }
 
 /** Answers outside of any operation carry the same security fields. */
@@ -113,6 +118,7 @@ export function compileSnapshot(
   const certificates = new CertificateTable(config.consumers);
   const signatureKeys = new SignatureKeyTable(config.consumers);
   const possession = new Possession(config.dpop, state.replays, state.nonceKey, state.clock);
+  const rules = new InspectionRules(config.ruleSets, state.rules);
   const routes = new Map<string, Route<RouteEntry>[]>(
     config.listeners.map((listener) => [listener.name, []]),
   );
@@ -141,6 +147,7 @@ export function compileSnapshot(
         possession,
         signatureKeys,
         forward: config.forward,
+        rules,
         state,
         shared,
         authorize,
@@ -155,6 +162,7 @@ export function compileSnapshot(
       for (const name of operation.listeners) routes.get(name)?.push(route);
     }
   }
+  rules.settle();
   const listeners = new Map<string, ListenerSnapshot>();
   for (const listener of config.listeners) {
     listeners.set(listener.name, {
@@ -169,7 +177,7 @@ export function compileSnapshot(
       ]),
     });
   }
-  return { listeners, upstreams };
+  return { listeners, upstreams, rules };
 }
 
 /**
@@ -229,6 +237,7 @@ function compileEntry(
     possession: Possession;
     signatureKeys: SignatureKeyTable;
     forward: ForwardConfig | null;
+    rules: InspectionRules;
     state: LastingState;
     shared: SharedGuards;
     authorize: AuthorizeContext;
@@ -292,6 +301,9 @@ function compileEntry(
     shared.get('authenticate', ['forward', api.upstream], () =>
       compileForwardIdentity(context.forward, api.upstream, state.signer, state.clock),
     ),
+    config.inspect === null
+      ? null
+      : shared.get('inspect', config.inspect, () => compileInspect(config.inspect!, context.rules)),
     shared.get('harden', api.harden, () => compileHarden(api.harden)),
   ];
   // INVARIANT: what has to see the body gets it; a guard that never did would let everything pass.

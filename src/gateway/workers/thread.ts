@@ -1,5 +1,6 @@
 // A data-plane thread: sockets and pipelines, nothing else. It does what the main thread tells it and asks for keys
 // when a token names one that it does not know.
+import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
@@ -220,6 +221,7 @@ class DataPlaneThread {
       if (prepared.compiled.upstreams.get(name)?.entry !== kept.entry) kept.entry.pool.closeIdle();
     }
     this.#state.upstreams = prepared.compiled.upstreams;
+    this.#state.rules = prepared.compiled.rules;
     for (const [name, replica] of this.#issuers) {
       if (prepared.issuers.get(name) !== replica) replica.refreshed();
     }
@@ -287,6 +289,10 @@ function listenerSettings(listener: ListenerConfig, maxConnections: number): str
   const asks = tls === null ? null : (tls.settings.clients?.mode ?? 'none');
   return JSON.stringify([host, port, asks, http2, proxyProtocolFrom, maxConnections]);
 }
+
+// Expressions of rules, contracts and routes meet values of clients: one that backtracks too much goes on in V8's engine
+// that needs linear time. Those with look-around or back-references can not, and are the reason for work budgets.
+setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

@@ -27,6 +27,8 @@ export class MessageFraming {
   contentLength = -1;
   chunked = false;
   hasTransferEncoding = false;
+  /** All Connection fields as they came, joined by commas. */
+  connection = '';
   close = false;
   keepAlive = false;
   connectionUpgrade = false;
@@ -46,6 +48,7 @@ export class MessageFraming {
     this.contentLength = -1;
     this.chunked = false;
     this.hasTransferEncoding = false;
+    this.connection = '';
     this.close = false;
     this.keepAlive = false;
     this.connectionUpgrade = false;
@@ -136,6 +139,7 @@ function takeSpecial(name: FieldName, value: string, fields: FieldList, framing:
       framing.chunked = value === 'chunked' || value.toLowerCase() === 'chunked';
       return framing.chunked;
     case FieldRole.connection:
+      framing.connection = framing.connection === '' ? value : framing.connection + ', ' + value;
       return takeConnection(value, framing);
     case FieldRole.proxyConnection:
       return takeProxyConnection(value, framing);

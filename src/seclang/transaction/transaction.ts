@@ -143,7 +143,9 @@ export class Transaction implements RuleTransaction {
     if (state.mode === 'off' || !state.responseBodyAccess || state.allowedThrough >= 4) return false;
     const type = state.responseHeaders.first('content-type') ?? '(null)';
     const media = type.split(';', 1)[0]!.trim().toLowerCase();
-    return state.profile.ruleSet.settings.responseBodyMimeTypes.includes(media);
+    const types = state.profile.ruleSet.settings.responseBodyMimeTypes;
+    // Every type: whoever embeds the engine chooses.
+    return types.includes('*/*') || types.includes(media);
   }
 
   responseBody(chunk: Uint8Array | string): Interruption | null {
