@@ -312,11 +312,13 @@ class Gate implements RunningGate {
       this.#generation = previous.generation;
       this.#metrics = previous.metrics;
       if (monitors !== this.#monitors) await this.#startParts(previous.config);
+      this.#certificates.serve();
       this.#reloads.failure++;
       const problem = error instanceof Error ? error.message : String(error);
       this.#log.write('error', 'reload-failed', { problem });
       return { ok: false, diagnostics: loaded.diagnostics, problem };
     }
+    this.#certificates.serve();
     for (const workerId of this.#metrics.keys()) this.#registry.retireOthers(workerId, generation);
     this.#reloads.success++;
     this.warnings = loaded.diagnostics;

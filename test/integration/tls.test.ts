@@ -184,6 +184,7 @@ test('an OCSP answer is stapled, by the authority or a responder it appointed', 
   const issued = serverOf('api.example', { ocsp: `http://127.0.0.1:${port}` });
   const responder = await ca!.startResponder(t, port);
   const first = await setUp(t, single, [issued]);
+  await until(async () => statusOf(await first.sClient('-status')) === 'good', 'a staple');
   for (const version of ['-tls1_2', '-tls1_3'])
     assert.equal(statusOf(await first.sClient(version, '-status')), 'good', version);
   const metrics = await (await fetch(`http://127.0.0.1:${first.gate.gate.telemetry!.port}/metrics`)).text();
@@ -203,7 +204,7 @@ test('an OCSP answer is stapled, by the authority or a responder it appointed', 
   const appointed = ca!.issue({ name: 'responder', usage: 'OCSPSigning' });
   const second = await ca!.startResponder(t, port, appointed);
   const { sClient } = await setUp(t, single, [issued]);
-  assert.equal(statusOf(await sClient('-status')), 'good');
+  await until(async () => statusOf(await sClient('-status')) === 'good', 'a staple');
   await second.stop();
 });
 
@@ -212,8 +213,12 @@ test('an answer that is not the authority’s, or not good, is not stapled', nee
   const issued = serverOf('api.example', { ocsp: `http://127.0.0.1:${port}` });
   const problemOf = async (): Promise<string> => {
     const { gate, sClient } = await setUp(t, single, [issued]);
+    const failure = await until(
+      () => gate.log.find(({ event }) => event === 'staple-failed'),
+      'a refused answer',
+    );
     assert.equal(statusOf(await sClient('-status')), 'none');
-    return String(gate.log.find(({ event }) => event === 'staple-failed')?.details['problem']);
+    return String(failure.details['problem']);
   };
   assert.match(await problemOf(), /fetch failed/);
   const unappointed = ca!.issue({ name: 'responder', usage: 'serverAuth' });

@@ -206,14 +206,15 @@ commonName = optional
   }
 }
 
-/** A port that is free now. */
+/** Below the range that systems take for outgoing connections, which would come in between. */
+const [FIRST_PORT, LAST_PORT] = [20_000, 32_000];
+
+/** A port that is free now, and that no connection is given by chance. */
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
     const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
+    probe.once('error', () => resolve(freePort()));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(port)));
   });
 }

@@ -72,11 +72,15 @@ export class CertificateManager {
     this.#rotation.unref();
   }
 
-  /** Takes a configuration; resolves when what can be had without serving is here, first staples among it. */
+  /**
+   * Takes a configuration; resolves when what can be had without serving is here, and the first staples of certificates
+   * that must have one. Nothing is announced until `serve`: data-plane threads still have the configuration of before.
+   */
   async configure(
     listeners: readonly CertificateListener[],
     accounts: readonly AcmeAccountConfig[],
   ): Promise<void> {
+    this.#serving = false;
     const next = new Map<string, CertificateSource>();
     const fresh: CertificateSource[] = [];
     const rows: Row[] = [];
@@ -104,7 +108,6 @@ export class CertificateManager {
     this.#rows = rows;
     await Promise.all(fresh.map((source) => source.start()));
     await this.#refreshStaplers();
-    if (this.#serving) for (const source of fresh) source.serve();
   }
 
   #createSource(certificate: CertificateConfig, account: AcmeAccountConfig | undefined): CertificateSource {
@@ -128,7 +131,7 @@ export class CertificateManager {
     this.#announce(({ kept }) => kept.some((entry) => entry.source === source));
   }
 
-  /** Staplers for all chains that want one; resolves when each new one has tried once. */
+  /** Staplers for all chains that want one; resolves when each new one that must have a staple has tried once. */
   async #refreshStaplers(): Promise<void> {
     const next = new Map<string, Stapler>();
     const fresh: Stapler[] = [];
@@ -148,7 +151,7 @@ export class CertificateManager {
     }
     for (const [chain, stapler] of this.#staplers) if (!next.has(chain)) stapler.stop();
     this.#staplers = next;
-    await Promise.all(fresh.map((stapler) => stapler.start()));
+    await Promise.all(fresh.map((stapler) => (stapler.isRequired ? stapler.start() : void stapler.start())));
   }
 
   #createStapler(chain: string, label: string): Stapler | null {
@@ -175,9 +178,10 @@ export class CertificateManager {
     });
   }
 
-  /** The gate serves: orders may begin, changes are announced. */
+  /** The gate serves what was configured: orders may begin, and what has changed since is announced. */
   serve(): void {
     this.#serving = true;
+    this.#announce(() => true);
     for (const source of this.#sources.values()) source.serve();
   }
 

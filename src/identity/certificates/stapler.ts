@@ -44,6 +44,11 @@ export class Stapler {
     this.#details = parseCertificate(options.certificate);
   }
 
+  /** The certificate demands a staple. */
+  get isRequired(): boolean {
+    return this.#details.mustStaple;
+  }
+
   /** Fetches the first answer. Never rejects. */
   start(): Promise<void> {
     return this.refresh();
