@@ -21,6 +21,7 @@ const key = `gwk_example_${'A'.repeat(43)}`;
 
 /** What each example lets through beside its health check. */
 const allowed: Readonly<Record<string, Record<string, string>>> = {
+  policies: { 'x-api-key': key },
   quickstart: { 'x-api-key': key },
   inspection: { 'x-api-key': key },
   'several-targets': {},

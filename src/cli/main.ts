@@ -8,6 +8,7 @@ import {
   addTokenCommands,
 } from './identity-commands.ts';
 import { Exit, reportError } from './output.ts';
+import { addPolicyCommands } from './policy/commands.ts';
 import { addWafCommands } from './waf/commands.ts';
 
 const defaultFile = 'gatewright.yaml';
@@ -93,6 +94,7 @@ export function buildProgram(): Command {
   addTokenCommands(program, parts);
   addStateCommands(program, parts);
   addWafCommands(program, parts);
+  addPolicyCommands(program, parts);
   program
     .command('demo')
     .description('run a sample API behind the gate')

@@ -189,6 +189,26 @@ export const diagnosticTable = {
     'A policy is valid and probably not what was meant (a warning).',
     'The message says why.',
   ),
+  'policy-test': row(
+    'A file of policy tests is not written as it must be.',
+    'docs/authorization.md shows one.',
+  ),
+  'policy-unreachable': row(
+    'A policy can never decide: no operation, or no way to authenticate, is what its head asks for (a warning).',
+    'Mend the names in its head, or remove it.',
+  ),
+  'policy-shadowed': row(
+    'A policy changes nothing, because another one decides whatever it could decide (a warning).',
+    'Remove one of the two.',
+  ),
+  'policy-no-permit': row(
+    'No policy permits an operation to anybody (a warning).',
+    'Write a permit, or make the operation public with a reason.',
+  ),
+  'policy-role': row(
+    'A role is not used, or opens every operation of an API (a warning).',
+    'Remove it, or permit less.',
+  ),
   'policy-duplicate-id': row('Two policies have the same `@id`.', 'Give each its own.'),
   'seclang-quote-open': row(
     'A quote in a rule file is never closed.',

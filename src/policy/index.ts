@@ -35,6 +35,7 @@ export {
 } from './policy-set.ts';
 export { contextReads } from './reads.ts';
 export { type EntityStore, PolicyRequest } from './request.ts';
+export { type Residual, residualsOf } from './residuals.ts';
 export {
   CedarRecord,
   CedarSet,

@@ -43,7 +43,7 @@ export interface FullVerdict {
 
 /** Actions and groups of principals that an index is kept for; more are served without, only slower. */
 const MAX_ACTIONS = 20_000;
-const MAX_GROUPS = 512;
+const MAX_GROUPS = 128;
 
 /** What can apply to one principal's use of one action. */
 class Candidates {
@@ -99,14 +99,25 @@ export class ActionPolicies {
 }
 
 /** Characters of a signature that is worth keeping: principals with so many different policies are rare. */
-const MAX_SIGNATURE = 20_000;
+const MAX_SIGNATURE = 4000;
 
 export class PolicySet {
   readonly policies: readonly CompiledPolicy[];
+  readonly #ofAnyAction: readonly CompiledPolicy[];
+  /** By the keys that heads name. */
+  readonly #byAction = new Map<string, CompiledPolicy[]>();
   readonly #actions = new Map<string, ActionPolicies>();
 
   constructor(policies: readonly PolicySyntax[]) {
     this.policies = policies.map((syntax, order) => new CompiledPolicy(syntax, order));
+    this.#ofAnyAction = this.policies.filter(({ action }) => action.kind === 'any');
+    for (const policy of this.policies) {
+      for (const key of policy.action.keys) {
+        const list = this.#byAction.get(key);
+        if (list === undefined) this.#byAction.set(key, [policy]);
+        else list.push(policy);
+      }
+    }
   }
 
   /** The policies that speak of the action; an entity with the same key must always have the same ancestors. */
@@ -114,9 +125,14 @@ export class PolicySet {
     const known = this.#actions.get(action.key);
     if (known !== undefined) return known;
     const ancestors = action.data?.ancestors ?? null;
+    const keys = [action.key, ...(ancestors ?? [])];
+    const matching = new Set(this.#ofAnyAction);
+    for (const key of keys) for (const policy of this.#byAction.get(key) ?? []) matching.add(policy);
     const found = new ActionPolicies(
       action,
-      this.policies.filter((policy) => matchesScope(policy.action, action, ancestors)),
+      [...matching]
+        .filter((policy) => matchesScope(policy.action, action, ancestors))
+        .sort((left, right) => left.order - right.order),
     );
     if (action.data !== null && this.#actions.size < MAX_ACTIONS) this.#actions.set(action.key, found);
     return found;

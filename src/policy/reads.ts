@@ -1,10 +1,17 @@
 // Which attributes of the context a policy reads, so that whoever asks can wait for those that come late, a body say.
 import type { Expression, PolicySyntax } from './ast.ts';
 
+const known = new WeakMap<PolicySyntax, ReadonlySet<string> | null>();
+
 /** Names of the context's attributes; null when the policy uses the context as a whole. */
 export function contextReads(policy: PolicySyntax): ReadonlySet<string> | null {
-  const names = new Set<string>();
-  return policy.clauses.every(({ body }) => collect(body, names)) ? names : null;
+  let reads = known.get(policy);
+  if (reads === undefined) {
+    const names = new Set<string>();
+    reads = policy.clauses.every(({ body }) => collect(body, names)) ? names : null;
+    known.set(policy, reads);
+  }
+  return reads;
 }
 
 const isContext = (node: Expression): boolean => node.kind === 'variable' && node.name === 'context';

@@ -13,6 +13,7 @@ import type { LimitTable } from '../../limits/index.ts';
 import { type ContractOperation, JsonBody, parseJsonBody, type SchemaSet } from '../../openapi/index.ts';
 import type { PolicySet } from '../../policy/index.ts';
 import { bodyTypeOf } from './body-type.ts';
+import type { RequestShape } from './context.ts';
 import type { ApiAuthorizeConfig, AuthorizeConfig, ScopeAlternative } from './contract.ts';
 import { compileField, compileRoles } from './fields.ts';
 import { parametersOf } from './operation-parameters.ts';
@@ -59,7 +60,7 @@ export function compileRules(config: AuthorizeOperation, context: AuthorizeConte
   if (operation.public) return [];
   const { principals, policies, watch } = context;
   const rules: (Rule | null)[] = [compileScopes(config.scopes), compileRoles(authorize.roles, principals)];
-  if (authorize.own.length > 0 || policies !== null) {
+  if (authorize.own.length > 0) {
     const parameters = parametersOf(config.contract, context.schemas);
     for (const rule of authorize.own) {
       const { object } = rule;
@@ -67,16 +68,21 @@ export function compileRules(config: AuthorizeOperation, context: AuthorizeConte
         object.kind === 'field' ? null : (parameters.find(({ name }) => name === object.name) ?? null);
       rules.push(compileOwnership(rule, parameter, operation.paramNames, principals, watch));
     }
-    if (policies !== null) {
-      const readers = new Map(
-        parameters.map((entry) => [entry.name, compileParameterReader(entry, operation.paramNames)]),
-      );
-      const body = bodyTypeOf(config.contract, context.document);
-      rules.push(compilePolicies(policies, operation, { readers, body }, principals));
-    }
   }
+  if (policies !== null)
+    rules.push(compilePolicies(policies, operation, () => shapeOf(config, context), principals));
   rules.push(...authorize.fields.map((rule) => compileField(rule, principals)));
   return rules.filter((rule) => rule !== null);
+}
+
+function shapeOf({ operation, contract }: AuthorizeOperation, context: AuthorizeContext): RequestShape {
+  const parameters = parametersOf(contract, context.schemas);
+  return {
+    readers: new Map(
+      parameters.map((entry) => [entry.name, compileParameterReader(entry, operation.paramNames)]),
+    ),
+    body: bodyTypeOf(contract, context.document),
+  };
 }
 
 /** Guard for what is judged before the body; null when nothing is. */

@@ -20,9 +20,12 @@ export type {
   RoleConfig,
   ScopeAlternative,
 } from './contract.ts';
+export { type ClauseOutcome, explainRules, type PolicyOutcome, type RuleOutcome } from './explain.ts';
+export { type LintedApi, lintPolicies, lintRoles } from './lint.ts';
 export { parametersOf } from './operation-parameters.ts';
 export { EnumerationWatch } from './ownership.ts';
 export type { PoliciesRule } from './policies.ts';
 export { Principals, roleKey } from './principal.ts';
+export { type Access, type ReviewRow, reviewAccess } from './review.ts';
 export { type Assess, compileRisk, MAX_RISK } from './risk.ts';
 export { NO_BODY, type Rule } from './rule.ts';

@@ -19,8 +19,8 @@ import type { Rule } from './rule.ts';
 
 export interface PoliciesRule extends Rule {
   readonly kind: 'policies';
-  /** All that the policies say of the request; null for a caller that nobody knows. */
-  explain(exchange: Exchange, body: unknown): FullVerdict | null;
+  /** Those that speak of the operation. */
+  readonly policies: readonly CompiledPolicy[];
   /** The request as policies see it. */
   requestOf(exchange: Exchange, body: unknown): PolicyRequest | null;
 }
@@ -48,28 +48,31 @@ const valueless = new Refusal('policy-denied', 'authorize', 'policy-error');
 export function compilePolicies(
   set: PolicySet,
   operation: { readonly id: string; readonly method: string; readonly api: string },
-  shape: RequestShape,
+  describe: () => RequestShape,
   principals: Principals,
 ): PoliciesRule {
   const action = actionOf(operation);
   const resource = resourceOf(operation.api);
   const policies = set.forAction(action);
   const verdict = new Verdict();
+  // Most of ten thousand operations are not asked for soon: what the contract says is read at the first request.
+  let shape: RequestShape | null = null;
   const challenges = new Map<CompiledPolicy, Refusal>();
   for (const policy of policies.policies) {
     const challenge = stepUp(policy);
     if (challenge !== null) challenges.set(policy, challenge);
   }
 
-  const requestOf = (exchange: Exchange, body: unknown): PolicyRequest | null =>
-    exchange.consumer === null
-      ? null
-      : new PolicyRequest(
-          principals.of(exchange.consumer),
-          action,
-          resource,
-          new RequestContext(exchange, body, shape),
-        );
+  const requestOf = (exchange: Exchange, body: unknown): PolicyRequest | null => {
+    if (exchange.consumer === null) return null;
+    shape ??= describe();
+    return new PolicyRequest(
+      principals.of(exchange.consumer),
+      action,
+      resource,
+      new RequestContext(exchange, body, shape),
+    );
+  };
 
   const judge = (exchange: Exchange, body: unknown): Refusal | null => {
     const request = requestOf(exchange, body);
@@ -97,10 +100,7 @@ export function compilePolicies(
     needsBody: policies.policies.some(({ syntax }) => contextReads(syntax)?.has('body') !== false),
     judge,
     requestOf,
-    explain: (exchange, body) => {
-      const request = requestOf(exchange, body);
-      return request === null ? null : set.evaluate(request);
-    },
+    policies: policies.policies,
   };
 }
 

@@ -1,0 +1,204 @@
+// A request as people describe it, in a test file or on the command line, judged by the same rules that the gate compiles.
+import { z } from 'zod';
+import type { ApiConfig, GateConfig, OperationConfig } from '../../config/index.ts';
+import { closestName, systemClock } from '../../core/index.ts';
+import { type Consumer, Exchange } from '../../exchange/index.ts';
+import {
+  type AuthorizeContext,
+  compileRisk,
+  compileRules,
+  createWatch,
+  explainRules,
+  NO_BODY,
+  Principals,
+  type Rule,
+  type RuleOutcome,
+} from '../../guards/authorize/index.ts';
+import { createLimitTable, LimitTable } from '../../limits/index.ts';
+import { SchemaSet } from '../../openapi/index.ts';
+import { PolicySet } from '../../policy/index.ts';
+
+const plain = z.union([z.string(), z.number(), z.boolean()]);
+
+export const caseSchema = z.strictObject({
+  api: z.string().optional(),
+  operation: z.string(),
+  as: z
+    .strictObject({
+      user: z.string().optional(),
+      client: z.string().optional(),
+      service: z.string().optional(),
+      scopes: z.array(z.string()).optional(),
+      claims: z.record(z.string(), z.unknown()).default({}),
+    })
+    .refine(
+      (value) =>
+        [value.user, value.client, value.service].filter((entry) => entry !== undefined).length === 1,
+      { message: 'needs one of user (issuer|subject), client and service' },
+    ),
+  parameters: z.record(z.string(), z.union([plain, z.array(plain)])).default({}),
+  body: z.unknown().optional(),
+  address: z.string().default('127.0.0.1'),
+  risk: z.int().min(0).max(100).optional(),
+  time: z.iso.datetime({ offset: true }).optional(),
+  agent: z.string().optional(),
+});
+
+export type PolicyCase = z.output<typeof caseSchema>;
+
+export interface CaseOutcome {
+  readonly api: string;
+  readonly operation: string;
+  readonly allowed: boolean;
+  /** Open to everybody: no rule is asked. */
+  readonly public: boolean;
+  /** Code of the first refusal; empty when allowed. */
+  readonly code: string;
+  /** The policy that decided; empty when none did. */
+  readonly policy: string;
+  readonly rules: readonly RuleOutcome[];
+}
+
+/** What is wrong with a case beside its form. */
+export class CaseProblem extends Error {
+  override readonly name = 'CaseProblem';
+}
+
+/** Rules of a configuration, compiled as its operations are asked for. */
+export class CaseJudge {
+  readonly #config: GateConfig;
+  readonly #principals: Principals;
+  readonly #contexts = new Map<ApiConfig, AuthorizeContext>();
+  readonly #rules = new Map<OperationConfig, readonly Rule[]>();
+
+  constructor(config: GateConfig) {
+    this.#config = config;
+    this.#principals = new Principals(config.identity);
+  }
+
+  /** `head` leaves out what only the body can tell. */
+  judge(request: PolicyCase, part: 'all' | 'head' = 'all'): CaseOutcome {
+    const [api, operation] = this.find(request.api, request.operation);
+    const exchange = this.#exchangeOf(request, api, operation);
+    const body = request.body === undefined ? NO_BODY : request.body;
+    const rules = explainRules(
+      this.#rulesOf(api, operation).filter(({ needsBody }) => part === 'all' || !needsBody),
+      exchange,
+      body,
+    );
+    const refused = rules.find(({ passes }) => !passes);
+    return {
+      api: api.name,
+      operation: operation.id,
+      allowed: refused === undefined,
+      public: operation.publicReason !== null,
+      code: refused?.code ?? '',
+      policy: exchange.policy,
+      rules,
+    };
+  }
+
+  find(apiName: string | undefined, id: string): [ApiConfig, OperationConfig] {
+    const apis = this.#config.apis.filter(({ name }) => apiName === undefined || name === apiName);
+    if (apis.length === 0) throw new CaseProblem(`there is no API "${apiName}"`);
+    const found = apis.flatMap((api) =>
+      api.operations.filter((operation) => operation.id === id).map((operation) => [api, operation] as const),
+    );
+    if (found.length === 1) return [found[0]![0], found[0]![1]];
+    if (found.length > 1)
+      throw new CaseProblem(`several APIs have an operation "${id}": name the API with "api"`);
+    const near = closestName(
+      id,
+      apis.flatMap(({ operations }) => operations.map((operation) => operation.id)),
+    );
+    throw new CaseProblem(`there is no operation "${id}"${near === null ? '' : `; did you mean "${near}"?`}`);
+  }
+
+  #rulesOf(api: ApiConfig, operation: OperationConfig): readonly Rule[] {
+    let rules = this.#rules.get(operation);
+    if (rules === undefined) {
+      const described = {
+        index: 0,
+        api: api.name,
+        id: operation.id,
+        method: operation.method,
+        template: operation.template,
+        paramNames: namesOf(operation.template),
+        public: operation.publicReason !== null,
+      };
+      const { contract, scopes, authorize } = operation;
+      rules = compileRules({ operation: described, contract, scopes, authorize }, this.#contextOf(api));
+      this.#rules.set(operation, rules);
+    }
+    return rules;
+  }
+
+  #contextOf(api: ApiConfig): AuthorizeContext {
+    let context = this.#contexts.get(api);
+    if (context === undefined) {
+      const { policies } = api.authorize;
+      // Nobody is taken for trying ids here, however many cases there are.
+      const watch = { ...api.authorize, enumeration: { count: 1_000_000, periodMs: 1 } };
+      context = {
+        principals: this.#principals,
+        policies: policies === null ? null : new PolicySet(policies),
+        watch: createWatch(api.name, watch, new LimitTable(createLimitTable(64)), systemClock),
+        assess: this.#config.risk === null ? null : compileRisk(this.#config.risk),
+        schemas: new SchemaSet(api.contractDocument, { checked: true }),
+        document: api.contractDocument,
+      };
+      this.#contexts.set(api, context);
+    }
+    return context;
+  }
+
+  #exchangeOf(request: PolicyCase, api: ApiConfig, operation: OperationConfig): Exchange {
+    const exchange = new Exchange();
+    const names = namesOf(operation.template);
+    for (const name of names) {
+      if (request.parameters[name] === undefined)
+        throw new CaseProblem(`"${operation.id}" needs the parameter "${name}"`);
+    }
+    const textOf = (value: unknown): string => String(value);
+    exchange.params = names.map((name) => textOf(request.parameters[name]));
+    let at = 0;
+    exchange.path = operation.template.replace(/\{[^{}]+\}/g, () =>
+      encodeURIComponent(exchange.params[at++]!),
+    );
+    exchange.query = Object.entries(request.parameters)
+      .filter(([name]) => !names.includes(name))
+      .flatMap(([name, value]) =>
+        [value].flat().map((entry) => `${encodeURIComponent(name)}=${encodeURIComponent(textOf(entry))}`),
+      )
+      .join('&');
+    exchange.method = operation.method;
+    exchange.host = api.hosts[0] ?? 'localhost';
+    exchange.listener = api.listeners[0] ?? '';
+    exchange.secure = this.#config.listeners.find(({ name }) => name === exchange.listener)?.tls != null;
+    exchange.peerAddress = request.address;
+    exchange.clientAddress = request.address;
+    exchange.receivedMs = request.time === undefined ? Date.now() : Date.parse(request.time);
+    if (request.agent !== undefined) exchange.fields.append('user-agent', request.agent);
+    exchange.consumer = this.#consumerOf(request.as);
+    exchange.risk = request.risk ?? this.#contextOf(api).assess?.(exchange) ?? 0;
+    return exchange;
+  }
+
+  #consumerOf(as: PolicyCase['as']): Consumer {
+    const known = this.#config.consumers.find(({ id }) => id === (as.client ?? as.service));
+    const claimed = as.claims['scope'];
+    const fromToken = typeof claimed === 'string' ? claimed.split(' ') : [];
+    const scopes = new Set(as.scopes ?? (as.user === undefined ? (known?.scopes ?? []) : fromToken));
+    const common = { scopes, credentialId: '' };
+    if (as.user === undefined) {
+      const method = as.client === undefined ? 'mtls' : 'api-key';
+      return { id: (as.client ?? as.service)!, method, claims: {}, ...common };
+    }
+    const bar = as.user.indexOf('|');
+    if (bar === -1) throw new CaseProblem(`"${as.user}" is no user: write issuer|subject`);
+    return { id: as.user, method: 'jwt', claims: { sub: as.user.slice(bar + 1), ...as.claims }, ...common };
+  }
+}
+
+const namesOf = (template: string): string[] =>
+  [...template.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1]!);

@@ -1,0 +1,71 @@
+// The commands of policies, as the command line knows them.
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CommandParts } from '../identity-commands.ts';
+
+const riskValue = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 100)
+    throw new InvalidArgumentError('It must be a whole number from 0 to 100.');
+  return value;
+};
+
+export function addPolicyCommands(program: Command, { action, config, json }: CommandParts): void {
+  const group = program.command('policy').description('who may do what, and why');
+  group
+    .command('check')
+    .description('check policies and roles: errors, policies that decide nothing, roles that open everything')
+    .option('--strict', 'warnings fail the command, too')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./check.ts')).runPolicyCheck));
+  group
+    .command('explain <operation>')
+    .description('say what every rule and policy makes of a request')
+    .option('--api <name>', 'API of the operation, where several have one of this name')
+    .option('-u, --user <id>', 'a user, as issuer|subject')
+    .option('--client <name>', 'a consumer with an API key')
+    .option('--service <name>', 'a consumer with a certificate')
+    .option('-s, --scope <scope...>', 'scopes, instead of those that the configuration or the claims say')
+    .option('--claims <json>', 'claims of the token, or @file')
+    .option('-p, --parameter <name=value...>', 'path and query parameters')
+    .option('--body <json>', 'JSON body, or @file')
+    .option('--address <address>', "the caller's address")
+    .option('--risk <number>', 'instead of what the configuration adds up', riskValue)
+    .option('--time <time>', 'RFC 3339, instead of now')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./explain.ts')).runPolicyExplain));
+  group
+    .command('test [files...]')
+    .description('run tests of policies: by default *.test.yaml beside the configuration and the policies')
+    .addOption(config())
+    .addOption(json())
+    .action(
+      action(async () => {
+        const { runPolicyTest } = await import('./test.ts');
+        return (options, ...files) => runPolicyTest(options, files.flat());
+      }),
+    );
+  group
+    .command('simulate <log>')
+    .description('judge the requests of an access log by another configuration, and say what changes')
+    .requiredOption('--against <file>', 'the proposed configuration')
+    .option('--principals <file>', 'YAML with scopes and claims by consumer, which the log does not hold')
+    .option('--fail', 'fail when a request would be decided differently')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./simulate.ts')).runPolicySimulate));
+  group
+    .command('review')
+    .description('who can call what: every operation with the roles and callers that may use it')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./check.ts')).runPolicyReview));
+  group
+    .command('schema')
+    .description('print the Cedar schema that policies are checked against')
+    .option('--api <name>', 'of one API only')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./check.ts')).runPolicySchema));
+}

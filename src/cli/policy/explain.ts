@@ -1,0 +1,98 @@
+// `gatewright policy explain`: one request, and what every rule and policy says of it.
+import { readFileSync } from 'node:fs';
+import type { RuleOutcome } from '../../guards/authorize/index.ts';
+import { CommandError, Exit, print, printJson } from '../output.ts';
+import { CaseJudge, type CaseOutcome, CaseProblem, caseSchema, type PolicyCase } from './case.ts';
+import { loadForPolicies } from './load.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+export async function runPolicyExplain(options: Options, operation: string): Promise<number> {
+  const { config } = await loadForPolicies(options);
+  const request = caseOf(options, operation);
+  let outcome: CaseOutcome;
+  try {
+    outcome = new CaseJudge(config).judge(request);
+  } catch (error) {
+    if (error instanceof CaseProblem) throw new CommandError(error.message, Exit.usage);
+    throw error;
+  }
+  if (options['json'] === true) printJson({ ok: true, ...outcome });
+  else printOutcome(outcome);
+  return outcome.allowed ? Exit.ok : Exit.failed;
+}
+
+function caseOf(options: Options, operation: string): PolicyCase {
+  const parsed = caseSchema.safeParse({
+    operation,
+    api: options['api'],
+    as: {
+      user: options['user'],
+      client: options['client'],
+      service: options['service'],
+      scopes: options['scope'],
+      claims: jsonOption('--claims', options['claims']) ?? {},
+    },
+    parameters: pairs((options['parameter'] as readonly string[] | undefined) ?? []),
+    body: jsonOption('--body', options['body']),
+    address: options['address'],
+    risk: options['risk'],
+    time: options['time'],
+  });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new CommandError(`${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim(), Exit.usage);
+}
+
+/** JSON, or `@file` with JSON. */
+function jsonOption(name: string, value: unknown): unknown {
+  if (typeof value !== 'string') return undefined;
+  try {
+    return JSON.parse(value.startsWith('@') ? readFileSync(value.slice(1), 'utf8') : value);
+  } catch (error) {
+    throw new CommandError(`${name} is not JSON: ${(error as Error).message}`, Exit.usage);
+  }
+}
+
+function pairs(list: readonly string[]): Record<string, string | string[]> {
+  const out: Record<string, string | string[]> = Object.create(null);
+  for (const entry of list) {
+    const equals = entry.indexOf('=');
+    if (equals < 1) throw new CommandError(`"${entry}" is no parameter: write name=value`, Exit.usage);
+    const [name, value] = [entry.slice(0, equals), entry.slice(equals + 1)];
+    const before = out[name];
+    out[name] = before === undefined ? value : [before, value].flat();
+  }
+  return out;
+}
+
+const words: Readonly<Record<string, string>> = {
+  holds: 'holds',
+  'does-not-hold': 'does not hold',
+  'no-value': 'has no value',
+  'not-for-this-principal': 'is not for this principal',
+  'not-for-this-resource': 'is not for this resource',
+};
+
+export function printOutcome(outcome: CaseOutcome): void {
+  const by = outcome.policy === '' ? '' : ` by policy "${outcome.policy}"`;
+  print(
+    outcome.allowed
+      ? `allowed${outcome.public ? ': the operation is public' : by}`
+      : `refused: ${outcome.code}${outcome.code === 'policy-denied' ? by : ''}`,
+  );
+  for (const rule of outcome.rules) printRule(rule);
+}
+
+function printRule(rule: RuleOutcome): void {
+  const refused = rule.code === '' ? '' : `  (${rule.code}, ${rule.reason})`;
+  print(`  ${rule.passes ? 'pass  ' : 'refuse'}  ${rule.text}${refused}`);
+  for (const policy of rule.policies) {
+    const place = `${policy.file}:${policy.line}`;
+    print(`            ${policy.effect} "${policy.id}" (${place}) ${words[policy.outcome]}`);
+    for (const clause of policy.clauses) {
+      const value = clause.value === null ? `no value: ${clause.error}` : String(clause.value);
+      print(`              ${clause.kind} ${clause.text}  →  ${value}`);
+    }
+  }
+}
