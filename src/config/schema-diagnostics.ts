@@ -111,7 +111,7 @@ function bestBranch(
     issues.reduce(
       (sum, issue) =>
         sum +
-        (issue.path.length === 0 && issue.code === 'unrecognized_keys'
+        (issue.path.length === 0 && (issue.code === 'unrecognized_keys' || issue.code === 'invalid_value')
           ? 10
           : issue.path.length <= 1 && issue.code === 'invalid_type'
             ? 5

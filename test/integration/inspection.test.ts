@@ -1,5 +1,6 @@
 // Inspection over the wire: what is refused, what callers and logs are told, and what passes unchanged.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { connect } from 'node:http2';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -309,6 +310,96 @@ test('streams of HTTP/2 are inspected alike', async (t) => {
       stream.on('error', reject);
     });
   assert.deepEqual([await status(attack), await status('/things')], [403, 200]);
+});
+
+/** A short text frame of a client, or with `binary` another. */
+function clientFrame(text: string, binary = false): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([Buffer.from([binary ? 0x82 : 0x81, 0x80 | bytes.length, 0, 0, 0, 0]), bytes]);
+}
+
+const serverFrame = (text: string): Buffer =>
+  Buffer.concat([Buffer.from([0x81, text.length]), Buffer.from(text)]);
+
+async function openSocket(t: TestContext, options: Options = {}) {
+  const { upstream, gate, port } = await setUp(t, options);
+  const key = 'dGhlIHNhbXBsZSBub25jZQ==';
+  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  let received = '';
+  const open = Promise.withResolvers<UpstreamRequest['connection']>();
+  let isOpen = false;
+  upstream.onRequest = ({ connection }) => {
+    connection.socket.write(
+      `HTTP/1.1 101 \r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
+    );
+    isOpen = true;
+    open.resolve(connection);
+  };
+  upstream.onBytes = (_connection, bytes) => {
+    if (isOpen) received += bytes.toString('latin1');
+    return isOpen;
+  };
+  const client = await RawClient.connect(port);
+  t.after(() => client.destroy());
+  client.send(
+    request('GET', '/socket', {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': key,
+    }),
+  );
+  assert.equal((await client.response()).status, 101);
+  client.received = '';
+  return { client, gate, service: (await open.promise).socket, received: () => received };
+}
+
+/** Close code 1008. */
+const policyClose = '\x88\x02\x03\xf0';
+
+test('messages of a WebSocket are judged, each on its own', async (t) => {
+  const { client, gate, service, received } = await openSocket(t);
+  client.send(clientFrame('{"text":"hello"}'));
+  client.send(clientFrame("it's five o'clock"));
+  await until(() => received().includes("o'clock"), 'two harmless messages');
+  service.write(serverFrame('{"ok":true}'));
+  await until(() => client.received.includes('{"ok":true}'), 'a harmless answer');
+  client.send(clientFrame(`{"text":"1' or '1'='1"}`));
+  await until(() => client.received.endsWith(policyClose), 'the close frame');
+  assert.equal(received().includes("'1'='1"), false);
+  const [line] = await gate.accessLines(1);
+  assert.deepEqual([line!['guard'], line!['code']], ['inspect', 'request-blocked']);
+  const matches = line!['matches'] as { variables: { name: string }[] }[];
+  assert.ok(matches.some(({ variables }) => variables[0]?.name === 'ARGS:json.text'));
+});
+
+test('attacks in plain and in binary messages end a WebSocket, binary data does not', async (t) => {
+  for (const binary of [false, true]) {
+    const { client, received } = await openSocket(t);
+    client.send(clientFrame('\0\x01 data', true));
+    await until(() => received().includes(' data'), 'binary data');
+    client.send(clientFrame('<script>alert(1)</script>', binary));
+    await until(() => client.received.endsWith(policyClose), 'the close frame');
+    assert.equal(received().includes('script'), false);
+  }
+});
+
+test('messages of a service that leak end a WebSocket', async (t) => {
+  const { client, gate, service } = await openSocket(t);
+  service.write(serverFrame('-----BEGIN PRIVATE KEY-----'));
+  await until(() => client.received.endsWith(policyClose), 'the close frame');
+  assert.equal(client.received.includes('PRIVATE'), false);
+  const [line] = await gate.accessLines(1);
+  assert.equal(line!['code'], 'response-blocked');
+});
+
+test('in detection mode messages pass and are recorded', async (t) => {
+  const { client, gate, received } = await openSocket(t, { inspect: 'mode: detect' });
+  client.send(clientFrame("1' or '1'='1"));
+  await until(() => received().includes("'1'='1"), 'the message');
+  client.destroy();
+  const [line] = await gate.accessLines(1);
+  assert.deepEqual([line!['decision'], line!['would_refuse']], ['allowed', 'request-blocked']);
 });
 
 test('secrets are masked in the log unless they are wanted', async (t) => {

@@ -17,6 +17,7 @@ import type { InspectConfig } from './contract.ts';
 import { decodeBody, isCoded } from './decode.ts';
 import { Inspection } from './inspection.ts';
 import { matchesType } from './media-types.ts';
+import { messageText, runClientMessage, runServerMessage } from './messages.ts';
 import { reportFailure } from './report-failure.ts';
 import type { InspectionRules } from './rules.ts';
 
@@ -41,6 +42,8 @@ export function compileInspect(config: InspectConfig, rules: RulesInUse): Guard 
       response === null ? null : (exchange, status, fields) => operation.onAnswer(exchange, status, fields),
     onAnswerBody:
       response === null ? null : (exchange, body, whole) => operation.onAnswerBody(exchange, body, whole),
+    onMessage: (exchange, message, isText, fromClient) =>
+      operation.onMessage(exchange, message, isText, fromClient),
     onEnd: (exchange) => operation.onEnd(exchange),
   };
 }
@@ -51,6 +54,8 @@ class InspectedOperation {
   readonly #profile: ReturnType<InspectionRules['profile']>;
   /** For bodies of which only a part may be seen: that it does not parse proves nothing. */
   readonly #partialProfile: ReturnType<InspectionRules['profile']>;
+  /** For messages of a WebSocket, which come as POST whatever the handshake was. */
+  #messageProfile: ReturnType<InspectionRules['profile']> | null = null;
   readonly #blocks: boolean;
 
   constructor(config: InspectConfig, rules: RulesInUse) {
@@ -75,7 +80,10 @@ class InspectedOperation {
     }
     const { contentLength } = exchange;
     const mayBeCut = contentLength === LENGTH_UNKNOWN || contentLength > requestBody.limitBytes;
-    const inspection = new Inspection(this.#rules.begin(mayBeCut ? this.#partialProfile : this.#profile));
+    const inspection = new Inspection(
+      this.#rules.begin(mayBeCut ? this.#partialProfile : this.#profile),
+      this.#blocks,
+    );
     exchange.inspection = inspection;
     try {
       const { transaction } = inspection;
@@ -207,6 +215,43 @@ class InspectedOperation {
     return noBytes;
   }
 
+  /** A message is judged by a transaction of its own: one does not count for the next. */
+  onMessage(exchange: Exchange, message: Uint8Array, isText: boolean, fromClient: boolean): Refusal | null {
+    const inspection = inspectionOf(exchange);
+    const bounds = fromClient ? this.#config.requestBody : this.#config.response;
+    if (bounds === null) return null;
+    const failed = fromClient ? 'request-inspection-failed' : 'response-inspection-failed';
+    const isLong = message.length > bounds.limitBytes;
+    if (isLong && bounds.beyond === 'refuse') {
+      if (this.#blocks) return fromClient ? requestTooLarge : answerTooLarge;
+      inspection.noted = fromClient ? requestTooLarge.code : answerTooLarge.code;
+    }
+    const text = messageText(message, isText, bounds.limitBytes);
+    if (text === null) return null;
+    this.#messageProfile ??= this.#rules.profile(withMessages(this.#config));
+    const transaction = this.#rules.begin(this.#messageProfile);
+    try {
+      const interruption = fromClient
+        ? runClientMessage(transaction, exchange, text)
+        : runServerMessage(transaction, exchange, text);
+      transaction.runLogging();
+      inspection.addMessage(transaction);
+      const decision = this.#decide(
+        interruption,
+        fromClient ? 'request-blocked' : 'response-blocked',
+        failed,
+      );
+      // There is nowhere to redirect a message to.
+      if (decision instanceof Answer) return new Refusal('request-blocked', 'inspect', 'redirect');
+      return decision;
+    } catch (cause) {
+      reportFailure(cause);
+      if (this.#blocks) return new Refusal(failed, 'inspect', 'engine-failed');
+      inspection.noted = failed;
+      return null;
+    }
+  }
+
   onEnd(exchange: Exchange): void {
     const inspection = exchange.inspection;
     if (!(inspection instanceof Inspection) || inspection.failed) return;
@@ -240,6 +285,13 @@ class InspectedOperation {
 
 /** Rules of settings.conf that refuse bodies which can not be parsed. */
 const PARSE_ERROR_RULES: readonly number[] = [8_100_020, 8_100_021];
+
+const withMessages = (config: InspectConfig): InspectConfig => ({
+  ...config,
+  variables: config.variables.map(({ name, value }) =>
+    /^(?:gw_)?allowed_methods$/.test(name) ? { name, value: `${value} GET POST` } : { name, value },
+  ),
+});
 
 const withoutParseErrors = (config: InspectConfig): InspectConfig => ({
   ...config,

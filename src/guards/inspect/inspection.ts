@@ -7,8 +7,14 @@ import type { RuleMatch, RuleTransaction } from '../../seclang/index.ts';
 const requestScores = ['gw_request_score', 'blocking_inbound_anomaly_score', 'anomaly_score'];
 const responseScores = ['gw_response_score', 'blocking_outbound_anomaly_score', 'outbound_anomaly_score'];
 
+/** Messages with matches that a connection's record keeps; a WebSocket may be open for days. */
+const MAX_MESSAGES = 16;
+
 export class Inspection implements InspectionRecord {
   readonly transaction: RuleTransaction;
+  readonly #blocks: boolean;
+  /** Transactions of WebSocket messages in which a rule matched. */
+  #messages: RuleTransaction[] | null = null;
   /** Content-Encoding of the answer whose body is being collected; null for none. */
   answerCoding: string | null = null;
   /** The engine threw: nothing more can be asked of it. */
@@ -16,24 +22,40 @@ export class Inspection implements InspectionRecord {
   /** In detection mode: what has to be refused by rules that are not the engine's, such as limits. */
   noted: ErrorCode | '' = '';
 
-  constructor(transaction: RuleTransaction) {
+  constructor(transaction: RuleTransaction, blocks: boolean) {
     this.transaction = transaction;
+    this.#blocks = blocks;
+  }
+
+  /** Takes what was found in a message of a WebSocket into the record of the whole connection. */
+  addMessage(transaction: RuleTransaction): void {
+    if (transaction.matches.length === 0) return;
+    this.#messages ??= [];
+    if (this.#messages.length < MAX_MESSAGES) this.#messages.push(transaction);
   }
 
   get matches(): readonly RuleMatch[] {
-    return this.transaction.matches;
+    const { matches } = this.transaction;
+    if (this.#messages === null) return matches;
+    return matches.concat(this.#messages.flatMap((message) => message.matches));
   }
 
   get requestScore(): number {
-    return greatest(this.transaction, requestScores);
+    return this.#greatest(requestScores);
   }
 
   get responseScore(): number {
-    return greatest(this.transaction, responseScores);
+    return this.#greatest(responseScores);
+  }
+
+  #greatest(names: readonly string[]): number {
+    let best = greatest(this.transaction, names);
+    for (const message of this.#messages ?? []) best = Math.max(best, greatest(message, names));
+    return best;
   }
 
   get wouldRefuse(): ErrorCode | '' {
-    if (this.transaction.interruption !== null) return '';
+    if (this.#blocks) return '';
     const { matches } = this;
     for (let i = 0; i < matches.length; i++) {
       const match = matches[i]!;
