@@ -86,6 +86,7 @@ const guard = compileAuthenticate(
     revocations,
     signatureKeys: new SignatureKeyTable([]),
     replays: new ReplayTable(createReplayTable(1024)),
+    logins: new Map(),
     possession: new Possession(
       { algorithms: ['ES256'], maxAgeMs: 60_000, clockSkewMs: 0, nonce: false },
       new ReplayTable(createReplayTable(1024)),

@@ -136,6 +136,7 @@ class Gate implements RunningGate {
       }),
       onRefreshKeys: (issuer) => void this.#identity.refreshKeys(issuer),
       onIntrospect: (issuer, token) => this.#identity.introspect(issuer, token),
+      onLogin: (login, request) => this.#identity.login(login, request),
       onApiKeyUses: (uses) => this.#identity.noteUses(uses),
       onWorkerStarted: () => {},
       onWorkerDied: (workerId, code) => {
@@ -229,6 +230,7 @@ class Gate implements RunningGate {
       config,
       metrics,
       keys: this.#identity.keySets(),
+      logins: this.#identity.loginData(),
       endpoints: [...this.#monitors].map(([upstream, { monitor }]) => ({
         upstream,
         endpoints: monitor.endpoints,

@@ -10,7 +10,14 @@ import {
   createRevocationTable,
   RevocationWriter,
 } from '../credentials/index.ts';
-import type { CredentialsStart, IssuerKeys, ToWorker } from '../gateway/index.ts';
+import type {
+  CredentialsStart,
+  IssuerKeys,
+  LoginData,
+  LoginRequest,
+  LoginResult,
+  ToWorker,
+} from '../gateway/index.ts';
 import {
   CredentialFeed,
   type Introspection,
@@ -20,6 +27,7 @@ import {
 } from '../identity/index.ts';
 import { openState, type State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
+import { LoginPlane } from './login-plane.ts';
 
 export class IdentityPlane {
   readonly #log: GateLog;
@@ -29,6 +37,7 @@ export class IdentityPlane {
   readonly #revocations = new RevocationWriter(this.#revocationMemory);
   #state: State | null = null;
   #feed: CredentialFeed | null = null;
+  readonly #logins: LoginPlane;
   #ring: { settings: string; ring: SigningKeyRing } | null = null;
   readonly #nonceKey = new Uint8Array(randomBytes(32));
   #sources = new Map<string, { settings: string; source: JwksSource }>();
@@ -37,6 +46,7 @@ export class IdentityPlane {
   constructor(log: GateLog, broadcast: (message: ToWorker) => void) {
     this.#log = log;
     this.#broadcast = broadcast;
+    this.#logins = new LoginPlane(log, broadcast, (issuer) => this.#sources.get(issuer)?.source ?? null);
   }
 
   /** Opens the state and reads what callers are known. Rejects with StateError: without it nothing is withdrawn. */
@@ -116,6 +126,7 @@ export class IdentityPlane {
       const source = new JwksSource({ ...issuer, keys }, systemClock, ({ document, version }) => {
         if (this.#sources.get(issuer.name)?.source !== source) return;
         this.#broadcast({ kind: 'keys', keys: { issuer: issuer.name, document, version } });
+        this.#logins.announce();
       });
       next.set(issuer.name, { settings, source });
       started.push(source.start());
@@ -123,6 +134,7 @@ export class IdentityPlane {
     for (const [name, kept] of this.#sources) if (next.get(name) !== kept) kept.source.stop();
     this.#sources = next;
     await Promise.all(started);
+    await this.#logins.configure(config, this.#state?.identity ?? null);
   }
 
   #configureIntrospection(config: GateConfig): void {
@@ -168,6 +180,17 @@ export class IdentityPlane {
     return this.#ring?.ring.jwks() ?? '{"keys":[]}';
   }
 
+  loginData(): LoginData[] {
+    return this.#logins.data();
+  }
+
+  async login(name: string, request: LoginRequest): Promise<LoginResult> {
+    const result = await this.#logins.answer(name, request);
+    // Whoever is told that a session has ended must find it so.
+    if (result.kind === 'done') await this.#feed?.refresh();
+    return result;
+  }
+
   introspect(issuer: string, token: string): Promise<Introspection> {
     const found = this.#introspectors.get(issuer)?.introspector;
     return found === undefined ? Promise.resolve({ kind: 'unavailable' }) : found.introspect(token);
@@ -186,6 +209,7 @@ export class IdentityPlane {
   async close(): Promise<void> {
     for (const { source } of this.#sources.values()) source.stop();
     this.#ring?.ring.stop();
+    this.#logins.stop();
     await this.#feed?.stop();
     await this.#state?.close();
   }

@@ -140,6 +140,8 @@ function describeMethod(method: AuthenticationMethod, config: GateConfig): strin
       return `API key in ${method.header} (${keyOwners(config)})`;
     case 'jwt':
       return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}${boundText[method.bound]}`;
+    case 'session':
+      return `people who log in by ${method.login}`;
     case 'signature':
       return `request signed by a consumer, covering ${method.cover.join(', ')}`;
     case 'webhook':
@@ -246,7 +248,7 @@ export function reviewPosture(config: GateConfig): Posture[] {
   for (const api of config.apis) {
     const names = (test: (operation: OperationConfig) => boolean): string =>
       api.operations
-        .filter(test)
+        .filter((operation) => operation.login === null && test(operation))
         .map((operation) => operation.id)
         .join(', ');
     const unlimited = names((operation) => operation.limits.length === 0);

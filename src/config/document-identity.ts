@@ -133,6 +133,45 @@ export const forwardSchema = z.strictObject({
     .describe('How long a key signs.'),
 });
 
+export const loginSchema = z.strictObject({
+  issuer: z.string().describe('Name under identity.issuers, with discover there.'),
+  'client-id': z.string().min(1).describe('Name of the gate with the issuer.'),
+  'client-secret': z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Its secret, only as a reference; none for a client without.'),
+  origin: z
+    .string()
+    .regex(/^https?:\/\/[A-Za-z0-9.-]+(?::\d+)?$/, {
+      message: 'is not an origin such as https://shop.example.com',
+    })
+    .describe('Scheme, host and port that people see; https, or http on loopback.'),
+  path: z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9\-._~]+)+$/, { message: 'is not a path such as /login' })
+    .default('/.login')
+    .describe('Path with the places of the login: /callback, /logout and /backchannel-logout below it.'),
+  cookie: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,32}$/)
+    .default('gatewright')
+    .describe('Name of the session cookie; __Host- stands in front of it on https.'),
+  scopes: z
+    .array(z.string().min(1))
+    .default(['openid'])
+    .refine((list) => list.includes('openid'), { message: 'has no "openid"' })
+    .describe('Scopes that are asked for.'),
+  claims: z.array(z.string().min(1)).default([]).describe('Claims of the ID token that the session keeps.'),
+  lifetime: duration()
+    .default(8 * 3_600_000)
+    .describe('How long a session lasts.'),
+  rotate: duration()
+    .default(30 * 86_400_000)
+    .refine((ms) => ms >= 3_600_000, { message: 'is shorter than 1h' })
+    .describe('How long a key seals cookies.'),
+});
+
 const bound = z
   .enum(['none', 'dpop', 'mtls', 'any'])
   .default('none')
@@ -241,6 +280,9 @@ const singleMethod = z.union([
     }),
   }),
   z.strictObject({ mtls: mtlsMethod }),
+  z.strictObject({
+    session: z.strictObject({ login: z.string().describe('Name under identity.logins.') }),
+  }),
   z.strictObject({ signature: signatureMethod }),
   z.strictObject({ webhook: webhookMethod }),
 ]);

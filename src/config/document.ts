@@ -7,6 +7,7 @@ import {
   dpopSchema,
   forwardSchema,
   issuerSchema,
+  loginSchema,
   signatureKeySchema,
 } from './document-identity.ts';
 import { stateSchema } from './document-state.ts';
@@ -501,6 +502,10 @@ export const documentSchema = z.strictObject({
       roles,
       claims,
       consumers: z.record(nameKey(), consumer).default({}).describe('Programs that call with API keys.'),
+      logins: z
+        .record(nameKey(), loginSchema)
+        .default({})
+        .describe('How people log in with a browser (OpenID Connect); needs state.'),
       forward: forwardSchema
         .optional()
         .describe('Tells services who calls, by a token that the gate signs for each of them; needs state.'),

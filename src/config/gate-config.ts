@@ -7,6 +7,8 @@ import type {
   DpopConfig,
   ForwardConfig,
   IssuerConfig,
+  LoginConfig,
+  LoginStep,
 } from '../guards/authenticate/contract.ts';
 import type {
   ApiAuthorizeConfig,
@@ -36,6 +38,7 @@ export interface GateConfig {
   readonly acme: readonly AcmeAccountConfig[];
   readonly apis: readonly ApiConfig[];
   readonly dpop: DpopConfig;
+  readonly logins: readonly LoginConfig[];
   /** Null: services are not told who calls. */
   readonly forward: ForwardConfig | null;
   /** Null: nothing is kept. */
@@ -226,6 +229,8 @@ export interface OperationConfig {
   readonly grpc: GrpcConfig | null;
   /** Null: no WebSocket may be opened. */
   readonly websocket: WebSocketConfig | null;
+  /** The gate itself answers, for this login; null for all operations of contracts. */
+  readonly login: { readonly name: string; readonly step: LoginStep } | null;
 }
 
 export interface HttpConfig {

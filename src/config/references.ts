@@ -14,6 +14,7 @@ const secretPaths = [
   'upstreams.*.tls.key',
   'acme.*.external-account.key',
   'identity.issuers.*.introspect.client-secret',
+  'identity.logins.*.client-secret',
   'identity.consumers.*.signature-keys.*.secret',
   'apis.*.authenticate.*.webhook.secrets.*',
   'apis.*.authenticate.*.all-of.*.webhook.secrets.*',

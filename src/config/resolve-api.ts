@@ -175,6 +175,7 @@ function resolveOperation(
     contract: operation,
     grpc: entry.grpc === undefined ? null : { maxMessageBytes: entry.grpc['max-message'] },
     websocket: entry.grpc === undefined ? resolveWebsocket(own?.websocket ?? entry.websocket) : null,
+    login: null,
   };
 }
 

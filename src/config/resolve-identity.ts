@@ -177,6 +177,12 @@ export function resolveAuthentication(
   ): SingleMethod => {
     if ('api-key' in method) return { kind: 'api-key', header: method['api-key'].header };
     if ('mtls' in method) return { kind: 'mtls', spiffe: method.mtls.spiffe, scopes: method.mtls.scopes };
+    if ('session' in method) {
+      const { login } = method.session;
+      const known = Object.keys(document.identity.logins);
+      if (!known.includes(login)) failDangling(context, [...at, 'session', 'login'], 'login', login, known);
+      return { kind: 'session', login };
+    }
     if ('signature' in method) return resolveSignature(method.signature);
     if ('webhook' in method) return resolveWebhook(method.webhook, at, context);
     const kind = 'jwt' in method ? 'jwt' : 'introspect';

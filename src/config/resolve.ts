@@ -11,6 +11,7 @@ import { readAnchors } from './resolve-certificates.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
 import { resolveListener } from './resolve-listener.ts';
+import { loginApis, resolveLogins } from './resolve-login.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -49,6 +50,8 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     const api = resolveApi(name, entry, document, ruleSets, context);
     return api === null ? [] : [api];
   });
+  const logins = resolveLogins(document, context);
+  apis.push(...loginApis(logins, listeners, upstreams[0]?.name ?? '', apis));
   checkCollisions(apis, context);
   reportMtls(document, listeners, apis, context);
   const { http, telemetry } = document;
@@ -78,6 +81,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
       clockSkewMs: document.identity.dpop['clock-skew'],
       nonce: document.identity.dpop.nonce,
     },
+    logins,
     forward: resolveForward(document, context),
     state: resolveState(document.state, context),
     identity,

@@ -9,3 +9,4 @@ export {
   RevocationTable,
   RevocationWriter,
 } from './revocation-table.ts';
+export { type SealKey, TextSeal } from './sealed-text.ts';

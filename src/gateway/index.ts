@@ -4,6 +4,9 @@ export { type EndpointUpdate, UpstreamMonitor } from './upstream/index.ts';
 export {
   type CredentialsStart,
   type IssuerKeys,
+  type LoginData,
+  type LoginRequest,
+  type LoginResult,
   type SnapshotMessage,
   type ToWorker,
   type UpstreamEndpoints,

@@ -18,9 +18,12 @@ import {
   compileAuthenticate,
   compileForwardCertificate,
   compileForwardIdentity,
+  compileKeepCookies,
+  compileLoginStep,
   type ForwardConfig,
   IdentitySigner,
   type Issuer,
+  type LoginReplica,
   Possession,
   SignatureKeyTable,
   StoredKeys,
@@ -111,6 +114,7 @@ export function compileSnapshot(
   config: GateConfig,
   issuers: ReadonlyMap<string, Issuer>,
   state: LastingState,
+  logins: ReadonlyMap<string, LoginReplica> = new Map(),
 ): CompiledSnapshot {
   const upstreams = new Map<string, KeptUpstream>();
   for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
@@ -146,6 +150,8 @@ export function compileSnapshot(
         certificates,
         possession,
         signatureKeys,
+        logins,
+        keepCookies: compileKeepCookies(logins.values()),
         forward: config.forward,
         rules,
         state,
@@ -236,6 +242,8 @@ function compileEntry(
     certificates: CertificateTable;
     possession: Possession;
     signatureKeys: SignatureKeyTable;
+    logins: ReadonlyMap<string, LoginReplica>;
+    keepCookies: Guard | null;
     forward: ForwardConfig | null;
     rules: InspectionRules;
     state: LastingState;
@@ -290,9 +298,18 @@ function compileEntry(
         possession: context.possession,
         signatureKeys: context.signatureKeys,
         replays: state.replays,
+        logins: context.logins,
         clock: state.clock,
       }),
     ),
+    config.login === null
+      ? context.keepCookies
+      : compileLoginStep(
+          config.login.step,
+          context.logins.get(config.login.name)!,
+          state.replays,
+          state.clock,
+        ),
     limit((per) => per === 'consumer'),
     authorize,
     validate,

@@ -1,3 +1,4 @@
+export type { LoginData, LoginRequest, LoginResult } from '../../guards/authenticate/index.ts';
 export type {
   CredentialsStart,
   FromWorker,

@@ -8,7 +8,13 @@ import type {
   ReplayMemory,
   RevocationMemory,
 } from '../../credentials/index.ts';
-import type { Introspection, SigningKeyData } from '../../guards/authenticate/index.ts';
+import type {
+  Introspection,
+  LoginData,
+  LoginRequest,
+  LoginResult,
+  SigningKeyData,
+} from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LimitTableMemory } from '../../limits/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
@@ -33,6 +39,7 @@ export interface SnapshotMessage {
   readonly config: GateConfig;
   readonly metrics: MetricsMemory;
   readonly keys: readonly IssuerKeys[];
+  readonly logins: readonly LoginData[];
   readonly endpoints: readonly UpstreamEndpoints[];
   /** For every TLS listener. */
   readonly tls: readonly TlsMaterial[];
@@ -80,6 +87,13 @@ export type ToWorker =
   | { readonly kind: 'tls'; readonly material: TlsMaterial }
   /** Answer these ACME challenges from now on, and say `challenges-set`. */
   | { readonly kind: 'challenges'; readonly challenges: ChallengeAnswers }
+  | { readonly kind: 'logins'; readonly logins: readonly LoginData[] }
+  | {
+      readonly kind: 'login-answered';
+      readonly login: string;
+      readonly id: number;
+      readonly result: LoginResult;
+    }
   | { readonly kind: 'signing-key'; readonly key: SigningKeyData }
   | { readonly kind: 'api-keys'; readonly update: ApiKeyUpdate }
   | {
@@ -103,5 +117,6 @@ export type FromWorker =
   | { readonly kind: 'challenges-set' }
   | { readonly kind: 'refresh-keys'; readonly issuer: string }
   | { readonly kind: 'introspect'; readonly issuer: string; readonly id: number; readonly token: string }
+  | { readonly kind: 'login'; readonly login: string; readonly id: number; readonly request: LoginRequest }
   | { readonly kind: 'api-key-uses'; readonly uses: readonly ApiKeyUse[] }
   | { readonly kind: 'drained' };

@@ -2,7 +2,7 @@
 // steps (all have compiled it before one serves it), replaces threads that die, and drains them at the end.
 import { Worker } from 'node:worker_threads';
 import type { ApiKeyUse } from '../../credentials/index.ts';
-import type { Introspection } from '../../guards/authenticate/index.ts';
+import type { Introspection, LoginRequest, LoginResult } from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 
@@ -24,6 +24,8 @@ export interface SupervisorOptions {
   onRefreshKeys(issuer: string): void;
   /** Asks the issuer about a token; never rejects. */
   onIntrospect(issuer: string, token: string): Promise<Introspection>;
+  /** Never rejects. */
+  onLogin(login: string, request: LoginRequest): Promise<LoginResult>;
   onApiKeyUses(uses: readonly ApiKeyUse[]): void;
   onWorkerStarted(workerId: number): void;
   /** A thread ended although nobody asked it to; `code` is its exit code. */
@@ -137,6 +139,11 @@ export class WorkerSupervisor {
       void this.#options
         .onIntrospect(issuer, token)
         .then((answer) => this.#send(slot, { kind: 'introspected', issuer, id, answer }));
+    } else if (message.kind === 'login') {
+      const { login, id, request } = message;
+      void this.#options
+        .onLogin(login, request)
+        .then((result) => this.#send(slot, { kind: 'login-answered', login, id, result }));
     } else if (message.kind === 'api-key-uses') {
       this.#options.onApiKeyUses(message.uses);
     }

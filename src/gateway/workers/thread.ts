@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { ReplayTable, RevocationTable } from '../../credentials/index.ts';
-import { IssuerReplica } from '../../guards/authenticate/index.ts';
+import { IssuerReplica, LoginReplica } from '../../guards/authenticate/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import { LimitTable } from '../../limits/index.ts';
 import { AddressSet, canSharePorts } from '../../net/index.ts';
@@ -24,6 +24,7 @@ interface Prepared {
   readonly message: SnapshotMessage;
   readonly compiled: CompiledSnapshot;
   readonly issuers: ReadonlyMap<string, IssuerReplica>;
+  readonly logins: ReadonlyMap<string, LoginReplica>;
   /** By listener; what comes newer than the snapshot replaces its own. */
   readonly materials: Map<string, TlsMaterial>;
   challenges: ChallengeAnswers;
@@ -34,6 +35,7 @@ class DataPlaneThread {
   readonly #state: ReturnType<typeof createLastingState>;
   readonly #telemetry: WorkerTelemetry;
   #issuers: ReadonlyMap<string, IssuerReplica> = new Map();
+  #logins: ReadonlyMap<string, LoginReplica> = new Map();
   #prepared: Prepared | null = null;
   #drainMs = 0;
   readonly #listeners = new Map<string, { readonly listener: RelayListener; readonly settings: string }>();
@@ -119,6 +121,15 @@ class DataPlaneThread {
         this.#takeChallenges(message.challenges);
         this.#send({ kind: 'challenges-set' });
         return;
+      case 'logins':
+        for (const data of message.logins) {
+          this.#logins.get(data.name)?.update(data);
+          this.#prepared?.logins.get(data.name)?.update(data);
+        }
+        return;
+      case 'login-answered':
+        this.#logins.get(message.login)?.answered(message.id, message.result);
+        return;
       case 'signing-key':
         this.#state.signer.update(message.key);
         return;
@@ -150,7 +161,8 @@ class DataPlaneThread {
       if (keys !== undefined) replica.update(keys.document, keys.version);
       issuers.set(config.name, replica);
     }
-    const compiled = compileSnapshot(message.config, issuers, this.#state);
+    const logins = this.#prepareLogins(message);
+    const compiled = compileSnapshot(message.config, issuers, this.#state, logins);
     for (const { upstream, endpoints } of message.endpoints) {
       compiled.upstreams.get(upstream)?.entry.balancer.update(endpoints);
     }
@@ -158,9 +170,28 @@ class DataPlaneThread {
       message,
       compiled,
       issuers,
+      logins,
       materials: new Map(message.tls.map((material) => [material.listener, material])),
       challenges: message.challenges,
     };
+  }
+
+  #prepareLogins(message: SnapshotMessage): ReadonlyMap<string, LoginReplica> {
+    const logins = new Map<string, LoginReplica>();
+    for (const config of message.config.logins) {
+      const known = this.#logins.get(config.name);
+      // The same login keeps the requests that wait for an answer.
+      const replica =
+        known !== undefined && JSON.stringify(known.config) === JSON.stringify(config)
+          ? known
+          : new LoginReplica(config, (login, id, request) =>
+              this.#send({ kind: 'login', login, id, request }),
+            );
+      const data = message.logins.find(({ name }) => name === config.name);
+      if (data !== undefined) replica.update(data);
+      logins.set(config.name, replica);
+    }
+    return logins;
   }
 
   /** Serves the prepared snapshot; new listeners are opened first, so that a port that is taken changes nothing. */
@@ -226,6 +257,7 @@ class DataPlaneThread {
       if (prepared.issuers.get(name) !== replica) replica.refreshed();
     }
     this.#issuers = prepared.issuers;
+    this.#logins = prepared.logins;
     this.#setHttpChallenges(prepared.challenges);
     this.#telemetry.swap(prepared.message.metrics);
     this.#prepared = null;

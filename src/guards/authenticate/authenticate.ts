@@ -9,9 +9,17 @@ import type { ApiKeyTable } from './api-key-table.ts';
 import { compileBearer } from './bearer.ts';
 import { CertificateMethod, type CertificateTable } from './certificates.ts';
 import { type CompiledMethod, NOT_THERE } from './compiled-method.ts';
-import type { AuthenticationMethod, IntrospectMethod, JwtMethod, MtlsMethod } from './contract.ts';
+import type {
+  AuthenticationMethod,
+  IntrospectMethod,
+  JwtMethod,
+  MtlsMethod,
+  SessionMethod,
+} from './contract.ts';
 import type { Issuer } from './issuer.ts';
+import type { LoginReplica } from './login.ts';
 import type { Possession } from './possession.ts';
+import { compileSession } from './session.ts';
 import { compileSignature, compileWebhook, type SignatureKeyTable } from './signature.ts';
 
 export interface AuthenticateContext {
@@ -23,6 +31,7 @@ export interface AuthenticateContext {
   readonly possession: Possession;
   readonly signatureKeys: SignatureKeyTable;
   readonly replays: ReplayTable;
+  readonly logins: ReadonlyMap<string, LoginReplica>;
   readonly clock: Clock;
 }
 
@@ -48,10 +57,15 @@ export function compileAuthenticate(
     '',
     challenge === undefined ? [] : ['www-authenticate', challenge],
   );
+  const inviting = compiled.flatMap(({ invite }) => (invite === undefined ? [] : [invite]));
   const onRequest = (exchange: Exchange): Decision | Promise<Decision> => {
     for (let i = 0; i < compiled.length; i++) {
       const result = compiled[i]!.run(exchange);
       if (result !== NOT_THERE) return result;
+    }
+    for (let i = 0; i < inviting.length; i++) {
+      const invitation = inviting[i]!(exchange);
+      if (invitation !== null) return invitation;
     }
     return missing;
   };
@@ -103,6 +117,7 @@ function compileMethods(
     if (method.kind === 'api-key') out.push(compileApiKey(method, context.keys, context.clock));
     else if (method.kind === 'mtls') out.push(compileMtls(method, context));
     else if (method.kind === 'all-of') out.push(compileAllOf(compileMethods(method.methods, context)));
+    else if (method.kind === 'session') out.push(compileSessionOf(method, context));
     else if (method.kind === 'signature')
       out.push(compileSignature(method, context.signatureKeys, context.replays, context.clock));
     else if (method.kind === 'webhook') out.push(compileWebhook(method, context.replays, context.clock));
@@ -123,4 +138,13 @@ function compileMtls(method: MtlsMethod, { certificates, clock }: AuthenticateCo
     runBody: null,
     strips: [],
   };
+}
+
+function compileSessionOf(
+  method: SessionMethod,
+  { logins, revocations, clock }: AuthenticateContext,
+): CompiledMethod {
+  const login = logins.get(method.login);
+  if (login === undefined) throw new RangeError(`unknown login ${method.login}`);
+  return compileSession(login, revocations, clock);
 }

@@ -13,6 +13,8 @@ export interface CompiledMethod {
   readonly run: (exchange: Exchange) => MethodResult;
   /** Judges the credential once the body is there; null where the head is enough. */
   readonly runBody: ((exchange: Exchange, body: Uint8Array) => Decision) | null;
+  /** Shows a caller without credentials the way to some; answers null where it knows none. */
+  readonly invite?: (exchange: Exchange) => Decision;
   /** Fields that the upstream must not get. */
   readonly strips: readonly string[];
 }

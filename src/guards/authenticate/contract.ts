@@ -9,8 +9,63 @@ export type SingleMethod =
   | IntrospectMethod
   | ApiKeyMethod
   | MtlsMethod
+  | SessionMethod
   | SignatureMethod
   | WebhookMethod;
+
+/** A person with a browser, logged in at the issuer of a login. */
+export interface SessionMethod {
+  readonly kind: 'session';
+  /** Name under `identity.logins`. */
+  readonly login: string;
+}
+
+/** How people log in with a browser (OpenID Connect). */
+export interface LoginConfig {
+  readonly name: string;
+  /** Name of the issuer. */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Empty for a client without a secret. */
+  readonly clientSecret: string;
+  /** Scheme, host and port that people see. */
+  readonly origin: string;
+  /** Path that the login's own places are under. */
+  readonly path: string;
+  readonly redirectUri: string;
+  readonly cookie: string;
+  readonly scopes: readonly string[];
+  /** Claims of the ID token that the session keeps. */
+  readonly claims: readonly string[];
+  readonly lifetimeMs: number;
+  readonly rotateMs: number;
+}
+
+/** A place of a login. */
+export type LoginStep = 'callback' | 'logout' | 'back-channel';
+
+/** What threads must know of a login. */
+export interface LoginData {
+  readonly name: string;
+  readonly keys: readonly { readonly id: string; readonly key: string }[];
+  readonly currentId: string;
+  /** `iss`; it and the endpoints are empty while the issuer could not be asked. */
+  readonly issuer: string;
+  readonly authorizationEndpoint: string;
+  readonly endSessionEndpoint: string;
+}
+
+/** What a thread asks the main thread. */
+export type LoginRequest =
+  | { readonly kind: 'code'; readonly code: string; readonly verifier: string; readonly nonce: string }
+  | { readonly kind: 'back-channel'; readonly token: string }
+  | { readonly kind: 'logout'; readonly session: string };
+
+export type LoginResult =
+  | { readonly kind: 'session'; readonly cookie: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'unavailable' };
 
 /** The request is signed by a consumer (RFC 9421). */
 export interface SignatureMethod {
@@ -48,7 +103,7 @@ export const singleMethods = (methods: readonly AuthenticationMethod[]): readonl
 
 /** What a caller's `method` is when he came in by a method of this kind. */
 export const callerMethod = (kind: SingleMethod['kind']): Consumer['method'] =>
-  kind === 'introspect' ? 'jwt' : kind === 'webhook' ? 'signature' : kind;
+  kind === 'introspect' || kind === 'session' ? 'jwt' : kind === 'webhook' ? 'signature' : kind;
 
 /** What a token must be bound to: nothing, a key (RFC 9449), a certificate (RFC 8705), or one of the two. */
 export type TokenBinding = 'none' | 'dpop' | 'mtls' | 'any';
@@ -115,7 +170,7 @@ export interface ForwardConfig {
 
 /** A private key for a thread. */
 export interface SigningKeyData {
-  readonly algorithm: 'ES256' | 'EdDSA';
+  readonly algorithm: string;
   /** JWK, JSON text. */
   readonly jwk: string;
 }

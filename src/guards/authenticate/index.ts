@@ -12,7 +12,13 @@ export type {
   IntrospectMethod,
   IssuerConfig,
   JwtMethod,
+  LoginConfig,
+  LoginData,
+  LoginRequest,
+  LoginResult,
+  LoginStep,
   MtlsMethod,
+  SessionMethod,
   SignatureKeyConfig,
   SignatureMethod,
   SigningKeyData,
@@ -24,5 +30,8 @@ export { callerMethod, singleMethods } from './contract.ts';
 export { compileForwardCertificate } from './forward-certificate.ts';
 export { compileForwardIdentity, IdentitySigner } from './forward-identity.ts';
 export { type Introspection, type Issuer, IssuerReplica } from './issuer.ts';
+export { LoginReplica } from './login.ts';
+export { compileLoginStep } from './login-steps.ts';
 export { Possession } from './possession.ts';
+export { compileKeepCookies } from './session.ts';
 export { SignatureKeyTable } from './signature.ts';

@@ -59,10 +59,7 @@ test('a key is published before it signs and after it signed, and there is alway
   assert.equal((await ring.rotate(true)).rotated, false, 'one at a time');
   time.ms += PUBLISH_AHEAD_MS;
   assert.equal((await ring.rotate(false)).current, second);
-  assert.deepEqual(
-    signed.map(({ id }) => id),
-    [first, second],
-  );
+  assert.deepEqual([...new Set(signed.map(({ id }) => id))], [first, second]);
   assert.deepEqual(published(), [first, second], 'what the first has signed can still be verified');
   time.ms += config.keepMs;
   await ring.rotate(false);

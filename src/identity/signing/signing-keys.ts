@@ -1,13 +1,16 @@
-// Keys that the gate signs with, kept in the state and replaced on a schedule. The next key is published before it signs
+// Keys that the gate signs or seals with, kept in the state and replaced on a schedule. The next key is published before it signs
 // and the last one after, so that whoever verifies always finds the key of a token. Of several nodes one makes the key.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/index.ts';
 import type { IdentityStore, SigningKeyRecord } from '../contract.ts';
 
+/** Signatures, or A256GCM for what only the gate itself reads. */
+export type SigningAlgorithm = 'ES256' | 'EdDSA' | 'A256GCM';
+
 export interface SigningKeyConfig {
   /** What the keys sign, for instance `forward`. */
   readonly purpose: string;
-  readonly algorithm: 'ES256' | 'EdDSA';
+  readonly algorithm: SigningAlgorithm;
   /** How long a key signs, ms. */
   readonly rotateMs: number;
   /** How long it is published after its last signature: at least the life of what it signs, ms. */
@@ -16,7 +19,7 @@ export interface SigningKeyConfig {
 
 export interface SigningKey {
   readonly id: string;
-  readonly algorithm: 'ES256' | 'EdDSA';
+  readonly algorithm: SigningAlgorithm;
   /** Private JWK, JSON text. */
   readonly jwk: string;
 }
@@ -47,7 +50,7 @@ export class SigningKeyRing {
   readonly #onChange: (key: SigningKey) => void;
   readonly #onProblem: (problem: string) => void;
   #keys: readonly SigningKeyRecord[] = [];
-  #currentId = '';
+  #told = '';
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<unknown> = Promise.resolve();
 
@@ -85,15 +88,23 @@ export class SigningKeyRing {
     return key === undefined ? null : { id: key.id, algorithm: this.#config.algorithm, jwk: key.jwk };
   }
 
+  /** Every key that may have been used or will be. */
+  get all(): readonly SigningKey[] {
+    const nowMs = this.#clock.epochMs();
+    return this.#keys
+      .filter(({ untilMs }) => untilMs > nowMs)
+      .map(({ id, jwk }) => ({ id, algorithm: this.#config.algorithm, jwk }));
+  }
+
   /** Public JWK Set of everything that may have signed or will, JSON text. */
   jwks(): string {
     const nowMs = this.#clock.epochMs();
     const keys = this.#keys
       .filter(({ untilMs }) => untilMs > nowMs)
-      .map(({ jwk }) => {
-        const { d: _private, ...open } = JSON.parse(jwk) as Record<string, unknown>;
-        return open;
-      });
+      .map(({ jwk }) => JSON.parse(jwk) as Record<string, unknown>)
+      // INVARIANT: only what has a public part is published, and only that part.
+      .filter(({ kty }) => kty === 'EC' || kty === 'OKP')
+      .map(({ d: _private, ...open }) => open);
     return JSON.stringify({ keys });
   }
 
@@ -128,8 +139,9 @@ export class SigningKeyRing {
     if (rotated && newest !== undefined)
       await this.#store.retireSigningKeys(purpose, last.id, last.activeMs + keepMs);
     const current = this.current;
-    if (current !== null && current.id !== this.#currentId) {
-      this.#currentId = current.id;
+    const told = JSON.stringify([current?.id, this.#keys.map(({ id }) => id)]);
+    if (current !== null && told !== this.#told) {
+      this.#told = told;
       this.#onChange(current);
     }
     return {
@@ -148,11 +160,7 @@ export class SigningKeyRing {
   #add(activeMs: number, unlessActiveMs: number): Promise<boolean> {
     const { purpose, algorithm } = this.#config;
     const id = `${purpose}-${randomBytes(8).toString('hex')}`;
-    const { privateKey } =
-      algorithm === 'ES256'
-        ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-        : generateKeyPairSync('ed25519');
-    const jwk = { ...privateKey.export({ format: 'jwk' }), kid: id, alg: algorithm, use: 'sig' };
+    const jwk = { ...createKey(algorithm), kid: id, alg: algorithm };
     return this.#store.addSigningKey(
       {
         id,
@@ -166,4 +174,13 @@ export class SigningKeyRing {
       unlessActiveMs,
     );
   }
+}
+
+function createKey(algorithm: SigningAlgorithm): Readonly<Record<string, unknown>> {
+  if (algorithm === 'A256GCM') return { kty: 'oct', k: randomBytes(32).toString('base64url'), use: 'enc' };
+  const { privateKey } =
+    algorithm === 'ES256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('ed25519');
+  return { ...privateKey.export({ format: 'jwk' }), use: 'sig' };
 }
