@@ -168,6 +168,8 @@ apis:
     limits:
       - { per: consumer, rate: 100/s, burst: 200 }
       - { per: address, rate: 50/s, burst: 100 }
+    inspect:               # rules against injections and leaks, in what the contract allows
+      rules: [ builtin ]   # "mode: detect" beside it records what it would refuse, and refuses nothing
 ${operations.length === 0 ? '' : `    operations:\n${operations.join('\n')}\n`}`;
 }
 

@@ -30,7 +30,7 @@ describe('the package', () => {
     for (const name of ['LICENSE', 'NOTICE', 'README.md', 'bin', 'dist', 'schema'])
       assert.ok(folders.has(name), name);
     for (const name of ['src', 'test', 'tools', 'bench', '.ci']) assert.ok(!folders.has(name), name);
-    assert.ok(!names.some((name) => name.includes('.test.')));
+    assert.ok(!names.some((name) => /\.test\.(?:d\.)?[cm]?[jt]s$/.test(name)));
   });
 
   test('every export can be imported and has types', () => {
@@ -64,11 +64,14 @@ describe('the package', () => {
     assert.match((await run(['--version'], { bin, cwd: folder })).out, /^\d+\.\d+\.\d+\n$/);
     const upstream = await startRawUpstream(t);
     writeFileSync(join(folder, 'openapi.yaml'), openContract);
-    writeFileSync(join(folder, 'gatewright.yaml'), openConfig({ upstreamPort: upstream.port }));
+    // Rules are data beside the code.
+    const api = '    inspect: { rules: [ builtin ] }';
+    writeFileSync(join(folder, 'gatewright.yaml'), openConfig({ upstreamPort: upstream.port, api }));
     const check = await run(['check', '--json'], { bin, cwd: folder });
     assert.equal(check.code, 0, check.err);
     const gate = start(t, ['start', '--workers', '1'], { bin, cwd: folder });
     const [, port] = await gate.says(/http:\/\/127\.0\.0\.1:(\d+)"/);
     assert.equal((await exchange(Number(port), request('GET', '/things'))).status, 200);
+    assert.equal((await exchange(Number(port), request('GET', '/things?q=%27+or+1=1--'))).status, 403);
   });
 });
