@@ -3,6 +3,7 @@
 import type { VariableName } from '../language/variables.ts';
 import type { Macro } from '../rules/macro.ts';
 import type { Effect, Link, Rule } from '../rules/rule.ts';
+import { CAPTURE_SLOTS } from '../rules/tx-names.ts';
 
 export function macrosOf(link: Link): readonly Macro[] {
   const macros: Macro[] = [];
@@ -97,4 +98,24 @@ export function readsProgress(rule: Rule): boolean {
       link.targets.some(({ variable }) => isProgress(variable)) ||
       macrosOf(link).some((macro) => mentions(macro, isProgress)),
   );
+}
+
+const isCapture = (slot: number): boolean => slot !== -1 && slot < CAPTURE_SLOTS;
+
+const mentionsCapture = (macro: Macro): boolean =>
+  macro.parts.some((part) => typeof part !== 'string' && isCapture(part.slot));
+
+/** Reads TX.0 to TX.9 without having captured, so that it sees what another rule did. */
+export function readsEarlierCapture(rule: Rule): boolean {
+  let hasCaptured = false;
+  for (const link of rule.links) {
+    const looks = link.targets.some(
+      ({ variable, key, pattern, slot, slots }) =>
+        isCapture(slot) || slots.some(isCapture) || (isTx(variable) && key === null && pattern === null),
+    );
+    if (!hasCaptured && (looks || (link.argument !== null && mentionsCapture(link.argument)))) return true;
+    if (link.isCapturing && link.operator !== null) hasCaptured = true;
+    if (!hasCaptured && macrosOf(link).some(mentionsCapture)) return true;
+  }
+  return false;
 }

@@ -13,7 +13,7 @@ const NO_RULES: readonly Rule[] = [];
 
 export function runPhaseFast(state: TransactionState, plan: Plan, phase: Phase): void {
   wakeRules(state, plan, phase);
-  const woken = state.woken.length === 0 ? NO_RULES : wokenOf(state, plan, phase);
+  const woken = state.fulfilled.length === 0 ? NO_RULES : wokenOf(state, plan, phase);
   const { always, independent, quietTx } = plan.phases[phase - 1]!;
   if (quietTx !== null && state.quietThrough === phase - 1 && areIndependent(plan, woken)) {
     runInOrder(state, independent, woken, phase);
@@ -31,14 +31,26 @@ function areIndependent(plan: Plan, rules: readonly Rule[]): boolean {
 
 const byIndex = (a: Rule, b: Rule): number => a.index - b.index;
 
+/** Rules of the phase whose conditions are all fulfilled, in order. */
 function wokenOf(state: TransactionState, plan: Plan, phase: Phase): readonly Rule[] {
   const rules: Rule[] = [];
-  const { woken } = state;
-  for (let i = 0; i < woken.length; i++) {
-    const rule = plan.rules[woken[i]!]!;
-    if (rule.phase === phase && !rules.includes(rule)) rules.push(rule);
+  const { fulfilled } = state;
+  for (let i = 0; i < fulfilled.length; i++) {
+    const rule = plan.conditionRules[fulfilled[i]!]!;
+    if (
+      rule.phase === phase &&
+      !rules.includes(rule) &&
+      areFulfilled(plan.ruleConditions[rule.index]!, fulfilled)
+    ) {
+      rules.push(rule);
+    }
   }
-  return rules.sort(byIndex);
+  return rules.length === 0 ? NO_RULES : rules.sort(byIndex);
+}
+
+function areFulfilled(conditions: readonly number[], fulfilled: readonly number[]): boolean {
+  for (let i = 0; i < conditions.length; i++) if (!fulfilled.includes(conditions[i]!)) return false;
+  return true;
 }
 
 function runInOrder(

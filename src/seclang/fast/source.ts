@@ -1,23 +1,24 @@
 // HOT. A source is a place in the request whose values the same rules look at: the value of any argument, the User-Agent field.
-// Asked about a value, it names the rules whose first link matches it. Transformation chains of its rules are one tree, and
+// Asked about a value, it names the conditions that it fulfils. Transformation chains of its rules are one tree, and
 // equal results are scanned once, whichever way they came about.
 
 import type { Operator, Transformation } from '../contract.ts';
 import type { Link } from '../rules/rule.ts';
+import type { Isolated } from './isolated.ts';
 import type { Scanner } from './scanner.ts';
 import { VerdictMemo } from './verdict-memo.ts';
 
-/** A rule that a source may wake: its row in the scanner, and its first link. */
-export interface SourceRule {
-  readonly ruleIndex: number;
+/** A condition that a source may fulfil: its row in the scanner, and its link. */
+export interface SourceCondition {
   readonly row: number;
   readonly link: Link;
+  readonly isolated: Isolated | null;
 }
 
 interface Check {
-  readonly ruleIndex: number;
   readonly operator: Operator;
   readonly isNegated: boolean;
+  readonly isolated: Isolated | null;
 }
 
 class TreeNode {
@@ -48,19 +49,19 @@ export class Source {
   readonly #texts: string[] = [];
   readonly #bits: Uint32Array;
 
-  constructor(rules: readonly SourceRule[], scanner: Scanner) {
+  constructor(conditions: readonly SourceCondition[], scanner: Scanner) {
     this.#scanner = scanner;
     this.#nodes.push(new TreeNode(-1, null, scanner.words));
     const isAlways = new Set(scanner.always);
-    for (const rule of rules) this.#add(rule, isAlways.has(rule.row));
+    for (const condition of conditions) this.#add(condition, isAlways.has(condition.row));
     this.#stage = new Int32Array(this.#nodes.length);
     this.#bits = new Uint32Array(this.#nodes.length * scanner.words);
   }
 
-  #add({ ruleIndex, row, link }: SourceRule, isAlways: boolean): void {
+  #add({ row, link, isolated }: SourceCondition, isAlways: boolean): void {
     const { operator, isNegated, transformations, isMultiMatch } = link;
     if (operator === null) return;
-    this.#checks[row] = { ruleIndex, operator, isNegated };
+    this.#checks[row] = { operator, isNegated, isolated };
     let at = 0;
     if (isMultiMatch) this.#mark(at, row, isAlways);
     for (const transformation of transformations) {
@@ -88,7 +89,7 @@ export class Source {
     }
   }
 
-  /** Indices of the rules whose first link matches `value`; not to be changed. */
+  /** Rows of the conditions that `value` fulfils; not to be changed. */
   judge(value: string): readonly number[] {
     const known = this.#memo.find(value);
     if (known !== null) return known;
@@ -110,7 +111,7 @@ export class Source {
           ? this.#distinct(value)
           : this.#transform(node.transformation, stage[node.parent]!);
       stage[i] = at;
-      if (node.hasRows) verdict = this.#check(node, texts[at]!, at * this.#scanner.words, verdict);
+      if (node.hasRows) verdict = this.#check(node, value, texts[at]!, at * this.#scanner.words, verdict);
     }
     texts.length = 0;
     return verdict ?? NOTHING;
@@ -136,25 +137,32 @@ export class Source {
     return at;
   }
 
-  #check(node: TreeNode, text: string, bitsAt: number, verdict: number[] | null): number[] | null {
+  #check(
+    node: TreeNode,
+    value: string,
+    text: string,
+    bitsAt: number,
+    verdict: number[] | null,
+  ): number[] | null {
     const { always, mask } = node;
-    for (let i = 0; i < always.length; i++) verdict = this.#checkRow(always[i]!, text, verdict);
+    for (let i = 0; i < always.length; i++) verdict = this.#checkRow(always[i]!, value, text, verdict);
     for (let w = 0; w < mask.length; w++) {
       let word = (this.#bits[bitsAt + w]! & mask[w]!) >>> 0;
       while (word !== 0) {
         const bit = 31 - Math.clz32(word);
         word = (word & ~(1 << bit)) >>> 0;
-        verdict = this.#checkRow(w * 32 + bit, text, verdict);
+        verdict = this.#checkRow(w * 32 + bit, value, text, verdict);
       }
     }
     return verdict;
   }
 
-  #checkRow(row: number, text: string, verdict: number[] | null): number[] | null {
+  #checkRow(row: number, value: string, text: string, verdict: number[] | null): number[] | null {
     const check = this.#checks[row]!;
     if (check.operator.match(text, '', null) === check.isNegated) return verdict;
-    if (verdict === null) return [check.ruleIndex];
-    if (!verdict.includes(check.ruleIndex)) verdict.push(check.ruleIndex);
+    if (check.isolated !== null && !check.isolated.mayAct(value)) return verdict;
+    if (verdict === null) return [row];
+    if (!verdict.includes(row)) verdict.push(row);
     return verdict;
   }
 }

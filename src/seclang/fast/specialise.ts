@@ -3,23 +3,25 @@
 
 import { compileOperator } from '../operators/index.ts';
 import type { Link, Rule } from '../rules/rule.ts';
-import { isMacroKnown, type TxKnowledge, writtenBefore } from './tx-knowledge.ts';
+import type { TxNames } from '../rules/tx-names.ts';
+import { isMacroKnown, type TxKnowledge } from './tx-knowledge.ts';
 
-export function specialise(rule: Rule, known: TxKnowledge): Rule {
+export function specialise(rule: Rule, known: TxKnowledge, names: TxNames): Rule {
   let isChanged = false;
   const links = rule.links.map((link, i) => {
-    const changed = specialiseLink(rule, link, i, known);
+    const changed = specialiseLink(rule, link, i, known, names);
     if (changed !== link) isChanged = true;
     return changed;
   });
   return isChanged ? { ...rule, links } : rule;
 }
 
-function specialiseLink(rule: Rule, link: Link, i: number, known: TxKnowledge): Link {
+function specialiseLink(rule: Rule, link: Link, i: number, before: TxKnowledge, names: TxNames): Link {
   if (link.argument === null || link.operator === null) return link;
   // The link's own variables are set between two values that it looks at, so they count as written too.
-  const written = writtenBefore(rule, i + 1);
-  if (written === null || !isMacroKnown(link.argument, known, written)) return link;
+  const known = before.copy();
+  known.forgetWrites({ ...rule, links: rule.links.slice(0, i + 1) }, names);
+  if (!isMacroKnown(link.argument, known)) return link;
   const argument = link.argument.parts
     .map((part) => (typeof part === 'string' ? part : (known.slots[part.slot] ?? '')))
     .join('');

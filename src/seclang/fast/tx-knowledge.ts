@@ -56,33 +56,18 @@ export class TxKnowledge {
   }
 }
 
-/** Whether a macro's value follows from `known`; slots in `written` do not count as known. */
-export function isMacroKnown(macro: Macro, known: TxKnowledge, written: ReadonlySet<number> | null): boolean {
+/** Whether a macro's value follows from `known`. */
+export function isMacroKnown(macro: Macro, known: TxKnowledge): boolean {
   return macro.parts.every(
-    (part) =>
-      typeof part === 'string' ||
-      (part.variable === 'TX' && known.isKnown(part.slot) && written?.has(part.slot) !== true),
+    (part) => typeof part === 'string' || (part.variable === 'TX' && known.isKnown(part.slot)),
   );
-}
-
-/** Slots that links before `before` write; null when one of them writes a name made at run time. */
-export function writtenBefore(rule: Rule, before: number): ReadonlySet<number> | null {
-  const written = new Set<number>();
-  for (const link of rule.links.slice(0, before)) {
-    for (const { collection, slot, kind } of link.assignments) {
-      if (collection !== 'TX' || kind === 'expire') continue;
-      if (slot === -1) return null;
-      written.add(slot);
-    }
-  }
-  return written;
 }
 
 /** Looks at known TX variables only, so that what it answers is known too. */
 export function isLinkDecided(link: Link, known: TxKnowledge): boolean {
   if (link.exclusions.length > 0 || link.isCapturing) return false;
   if (!link.targets.every(({ slot }) => known.isKnown(slot))) return false;
-  return link.argument === null || isMacroKnown(link.argument, known, null);
+  return link.argument === null || isMacroKnown(link.argument, known);
 }
 
 /** Writes nothing but TX variables with fixed names and known values. */
@@ -94,7 +79,7 @@ export function areWritesKnown(rule: Rule, known: TxKnowledge): boolean {
         kind !== 'expire' &&
         slot >= CAPTURE_SLOTS &&
         (kind === 'set' || known.isKnown(slot)) &&
-        isMacroKnown(value, known, null),
+        isMacroKnown(value, known),
     ),
   );
 }

@@ -1,4 +1,4 @@
-// HOT. Shows the values of a stage to their sources, and notes the rules that are woken.
+// HOT. Shows the values of a stage to their sources, and notes the conditions that they fulfil.
 
 import type { Phase } from '../contract.ts';
 import { scalarReader } from '../transaction/collect-values.ts';
@@ -26,8 +26,11 @@ export function wakeRules(state: TransactionState, plan: Plan, phase: Phase): vo
   }
 }
 
-function note(state: TransactionState, woken: readonly number[]): void {
-  for (let i = 0; i < woken.length; i++) state.woken.push(woken[i]!);
+function note(state: TransactionState, conditions: readonly number[]): void {
+  for (let i = 0; i < conditions.length; i++) {
+    const condition = conditions[i]!;
+    if (!state.fulfilled.includes(condition)) state.fulfilled.push(condition);
+  }
 }
 
 function showChannel(state: TransactionState, channel: ChannelPlan): void {

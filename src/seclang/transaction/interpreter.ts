@@ -31,6 +31,7 @@ const MAX_REPORTED_BYTES = 512;
 const values = new ValueList();
 const progress = new MatchInProgress();
 const groups: string[] = [];
+let onlyValue: string | null = null;
 
 /** Runs `rule` on the state; true when it matched. */
 export function runRule(state: TransactionState, rule: Rule): boolean {
@@ -49,6 +50,14 @@ export function runRule(state: TransactionState, rule: Rule): boolean {
   return true;
 }
 
+/** As `runRule`, with `value` in the place of all that the first link would look at. */
+export function runRuleOn(state: TransactionState, rule: Rule, value: string): boolean {
+  onlyValue = value;
+  const hasMatched = runRule(state, rule);
+  onlyValue = null;
+  return hasMatched;
+}
+
 /** SecAction. */
 function matchUnconditionally(state: TransactionState, link: Link): void {
   applyAssignments(link.assignments, state);
@@ -56,7 +65,12 @@ function matchUnconditionally(state: TransactionState, link: Link): void {
 }
 
 function runLink(state: TransactionState, rule: Rule, link: Link, operator: Operator): boolean {
-  collectValues(state, rule, link, values);
+  if (onlyValue !== null && link === rule.links[0]) {
+    values.clear();
+    values.push(link.targets[0]!.variable, '', onlyValue);
+  } else {
+    collectValues(state, rule, link, values);
+  }
   let hasMatched = false;
   for (let i = 0; i < values.count; i++) {
     if (exceedsBudget(state, values.values[i]!.length)) return false;
@@ -104,10 +118,11 @@ function matchValue(
   value: string,
   hasMatched: boolean,
 ): boolean {
-  const captures = link.isCapturing && !link.isNegated ? groups : null;
+  // What does not match captures nothing: with a negated operator `capture` only clears.
+  const captures = link.isCapturing ? groups : null;
   if (captures !== null) captures.length = 0;
   const argument = link.argument === null ? '' : expand(link.argument, state);
-  if (operator.match(value, argument, captures) === link.isNegated) return false;
+  if (operator.match(value, argument, link.isNegated ? null : captures) === link.isNegated) return false;
   if (captures !== null) state.tx.capture(captures);
   if (!hasMatched) {
     state.matchedVariables.length = 0;

@@ -99,9 +99,10 @@ export class TransactionState {
   removedTargets: RemovedTarget[] | null = null;
   readonly matches: RuleMatch[] = [];
 
-  /** Of the fast path: stages whose values were shown (a bit each), rules that they woke, and the phase up to which none did. */
+  /** Of the fast path: stages whose values were shown (a bit each), and the conditions that they fulfil. */
   shownStages = 0;
-  readonly woken: number[] = [];
+  readonly fulfilled: number[] = [];
+  /** The phase through which no rule ran that changes TX other than known beforehand. */
   quietThrough = 0;
 
   constructor(
