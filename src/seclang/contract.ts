@@ -187,6 +187,8 @@ export interface ProfileSettings {
     readonly ruleId: number | null;
     readonly tag: string | null;
   }[];
+  /** Time that rules may spend on one transaction's longer values; what needs more is interrupted. */
+  readonly maxInspectionMs: number;
   /** Evaluate rule by rule, without prefilter and memo, and record also what does not log. For explaining, and as the yardstick. */
   readonly plain: boolean;
 }

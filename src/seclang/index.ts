@@ -5,4 +5,5 @@ export { parseRuleFiles, type RuleSetAst } from './language/index.ts';
 export { compileRuleSet } from './rules/compile.ts';
 export { defaultProfileSettings, type Profile } from './rules/profile.ts';
 export type { RuleSet } from './rules/rule-set.ts';
+export { MemoryCollections } from './transaction/memory-collections.ts';
 export { Transaction, type TransactionOptions } from './transaction/transaction.ts';

@@ -4,7 +4,7 @@
 import type { Phase } from '../contract.ts';
 import type { Rule } from '../rules/rule.ts';
 import { runRule } from '../transaction/interpreter.ts';
-import { isPhaseOver, isRemoved } from '../transaction/run-phase.ts';
+import { isCutShort, isPhaseOver, isRemoved } from '../transaction/run-phase.ts';
 import type { TransactionState } from '../transaction/state.ts';
 import type { Plan } from './plan.ts';
 import { wakeRules } from './wake.ts';
@@ -13,6 +13,7 @@ const NO_RULES: readonly Rule[] = [];
 
 export function runPhaseFast(state: TransactionState, plan: Plan, phase: Phase): void {
   wakeRules(state, plan, phase);
+  if (isCutShort(state, phase)) return;
   const woken = state.fulfilled.length === 0 ? NO_RULES : wokenOf(state, plan, phase);
   const { always, independent, quietTx } = plan.phases[phase - 1]!;
   if (quietTx !== null && state.quietThrough === phase - 1 && areIndependent(plan, woken)) {
@@ -69,7 +70,7 @@ function runInOrder(
         : woken[w++]!;
     if (rule.index < skipTo || isRemoved(state, rule)) continue;
     if (!runRule(state, rule)) {
-      if (state.interruption !== null || state.mode === 'off') return;
+      if (isCutShort(state, phase)) return;
       continue;
     }
     if (isPhaseOver(state, phase)) return;

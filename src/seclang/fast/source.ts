@@ -89,10 +89,13 @@ export class Source {
     }
   }
 
+  /** What `judge` said about this value before; null when it is not remembered. */
+  recall(value: string): readonly number[] | null {
+    return this.#memo.find(value);
+  }
+
   /** Rows of the conditions that `value` fulfils; not to be changed. */
   judge(value: string): readonly number[] {
-    const known = this.#memo.find(value);
-    if (known !== null) return known;
     const verdict = this.#judgeAnew(value);
     this.#memo.add(value, verdict);
     return verdict;

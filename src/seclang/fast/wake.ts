@@ -1,6 +1,7 @@
 // HOT. Shows the values of a stage to their sources, and notes the conditions that they fulfil.
 
 import type { Phase } from '../contract.ts';
+import { exceedsBudget, exceedsTime, TIMED_BYTES } from '../transaction/budget.ts';
 import { scalarReader } from '../transaction/collect-values.ts';
 import type { NamedValues } from '../transaction/named-values.ts';
 import type { TransactionState } from '../transaction/state.ts';
@@ -10,6 +11,7 @@ import { parsePath, xmlValues } from '../transaction/xml-values.ts';
 import type { ChannelName } from './channels.ts';
 import type { CollectionPlan, CountPlan } from './collection-plan.ts';
 import type { ChannelPlan, Plan } from './plan.ts';
+import type { Source } from './source.ts';
 
 /** Shows what phase `phase` needs and was not shown yet. */
 export function wakeRules(state: TransactionState, plan: Plan, phase: Phase): void {
@@ -20,11 +22,32 @@ export function wakeRules(state: TransactionState, plan: Plan, phase: Phase): vo
     const { scalars, channels } = plan.stages[stage - 1]!;
     for (let i = 0; i < scalars.length; i++) {
       const value = scalarReader(scalars[i]!.variable)!(state);
-      if (value !== null) note(state, scalars[i]!.source.judge(value));
+      if (value !== null && !show(state, scalars[i]!.source, value)) return;
     }
-    for (let i = 0; i < channels.length; i++) showChannel(state, channels[i]!);
+    for (let i = 0; i < channels.length; i++) if (!showChannel(state, channels[i]!)) return;
   }
 }
+
+/** False when the transaction has cost too much, as for all below. */
+function show(state: TransactionState, source: Source, value: string): boolean {
+  const known = source.recall(value);
+  if (known !== null) {
+    note(state, known);
+    return true;
+  }
+  const { length } = value;
+  if (exceedsBudget(state, length * LOOKS)) return false;
+  if (length <= TIMED_BYTES) {
+    note(state, source.judge(value));
+    return true;
+  }
+  const sinceMs = performance.now();
+  note(state, source.judge(value));
+  return !exceedsTime(state, sinceMs);
+}
+
+/** About how many rules look at a value in earnest. */
+const LOOKS = 8;
 
 function note(state: TransactionState, conditions: readonly number[]): void {
   for (let i = 0; i < conditions.length; i++) {
@@ -33,17 +56,15 @@ function note(state: TransactionState, conditions: readonly number[]): void {
   }
 }
 
-function showChannel(state: TransactionState, channel: ChannelPlan): void {
+function showChannel(state: TransactionState, channel: ChannelPlan): boolean {
   const list = namedValuesOf(state, channel.channel);
-  if (list === null) {
-    showOther(state, channel);
-    return;
-  }
+  if (list === null) return showOther(state, channel);
   if (list.count > 0) {
-    if (!channel.values.isEmpty) showList(state, channel.values, list, list.values);
-    if (!channel.names.isEmpty) showList(state, channel.names, list, list.names);
+    if (!channel.values.isEmpty && !showList(state, channel.values, list, list.values)) return false;
+    if (!channel.names.isEmpty && !showList(state, channel.names, list, list.names)) return false;
   }
   for (let i = 0; i < channel.counts.length; i++) showCount(state, channel.counts[i]!, list);
+  return true;
 }
 
 function namedValuesOf(state: TransactionState, channel: ChannelName): NamedValues | null {
@@ -68,18 +89,19 @@ function showList(
   plan: CollectionPlan,
   list: NamedValues,
   shown: readonly string[],
-): void {
+): boolean {
   if (!plan.hasNames) {
     const { others } = plan;
-    if (others === null) return;
-    for (let i = 0; i < shown.length; i++) note(state, others.judge(shown[i]!));
-    return;
+    if (others === null) return true;
+    for (let i = 0; i < shown.length; i++) if (!show(state, others, shown[i]!)) return false;
+    return true;
   }
   const lowerNames = list.lowerNames();
   for (let i = 0; i < shown.length; i++) {
     const source = plan.sourceOf(lowerNames[i]!);
-    if (source !== null) note(state, source.judge(shown[i]!));
+    if (source !== null && !show(state, source, shown[i]!)) return false;
   }
+  return true;
 }
 
 function showCount(state: TransactionState, count: CountPlan, list: NamedValues): void {
@@ -89,7 +111,7 @@ function showCount(state: TransactionState, count: CountPlan, list: NamedValues)
     found = 0;
     for (let i = 0; i < lowerNames.length; i++) if (lowerNames[i] === count.name) found++;
   }
-  note(state, count.source.judge(countText(found)));
+  show(state, count.source, countText(found));
 }
 
 const SMALL_COUNTS = Array.from({ length: 64 }, (_, i) => String(i));
@@ -98,7 +120,7 @@ const countText = (count: number): string => SMALL_COUNTS[count] ?? String(count
 const collected = new ValueList();
 
 /** Files, part headers and XML: seldom there. */
-function showOther(state: TransactionState, { channel, values, names, counts }: ChannelPlan): void {
+function showOther(state: TransactionState, { channel, values, names, counts }: ChannelPlan): boolean {
   collected.clear();
   if (channel === 'files') collectionReaders.FILES.all(state, collected);
   else if (channel === 'part-headers') collectionReaders.MULTIPART_PART_HEADERS.all(state, collected);
@@ -106,9 +128,9 @@ function showOther(state: TransactionState, { channel, values, names, counts }: 
   for (let i = 0; i < collected.count; i++) {
     const lowerName = collected.keys[i]!.toLowerCase();
     const source = values.sourceOf(lowerName);
-    if (source !== null) note(state, source.judge(collected.values[i]!));
+    if (source !== null && !show(state, source, collected.values[i]!)) return false;
     const nameSource = names.sourceOf(lowerName);
-    if (nameSource !== null) note(state, nameSource.judge(collected.keys[i]!));
+    if (nameSource !== null && !show(state, nameSource, collected.keys[i]!)) return false;
   }
   for (let i = 0; i < counts.length; i++) {
     const { name, source } = counts[i]!;
@@ -116,8 +138,9 @@ function showOther(state: TransactionState, { channel, values, names, counts }: 
     for (let k = 0; k < collected.count; k++) {
       if (name === null || collected.keys[k]!.toLowerCase() === name) found++;
     }
-    note(state, source.judge(countText(found)));
+    show(state, source, countText(found));
   }
+  return true;
 }
 
 /** Of XML; rules with other paths always run. */

@@ -3,7 +3,8 @@
 import { analysePattern, type Requirements } from './analyse.ts';
 import { emitPattern, emitSet } from './emit.ts';
 import { modSecurityFlags, type PatternFlags, parsePattern } from './parse.ts';
-import { PatternError } from './syntax.ts';
+import { startAtRuns } from './runs.ts';
+import { type ParsedPattern, PatternError } from './syntax.ts';
 
 /** Groups that a match keeps: 0 to 9, as TX has variables for. */
 const KEPT_GROUPS = 10;
@@ -21,14 +22,23 @@ export class Pattern {
   readonly #groups: readonly number[];
   /** Classes of which a match has a byte each: much cheaper to look for than the expression is to fail. */
   readonly #guards: readonly RegExp[];
+  /** As written, for those who want more than the first match; null when this is it. */
+  readonly #written: Pattern | null;
 
-  constructor(flat: RegExp, full: string, groups: readonly number[], requirements: Requirements) {
+  constructor(
+    flat: RegExp,
+    full: string,
+    groups: readonly number[],
+    requirements: Requirements,
+    written: Pattern | null,
+  ) {
     this.#flat = flat;
     this.flatSource = flat.source;
     this.fullSource = full;
     this.#full = full === flat.source ? flat : null;
     this.#groups = groups.slice(0, KEPT_GROUPS);
     this.requirements = requirements;
+    this.#written = written;
     const { requiredBytes, moreBytes } = requirements;
     this.#guards =
       moreBytes.length === 0 ? [] : [requiredBytes!, ...moreBytes].map((set) => new RegExp(emitSet(set)));
@@ -47,6 +57,11 @@ export class Pattern {
     return (this.#full ??= new RegExp(this.fullSource));
   }
 
+  /** Runs once, so that V8 says now, not on a request, that the expression is too large. */
+  probe(): void {
+    this.#flat.test('');
+  }
+
   test(value: string): boolean {
     return this.#mayMatch(value) && this.#for(value).test(value);
   }
@@ -63,11 +78,13 @@ export class Pattern {
 
   /** A global copy, for those who want every match. */
   all(value: string): RegExpStringIterator<RegExpExecArray> {
+    if (this.#written !== null) return this.#written.all(value);
     return value.matchAll(new RegExp(this.#for(value).source, 'g'));
   }
 
   /** The first match that `accepts` takes, of those that begin at each offset; null when there is none. */
   findAt(value: string, accepts: (text: string) => boolean): string | null {
+    if (this.#written !== null) return this.#written.findAt(value, accepts);
     const search = new RegExp(this.#for(value).source, 'g');
     for (let match = search.exec(value); match !== null; match = search.exec(value)) {
       if (accepts(match[0])) return match[0];
@@ -84,15 +101,21 @@ export class Pattern {
 export function compilePattern(source: string, flags: PatternFlags = modSecurityFlags): CompiledPattern {
   try {
     const parsed = parsePattern(source, flags);
-    const { flat, full, groups } = emitPattern(parsed);
-    // Running it once lets V8 say now, not on a request, that it is too large.
-    const regexp = new RegExp(flat);
-    regexp.test('');
-    return { kind: 'ok', pattern: new Pattern(regexp, full, groups, analysePattern(parsed.root)) };
+    const requirements = analysePattern(parsed.root);
+    const root = startAtRuns(parsed.root);
+    const written = root === parsed.root ? null : emitted(parsed, requirements, null);
+    const pattern = emitted({ ...parsed, root }, requirements, written);
+    pattern.probe();
+    return { kind: 'ok', pattern };
   } catch (error) {
     if (error instanceof PatternError) return { kind: 'error', message: error.message, offset: error.offset };
     if (error instanceof SyntaxError || error instanceof RangeError)
       return { kind: 'error', message: 'the expression is too large', offset: 0 };
     throw error;
   }
+}
+
+function emitted(parsed: ParsedPattern, requirements: Requirements, written: Pattern | null): Pattern {
+  const { flat, full, groups } = emitPattern(parsed);
+  return new Pattern(new RegExp(flat), full, groups, requirements, written);
 }

@@ -19,10 +19,14 @@ export interface Profile {
   /** One byte a rule: 1 for those left out; null when none is. */
   readonly removedRules: Uint8Array | null;
   readonly removedTargets: readonly { readonly rules: Uint8Array; readonly target: Target }[];
+  readonly maxInspectionMs: number;
   readonly isPlain: boolean;
   /** The fast path; null where there is none. */
   readonly plan: Plan | null;
 }
+
+/** Some hundred times what an ordinary request takes; a megabyte of JSON stays below it. */
+const DEFAULT_INSPECTION_MS = 1000;
 
 export const defaultProfileSettings: ProfileSettings = {
   mode: null,
@@ -30,6 +34,7 @@ export const defaultProfileSettings: ProfileSettings = {
   removeRuleIds: [],
   removeRuleTags: [],
   removeTargets: [],
+  maxInspectionMs: DEFAULT_INSPECTION_MS,
   plain: false,
 };
 
@@ -70,6 +75,7 @@ export function compileBaseProfile(
     otherTx,
     removedRules: removed.includes(1) ? removed : null,
     removedTargets,
+    maxInspectionMs: all.maxInspectionMs,
     isPlain: all.plain,
     plan: null,
   };

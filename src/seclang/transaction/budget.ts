@@ -1,5 +1,6 @@
-// HOT. A bound on the work for one transaction, so that no request can hold a thread: each value that a rule looks at costs its
-// length and a flat part. Beyond the bound the transaction is interrupted: what was not inspected does not pass.
+// HOT. A bound on the work for one transaction, so that no request can hold a thread. Counted are the bytes that rules look at, and,
+// since an expression can take long over few bytes, the time spent on all but short values. Beyond the bound the transaction
+// is interrupted: what was not inspected does not pass.
 
 import type { TransactionState } from './state.ts';
 
@@ -7,18 +8,31 @@ import type { TransactionState } from './state.ts';
 const STEP = 64;
 
 /**
- * Byte-steps for one transaction. The Core Rule Set at paranoia level 4 takes some 400 looks at each argument: this allows for a
- * thousand arguments of a kilobyte, or for a body of a megabyte in one argument, and ends in a few seconds of work.
+ * Bytes that all rules together may look at. The Core Rule Set at paranoia level 4 looks some 400 times at each argument: this
+ * allows for a body of five megabytes in its arguments.
  */
-export const MAX_WORK = 2_000_000_000;
+const MAX_WORK = 2_000_000_000;
+
+/** On shorter values no expression takes long enough to be worth a look at the clock. */
+export const TIMED_BYTES = 64;
 
 /** The status of an answer to a request that would cost too much: content too large. */
 const STATUS = 413;
 
+/** To be called before a value is looked at. */
 export function exceedsBudget(state: TransactionState, length: number): boolean {
   state.work += length + STEP;
-  if (state.work <= MAX_WORK) return false;
-  if (state.mode !== 'on') {
+  return state.work > MAX_WORK && end(state);
+}
+
+/** To be called after a value was looked at that is longer than `TIMED_BYTES`. */
+export function exceedsTime(state: TransactionState, sinceMs: number): boolean {
+  state.spentMs += performance.now() - sinceMs;
+  return state.spentMs > state.profile.maxInspectionMs && end(state);
+}
+
+function end(state: TransactionState): boolean {
+  if (state.mode !== 'on' || state.phase === 5) {
     // Where nothing blocks, inspecting ends instead.
     state.mode = 'off';
     return true;

@@ -5,7 +5,7 @@
 import type { MatchedVariable, Operator } from '../contract.ts';
 import type { Link, Rule } from '../rules/rule.ts';
 import { applyAssignments, applyEffects } from './apply.ts';
-import { exceedsBudget } from './budget.ts';
+import { exceedsBudget, exceedsTime, TIMED_BYTES } from './budget.ts';
 import { collectValues } from './collect-values.ts';
 import { expand } from './expand.ts';
 import { MAX_MATCHED_VALUES, type TransactionState } from './state.ts';
@@ -73,13 +73,16 @@ function runLink(state: TransactionState, rule: Rule, link: Link, operator: Oper
   }
   let hasMatched = false;
   for (let i = 0; i < values.count; i++) {
-    if (exceedsBudget(state, values.values[i]!.length)) return false;
+    const { length } = values.values[i]!;
+    if (exceedsBudget(state, length)) return false;
+    const sinceMs = length > TIMED_BYTES ? performance.now() : 0;
     if (link.isMultiMatch) {
       if (runStages(state, link, operator, i, hasMatched)) hasMatched = true;
     } else {
       const value = transform(link, values.values[i]!);
       if (matchValue(state, link, operator, i, value, hasMatched)) hasMatched = true;
     }
+    if (length > TIMED_BYTES && exceedsTime(state, sinceMs)) return false;
   }
   return hasMatched;
 }

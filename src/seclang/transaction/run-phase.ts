@@ -17,7 +17,7 @@ export function runPhasePlain(state: TransactionState, phase: Phase): void {
       continue;
     }
     if (!runRule(state, rule)) {
-      if (state.interruption !== null || state.mode === 'off') return;
+      if (isCutShort(state, phase)) return;
       continue;
     }
     if (isPhaseOver(state, phase)) return;
@@ -30,6 +30,11 @@ export function isRemoved(state: TransactionState, rule: Rule): boolean {
   const { removedRules } = state.profile;
   if (removedRules !== null && removedRules[rule.index] === 1) return true;
   return state.removedRules !== null && state.removedRules[rule.index] === 1;
+}
+
+/** After no match: the budget may have ended the phase. */
+export function isCutShort(state: TransactionState, phase: Phase): boolean {
+  return state.mode === 'off' || (phase !== 5 && state.interruption !== null);
 }
 
 /** After a match: whether the phase ends here. Logging goes on whatever happened. */

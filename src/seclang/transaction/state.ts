@@ -40,8 +40,9 @@ export class TransactionState {
   /** Ends the request phases (`allow:request`) or all but the last (`allow`): rules of phases up to this are left out. */
   allowedThrough = 0;
   interruption: Interruption | null = null;
-  /** Steps of work done; see `Budget`. */
+  /** Bytes that rules looked at, and the time that took; see budget.ts. */
   work = 0;
+  spentMs = 0;
 
   clientAddress = '';
   clientPort = 0;
