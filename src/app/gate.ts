@@ -23,6 +23,7 @@ import {
 } from '../telemetry/index.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { IdentityPlane } from './identity-plane.ts';
+import { RelationPlane } from './relation-plane.ts';
 import { version } from './version.ts';
 
 export interface GateOptions {
@@ -106,6 +107,7 @@ class Gate implements RunningGate {
   readonly #supervisor: WorkerSupervisor;
   readonly #certificates: CertificateManager;
   readonly #identity: IdentityPlane;
+  readonly #relations = new RelationPlane();
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -137,6 +139,7 @@ class Gate implements RunningGate {
       onRefreshKeys: (issuer) => void this.#identity.refreshKeys(issuer),
       onIntrospect: (issuer, token) => this.#identity.introspect(issuer, token),
       onLogin: (login, request) => this.#identity.login(login, request),
+      onRelate: (relation, object) => this.#relations.owners(this.config, relation, object),
       onApiKeyUses: (uses) => this.#identity.noteUses(uses),
       onWorkerStarted: () => {},
       onWorkerDied: (workerId, code) => {

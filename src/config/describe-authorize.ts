@@ -6,10 +6,12 @@ export function describeRules(api: ApiConfig, operation: OperationConfig): strin
   if (operation.publicReason !== null) return [];
   const { roles, own, fields } = operation.authorize;
   const pointer = (parts: readonly string[]): string => `/${parts.join('/')}`;
-  const lines = own.map(({ object, claim, unlessRoles }) => {
+  const lines = own.map(({ object, claim, relation, unlessRoles }) => {
     const what = object.kind === 'field' ? pointer(object.pointer) : object.name;
     const unless = unlessRoles.length === 0 ? '' : `, or role ${unlessRoles.join(' or ')}`;
-    return `${what} in the claim ${claim.join('.')}${unless}`;
+    return relation === null
+      ? `${what} in the claim ${claim.join('.')}${unless}`
+      : `${what} belongs to ${claim.join('.')} by ${relation}${unless}`;
   });
   if (roles.length > 0) lines.unshift(`role ${roles.join(' or ')}`);
   if (api.authorize.policies !== null) lines.push('a policy that permits it');

@@ -66,11 +66,20 @@ export const own = z.array(
     .strictObject({
       parameter: z.string().min(1).optional().describe('Path or query parameter that names the object.'),
       field: pointer().optional().describe('Field of the JSON body that names the object.'),
-      claim: claimPath().describe("Claim with the caller's own ids, one or a list."),
+      claim: claimPath()
+        .optional()
+        .describe("Claim with the caller's own ids, one or a list; with a relation `sub` by default."),
+      relation: z
+        .string()
+        .optional()
+        .describe('Name under relations: the claim must name one of the owners that it tells.'),
       'unless-role': z.array(z.string()).default([]).describe('Roles whose members may name any object.'),
     })
     .refine((value) => (value.parameter === undefined) !== (value.field === undefined), {
       message: 'needs either "parameter" or "field"',
+    })
+    .refine((value) => value.claim !== undefined || value.relation !== undefined, {
+      message: 'needs "claim" or "relation"',
     }),
 );
 
@@ -125,3 +134,28 @@ export const risk = z
   })
   .optional()
   .describe('What makes a request suspicious: added up to `context.risk`, 0 to 100, for policies.');
+
+export const relations = z
+  .record(
+    nameKey(),
+    z.strictObject({
+      url: z
+        .string()
+        .refine((text) => /^https?:\/\/[^?#{}]+\/[^?#]*\{id\}[^?#{}]*$/.test(text) && URL.canParse(text), {
+          message: 'is not a URL with {id} in its path, such as http://10.0.0.5:3000/accounts/{id}/owners',
+        })
+        .describe('Where the owning service says whose an object is; {id} is its id.'),
+      member: z
+        .string()
+        .regex(/^[^.]+(?:\.[^.]+)*$/)
+        .optional()
+        .describe(
+          "Member of the JSON answer with the owners' ids, one or a list; by default the answer itself.",
+        ),
+      cache: duration().default(30_000).describe('How long an answer is remembered.'),
+      timeout: duration().default(2000).describe('How long the service may take, 10 s at most.'),
+      'bearer-file': z.string().optional().describe('File with a token that is sent along, read each time.'),
+    }),
+  )
+  .default({})
+  .describe('Services that are asked whose an object is, for `authorize.own`.');

@@ -1,7 +1,7 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
-import { authorize, claims, operationAuthorize, risk, roles } from './document-authorize.ts';
+import { authorize, claims, operationAuthorize, relations, risk, roles } from './document-authorize.ts';
 import {
   authenticateSchema,
   dpopSchema,
@@ -519,6 +519,7 @@ export const documentSchema = z.strictObject({
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
   state: stateSchema.optional().describe('Where the gate keeps what must outlast it; nowhere by default.'),
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
+  relations,
   risk,
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
   telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),

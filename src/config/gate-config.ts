@@ -14,6 +14,7 @@ import type {
   ApiAuthorizeConfig,
   AuthorizeConfig,
   IdentityConfig,
+  RelationConfig,
   RiskConfig,
   ScopeAlternative,
 } from '../guards/authorize/contract.ts';
@@ -44,6 +45,7 @@ export interface GateConfig {
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
   readonly identity: IdentityConfig;
+  readonly relations: readonly RelationConfig[];
   /** Null: nothing is weighed. */
   readonly risk: RiskConfig | null;
   /** Rules of `inspect`, each list once. */

@@ -6,6 +6,7 @@ import type {
   AuthorizeConfig,
   IdentityConfig,
   OwnershipRule,
+  RelationConfig,
   RiskConfig,
 } from '../guards/authorize/contract.ts';
 import type { ContractOperation } from '../openapi/index.ts';
@@ -92,6 +93,21 @@ function checkRoles(
     if (!known.includes(name)) failDangling(context, [...path, index], 'role', name, known);
   });
 }
+
+const MAX_TIMEOUT_MS = 10_000;
+
+export const resolveRelations = (
+  relations: ConfigDocument['relations'],
+  context: ResolveContext,
+): RelationConfig[] =>
+  Object.entries(relations).map(([name, relation]) => ({
+    name,
+    url: relation.url,
+    member: relation.member?.split('.') ?? [],
+    cacheMs: relation.cache,
+    timeoutMs: Math.min(relation.timeout, MAX_TIMEOUT_MS),
+    bearerFile: relation['bearer-file'] === undefined ? '' : resolve(context.folder, relation['bearer-file']),
+  }));
 
 export const resolveRisk = (risk: ConfigDocument['risk']): RiskConfig | null =>
   risk === undefined
@@ -180,7 +196,8 @@ export function resolveOperationAuthorize(
   const shared = settings?.own === undefined;
   const rules = settings?.own ?? entry.authorize.own;
   const place: Path = shared ? ['apis', api, 'authorize', 'own'] : [...path, 'own'];
-  const own = resolveOwn(rules, operation, shared, place, known, context);
+  const names = { roles: known, relations: Object.keys(document.relations) };
+  const own = resolveOwn(rules, operation, shared, place, names, context);
   if (fields.length > 0 && operation.body === null) {
     fail(context, 'config-value', [...path, 'writable'], `"${operation.id}" takes no body.`, 'Remove it.');
   }
@@ -193,13 +210,17 @@ function resolveOwn(
   operation: ContractOperation,
   shared: boolean,
   path: Path,
-  roles: readonly string[],
+  names: { readonly roles: readonly string[]; readonly relations: readonly string[] },
   context: ResolveContext,
 ): OwnershipRule[] {
   const parameters = operation.parameters.filter(isNamed).map(({ name }) => name);
   return rules.flatMap((rule, index): OwnershipRule[] => {
-    checkRoles(rule['unless-role'], [...path, index, 'unless-role'], roles, context);
-    const common = { claim: rule.claim.split('.'), unlessRoles: rule['unless-role'] };
+    checkRoles(rule['unless-role'], [...path, index, 'unless-role'], names.roles, context);
+    const relation = rule.relation ?? null;
+    if (relation !== null && !names.relations.includes(relation))
+      failDangling(context, [...path, index, 'relation'], 'relation', relation, names.relations);
+    const claim = (rule.claim ?? 'sub').split('.');
+    const common = { claim, relation, unlessRoles: rule['unless-role'] };
     if (rule.field !== undefined) {
       if (operation.body === null) return [];
       return [{ object: { kind: 'field', pointer: pointerOf(rule.field) }, ...common }];

@@ -6,7 +6,7 @@ import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
-import { resolveIdentity, resolveRisk } from './resolve-authorize.ts';
+import { resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
@@ -85,6 +85,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     forward: resolveForward(document, context),
     state: resolveState(document.state, context),
     identity,
+    relations: resolveRelations(document.relations, context),
     risk: resolveRisk(document.risk),
     ruleSets: ruleSets.all,
     http: {

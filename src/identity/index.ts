@@ -21,6 +21,7 @@ export {
   type KeyOptions,
   type RevocationOptions,
 } from './registry/registry.ts';
+export { type OwnersAnswer, RelationSource, type RelationSourceConfig } from './relations/relation-source.ts';
 export {
   type RotationReport,
   type SigningKey,

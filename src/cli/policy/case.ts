@@ -11,6 +11,8 @@ import {
   explainRules,
   NO_BODY,
   Principals,
+  Relation,
+  RelationDesk,
   type Rule,
   type RuleOutcome,
 } from '../../guards/authorize/index.ts';
@@ -42,6 +44,7 @@ export const caseSchema = z.strictObject({
   risk: z.int().min(0).max(100).optional(),
   time: z.iso.datetime({ offset: true }).optional(),
   agent: z.string().optional(),
+  relations: z.record(z.string(), z.record(z.string(), z.array(z.string()))).default({}),
 });
 
 export type PolicyCase = z.output<typeof caseSchema>;
@@ -70,18 +73,29 @@ export class CaseJudge {
   readonly #principals: Principals;
   readonly #contexts = new Map<ApiConfig, AuthorizeContext>();
   readonly #rules = new Map<OperationConfig, readonly Rule[]>();
+  /** What the case at hand says of owners: no service is asked. */
+  #owners: PolicyCase['relations'] = {};
+  readonly #relations: ReadonlyMap<string, Relation>;
 
   constructor(config: GateConfig) {
     this.#config = config;
     this.#principals = new Principals(config.identity);
+    const desk: RelationDesk = new RelationDesk((name, id, object) => {
+      const owners = this.#owners[name]?.[object];
+      const answer =
+        owners === undefined ? ({ kind: 'unavailable' } as const) : { kind: 'found' as const, owners };
+      queueMicrotask(() => desk.answered(id, answer));
+    });
+    this.#relations = new Map(config.relations.map(({ name }) => [name, new Relation(name, 0, desk)]));
   }
 
   /** `head` leaves out what only the body can tell. */
-  judge(request: PolicyCase, part: 'all' | 'head' = 'all'): CaseOutcome {
+  async judge(request: PolicyCase, part: 'all' | 'head' = 'all'): Promise<CaseOutcome> {
+    this.#owners = request.relations;
     const [api, operation] = this.find(request.api, request.operation);
     const exchange = this.#exchangeOf(request, api, operation);
     const body = request.body === undefined ? NO_BODY : request.body;
-    const rules = explainRules(
+    const rules = await explainRules(
       this.#rulesOf(api, operation).filter(({ needsBody }) => part === 'all' || !needsBody),
       exchange,
       body,
@@ -143,6 +157,7 @@ export class CaseJudge {
         principals: this.#principals,
         policies: policies === null ? null : new PolicySet(policies),
         watch: createWatch(api.name, watch, new LimitTable(createLimitTable(64)), systemClock),
+        relations: this.#relations,
         assess: this.#config.risk === null ? null : compileRisk(this.#config.risk),
         schemas: new SchemaSet(api.contractDocument, { checked: true }),
         document: api.contractDocument,

@@ -31,6 +31,7 @@ export function addPolicyCommands(program: Command, { action, config, json }: Co
     .option('--body <json>', 'JSON body, or @file')
     .option('--address <address>', "the caller's address")
     .option('--risk <number>', 'instead of what the configuration adds up', riskValue)
+    .option('--relations <json>', 'owners by relation and object, or @file: no service is asked')
     .option('--time <time>', 'RFC 3339, instead of now')
     .addOption(config())
     .addOption(json())

@@ -12,7 +12,7 @@ export async function runPolicyExplain(options: Options, operation: string): Pro
   const request = caseOf(options, operation);
   let outcome: CaseOutcome;
   try {
-    outcome = new CaseJudge(config).judge(request);
+    outcome = await new CaseJudge(config).judge(request);
   } catch (error) {
     if (error instanceof CaseProblem) throw new CommandError(error.message, Exit.usage);
     throw error;
@@ -38,6 +38,7 @@ function caseOf(options: Options, operation: string): PolicyCase {
     address: options['address'],
     risk: options['risk'],
     time: options['time'],
+    relations: jsonOption('--relations', options['relations']),
   });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -66,8 +66,8 @@ export async function runPolicySimulate(options: Options, log: string): Promise<
     if (text === '') continue;
     counts.requests++;
     const line = parseLine(text);
-    const before = line === null ? null : outcomeOf(judges.now, line, known);
-    const after = line === null ? null : outcomeOf(judges.proposed, line, known);
+    const before = line === null ? null : await outcomeOf(judges.now, line, known);
+    const after = line === null ? null : await outcomeOf(judges.proposed, line, known);
     if (line === null || before === null || after === null) {
       counts.skipped++;
       continue;
@@ -119,7 +119,7 @@ function parseLine(text: string): LogLine | null {
 }
 
 /** Null for a request that reached no operation or no identity, or that the configuration does not have. */
-function outcomeOf(judge: CaseJudge, line: LogLine, known: Known): CaseOutcome | null {
+async function outcomeOf(judge: CaseJudge, line: LogLine, known: Known): Promise<CaseOutcome | null> {
   const { api, operation, consumer, method_of_authentication: method } = line;
   if (typeof api !== 'string' || typeof operation !== 'string' || typeof consumer !== 'string') return null;
   try {
@@ -137,8 +137,9 @@ function outcomeOf(judge: CaseJudge, line: LogLine, known: Known): CaseOutcome |
       risk: line.risk,
       time: line.time,
       agent: line.user_agent,
+      relations: {},
     };
-    return judge.judge(request, 'head');
+    return await judge.judge(request, 'head');
   } catch (error) {
     if (error instanceof CaseProblem) return null;
     throw error;

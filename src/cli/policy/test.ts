@@ -39,7 +39,8 @@ export async function runPolicyTest(
     throw new CommandError('there are no tests: write them as *.test.yaml beside the policies', Exit.usage);
   const judge = new CaseJudge(config);
   const diagnostics = new Diagnostics();
-  const results = files.flatMap((file) => runFile(file, judge, diagnostics));
+  const results: TestResult[] = [];
+  for (const file of files) results.push(...(await runFile(file, judge, diagnostics)));
   if (diagnostics.hasErrors)
     throw new CommandError('the tests have errors', Exit.configuration, diagnostics.all);
   const failed = results.filter(({ passed }) => !passed);
@@ -65,7 +66,7 @@ function testFiles(config: string, watched: readonly string[]): string[] {
   );
 }
 
-function runFile(file: string, judge: CaseJudge, diagnostics: Diagnostics): TestResult[] {
+async function runFile(file: string, judge: CaseJudge, diagnostics: Diagnostics): Promise<TestResult[]> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -84,17 +85,18 @@ function runFile(file: string, judge: CaseJudge, diagnostics: Diagnostics): Test
     }
     return [];
   }
-  return parsed.data.tests.map((entry, index) =>
-    runTest(entry, file, yaml.place(['tests', index]).line, judge),
-  );
+  const results: TestResult[] = [];
+  for (const [index, entry] of parsed.data.tests.entries())
+    results.push(await runTest(entry, file, yaml.place(['tests', index]).line, judge));
+  return results;
 }
 
-function runTest(entry: PolicyTest, file: string, line: number, judge: CaseJudge): TestResult {
+async function runTest(entry: PolicyTest, file: string, line: number, judge: CaseJudge): Promise<TestResult> {
   const { name, expect, by, ...request } = entry;
   const base = { file, line, name };
   let outcome: CaseOutcome;
   try {
-    outcome = judge.judge(request);
+    outcome = await judge.judge(request);
   } catch (error) {
     if (!(error instanceof CaseProblem)) throw error;
     return { ...base, passed: false, problem: error.message, outcome: null };

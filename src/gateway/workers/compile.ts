@@ -31,6 +31,7 @@ import {
 } from '../../guards/authenticate/index.ts';
 import {
   type AuthorizeContext,
+  closedDesk,
   compileAuthorize,
   compileAuthorizeBody,
   compileMethodOverride,
@@ -38,6 +39,8 @@ import {
   compileRules,
   createWatch,
   Principals,
+  Relation,
+  type RelationDesk,
 } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
@@ -71,6 +74,8 @@ export interface LastingState {
   readonly signer: IdentitySigner;
   readonly replays: ReplayTable;
   readonly nonceKey: Uint8Array;
+  /** Questions about objects to their services. */
+  readonly relations: RelationDesk;
   /** Compiled inspection rules of the snapshot being served. */
   rules: InspectionRules | null;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
@@ -87,6 +92,7 @@ export const createLastingState = (
   revocations: RevocationTable | null = null,
   replays: ReplayTable = new ReplayTable(createReplayTable(1024)),
   nonceKey: Uint8Array = randomBytes(32),
+  relations: RelationDesk = closedDesk,
 ): LastingState => ({
   limits,
   clock: systemClock,
@@ -96,6 +102,7 @@ export const createLastingState = (
   signer: new IdentitySigner(),
   replays,
   nonceKey,
+  relations,
   rules: null,
   upstreams: new Map(),
 });
@@ -129,6 +136,9 @@ export function compileSnapshot(
   let index = 0;
   const shared = new SharedGuards();
   const principals = new Principals(config.identity);
+  const relations = new Map(
+    config.relations.map(({ name, cacheMs }) => [name, new Relation(name, cacheMs, state.relations)]),
+  );
   const assess = config.risk === null ? null : compileRisk(config.risk);
   const methodOverride = compileMethodOverride();
   for (const api of config.apis) {
@@ -139,6 +149,7 @@ export function compileSnapshot(
       principals,
       policies: api.authorize.policies === null ? null : new PolicySet(api.authorize.policies),
       watch: createWatch(api.name, api.authorize, state.limits, state.clock),
+      relations,
       assess,
       schemas,
       document: api.contractDocument,

@@ -15,6 +15,7 @@ import type {
   LoginResult,
   SigningKeyData,
 } from '../../guards/authenticate/index.ts';
+import type { Owners } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LimitTableMemory } from '../../limits/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
@@ -102,6 +103,7 @@ export type ToWorker =
       readonly id: number;
       readonly answer: Introspection;
     }
+  | { readonly kind: 'related'; readonly id: number; readonly answer: Owners }
   | { readonly kind: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -118,5 +120,6 @@ export type FromWorker =
   | { readonly kind: 'refresh-keys'; readonly issuer: string }
   | { readonly kind: 'introspect'; readonly issuer: string; readonly id: number; readonly token: string }
   | { readonly kind: 'login'; readonly login: string; readonly id: number; readonly request: LoginRequest }
+  | { readonly kind: 'relate'; readonly relation: string; readonly id: number; readonly object: string }
   | { readonly kind: 'api-key-uses'; readonly uses: readonly ApiKeyUse[] }
   | { readonly kind: 'drained' };

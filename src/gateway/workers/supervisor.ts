@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ApiKeyUse } from '../../credentials/index.ts';
 import type { Introspection, LoginRequest, LoginResult } from '../../guards/authenticate/index.ts';
+import type { Owners } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 
@@ -26,6 +27,8 @@ export interface SupervisorOptions {
   onIntrospect(issuer: string, token: string): Promise<Introspection>;
   /** Never rejects. */
   onLogin(login: string, request: LoginRequest): Promise<LoginResult>;
+  /** Whose an object is; never rejects. */
+  onRelate(relation: string, object: string): Promise<Owners>;
   onApiKeyUses(uses: readonly ApiKeyUse[]): void;
   onWorkerStarted(workerId: number): void;
   /** A thread ended although nobody asked it to; `code` is its exit code. */
@@ -144,6 +147,11 @@ export class WorkerSupervisor {
       void this.#options
         .onLogin(login, request)
         .then((result) => this.#send(slot, { kind: 'login-answered', login, id, result }));
+    } else if (message.kind === 'relate') {
+      const { relation, id, object } = message;
+      void this.#options
+        .onRelate(relation, object)
+        .then((answer) => this.#send(slot, { kind: 'related', id, answer }));
     } else if (message.kind === 'api-key-uses') {
       this.#options.onApiKeyUses(message.uses);
     }

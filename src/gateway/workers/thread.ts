@@ -6,6 +6,7 @@ import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { ReplayTable, RevocationTable } from '../../credentials/index.ts';
 import { IssuerReplica, LoginReplica } from '../../guards/authenticate/index.ts';
+import { RelationDesk } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import { LimitTable } from '../../limits/index.ts';
 import { AddressSet, canSharePorts } from '../../net/index.ts';
@@ -47,6 +48,7 @@ class DataPlaneThread {
       new RevocationTable(start.credentials.revocations),
       new ReplayTable(start.credentials.replays),
       start.credentials.nonceKey,
+      new RelationDesk((relation, id, object) => this.#send({ kind: 'relate', relation, id, object })),
     );
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
@@ -135,6 +137,9 @@ class DataPlaneThread {
         return;
       case 'introspected':
         this.#issuers.get(message.issuer)?.introspected(message.id, message.answer);
+        return;
+      case 'related':
+        this.#state.relations.answered(message.id, message.answer);
         return;
       case 'api-keys':
         this.#state.storedKeys.update(message.update);

@@ -21,8 +21,9 @@ import { compileOwnership, EnumerationWatch } from './ownership.ts';
 import { compileParameterReader } from './parameters.ts';
 import { compilePolicies } from './policies.ts';
 import type { Principals } from './principal.ts';
+import type { Relation } from './relations.ts';
 import type { Assess } from './risk.ts';
-import { NO_BODY, type Rule } from './rule.ts';
+import { type Judgement, NO_BODY, type Rule } from './rule.ts';
 import { compileScopes } from './scopes.ts';
 
 /** What the operations of one API share. */
@@ -31,6 +32,8 @@ export interface AuthorizeContext {
   /** Null when the API has no policies. */
   readonly policies: PolicySet | null;
   readonly watch: EnumerationWatch;
+  /** By name. */
+  readonly relations: ReadonlyMap<string, Relation>;
   /** Null when nothing is weighed. */
   readonly assess: Assess | null;
   readonly schemas: SchemaSet;
@@ -58,7 +61,7 @@ export function createWatch(
 export function compileRules(config: AuthorizeOperation, context: AuthorizeContext): Rule[] {
   const { operation, authorize } = config;
   if (operation.public) return [];
-  const { principals, policies, watch } = context;
+  const { principals, policies } = context;
   const rules: (Rule | null)[] = [compileScopes(config.scopes), compileRoles(authorize.roles, principals)];
   if (authorize.own.length > 0) {
     const parameters = parametersOf(config.contract, context.schemas);
@@ -66,7 +69,7 @@ export function compileRules(config: AuthorizeOperation, context: AuthorizeConte
       const { object } = rule;
       const parameter =
         object.kind === 'field' ? null : (parameters.find(({ name }) => name === object.name) ?? null);
-      rules.push(compileOwnership(rule, parameter, operation.paramNames, principals, watch));
+      rules.push(compileOwnership(rule, parameter, operation.paramNames, context));
     }
   }
   if (policies !== null)
@@ -89,15 +92,22 @@ function shapeOf({ operation, contract }: AuthorizeOperation, context: Authorize
 export function compileAuthorize(rules: readonly Rule[], assess: Assess | null): Guard | null {
   const head = rules.filter((rule) => !rule.needsBody);
   if (head.length === 0 && assess === null) return null;
-  const onRequest = (exchange: Exchange): Decision => {
+  const onRequest = (exchange: Exchange): Judgement => {
     if (assess !== null) exchange.risk = assess(exchange);
-    for (let i = 0; i < head.length; i++) {
-      const refusal = head[i]!.judge(exchange, NO_BODY);
-      if (refusal !== null) return refusal;
-    }
-    return null;
+    return judgeFrom(head, 0, exchange, NO_BODY);
   };
   return { ...noHooks, name: 'authorize', onRequest };
+}
+
+/** Rules from `from` on, until one refuses; a promise only where one waits. */
+function judgeFrom(rules: readonly Rule[], from: number, exchange: Exchange, body: unknown): Judgement {
+  for (let i = from; i < rules.length; i++) {
+    const refusal = rules[i]!.judge(exchange, body);
+    if (refusal === null) continue;
+    if (!(refusal instanceof Promise)) return refusal;
+    return refusal.then((waited) => waited ?? judgeFrom(rules, i + 1, exchange, body));
+  }
+  return null;
 }
 
 const parsed = new JsonBody();
@@ -106,7 +116,7 @@ const parsed = new JsonBody();
 export function compileAuthorizeBody(rules: readonly Rule[]): Guard | null {
   const late = rules.filter((rule) => rule.needsBody);
   if (late.length === 0) return null;
-  const onBody = (exchange: Exchange, bytes: Uint8Array): Decision => {
+  const onBody = (exchange: Exchange, bytes: Uint8Array): Judgement => {
     let body: unknown = NO_BODY;
     if (bytes.length > 0) {
       const refusal = unreadable(exchange, bytes);
@@ -114,11 +124,7 @@ export function compileAuthorizeBody(rules: readonly Rule[]): Guard | null {
       body = parsed.value;
       parsed.value = undefined;
     }
-    for (let i = 0; i < late.length; i++) {
-      const refusal = late[i]!.judge(exchange, body);
-      if (refusal !== null) return refusal;
-    }
-    return null;
+    return judgeFrom(late, 0, exchange, body);
   };
   return { ...noHooks, name: 'authorize', onBody };
 }

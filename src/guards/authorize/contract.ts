@@ -23,8 +23,23 @@ export interface OwnershipRule {
     | { readonly kind: 'field'; readonly pointer: readonly string[] };
   /** Claim of the token that holds the caller's ids, one or a list; members of objects are walked. */
   readonly claim: readonly string[];
+  /** Relation that says whose the object is: the claim must name one of the owners. Null: the claim names the objects. */
+  readonly relation: string | null;
   /** Callers with one of these roles may name any object. */
   readonly unlessRoles: readonly string[];
+}
+
+/** A question to the service that owns objects: whose is this one? */
+export interface RelationConfig {
+  readonly name: string;
+  /** With `{id}` where the object's id goes. */
+  readonly url: string;
+  /** Member of the JSON answer with the owners' ids; empty: the answer itself. */
+  readonly member: readonly string[];
+  readonly cacheMs: number;
+  readonly timeoutMs: number;
+  /** File with a token that is sent along; empty for none. */
+  readonly bearerFile: string;
 }
 
 /** A field of the JSON body that only some roles may send. */

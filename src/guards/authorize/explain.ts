@@ -48,19 +48,24 @@ export interface ClauseOutcome {
 }
 
 /** Judges all rules, also after one that refuses. Counts as a request does: give it an enumeration watch of its own. */
-export function explainRules(rules: readonly Rule[], exchange: Exchange, body: unknown): RuleOutcome[] {
-  return rules.map((rule) => {
-    const refusal = rule.judge(exchange, body);
-    const isPolicies = rule.kind === 'policies';
-    return {
+export async function explainRules(
+  rules: readonly Rule[],
+  exchange: Exchange,
+  body: unknown,
+): Promise<RuleOutcome[]> {
+  const outcomes: RuleOutcome[] = [];
+  for (const rule of rules) {
+    const refusal = await rule.judge(exchange, body);
+    outcomes.push({
       kind: rule.kind,
       text: rule.text,
       passes: refusal === null,
       code: refusal?.code ?? '',
       reason: refusal?.reason ?? '',
-      policies: isPolicies ? explainPolicies(rule as PoliciesRule, exchange, body) : [],
-    };
-  });
+      policies: rule.kind === 'policies' ? explainPolicies(rule as PoliciesRule, exchange, body) : [],
+    });
+  }
+  return outcomes;
 }
 
 function explainPolicies(rule: PoliciesRule, exchange: Exchange, body: unknown): PolicyOutcome[] {

@@ -16,6 +16,7 @@ export type {
   IdentityConfig,
   IssuerClaims,
   OwnershipRule,
+  RelationConfig,
   RiskConfig,
   RoleConfig,
   ScopeAlternative,
@@ -26,6 +27,7 @@ export { parametersOf } from './operation-parameters.ts';
 export { EnumerationWatch } from './ownership.ts';
 export type { PoliciesRule } from './policies.ts';
 export { Principals, roleKey } from './principal.ts';
+export { closedDesk, type Owners, Relation, RelationDesk } from './relations.ts';
 export { type Access, type ReviewRow, reviewAccess } from './review.ts';
 export { type Assess, compileRisk, MAX_RISK } from './risk.ts';
 export { NO_BODY, type Rule } from './rule.ts';

@@ -8,7 +8,8 @@ import type { AuthorizeParameter, OwnershipRule } from './contract.ts';
 import { valuesAt } from './json-pointer.ts';
 import { compileParameterReader } from './parameters.ts';
 import { claimAt, type Principals, roleKey } from './principal.ts';
-import { NO_BODY, type Rule } from './rule.ts';
+import type { Relation } from './relations.ts';
+import { type Judgement, NO_BODY, type Rule } from './rule.ts';
 
 /** Counts refusals of a consumer over all threads; tells when there are too many. */
 export class EnumerationWatch {
@@ -47,15 +48,26 @@ export class EnumerationWatch {
 }
 
 const notOwn = new Refusal('object-denied', 'authorize', 'not-own');
+const notKnown = new Refusal('owner-unavailable', 'authorize', 'relation');
+
+/** Objects of one request whose owners are asked for; more are refused. */
+const MAX_OBJECTS = 20;
+
+export interface OwnershipContext {
+  readonly principals: Principals;
+  readonly watch: EnumerationWatch;
+  readonly relations: ReadonlyMap<string, Relation>;
+}
 
 export function compileOwnership(
   rule: OwnershipRule,
   parameter: AuthorizeParameter | null,
   paramNames: readonly string[],
-  principals: Principals,
-  watch: EnumerationWatch,
+  { principals, watch, relations }: OwnershipContext,
 ): Rule {
   const { object, claim } = rule;
+  const relation = rule.relation === null ? null : relations.get(rule.relation);
+  if (relation === undefined) throw new RangeError(`there is no relation ${rule.relation}`);
   const roles = rule.unlessRoles.map(roleKey);
   const reader = parameter === null ? null : compileParameterReader(parameter, paramNames);
   if (object.kind === 'parameter' && reader === null)
@@ -65,7 +77,7 @@ export function compileOwnership(
     return body === NO_BODY || object.kind !== 'field' ? [] : valuesAt(body, object.pointer);
   };
 
-  const judge = (exchange: Exchange, body: unknown): Refusal | null => {
+  const judge = (exchange: Exchange, body: unknown): Judgement => {
     const ids = named(exchange, body);
     // No id: nothing of anybody's is named. Whether it had to be is for the contract to say.
     if (ids !== null && ids.length === 0) return null;
@@ -77,14 +89,42 @@ export function compileOwnership(
     }
     if (ids === null) return watch.refuse(exchange);
     const own = claimAt(consumer.claims, claim);
+    if (relation !== null) return judgeOwners(exchange, ids, own, relation, 0);
     for (let i = 0; i < ids.length; i++) if (!isOwn(ids[i], own)) return watch.refuse(exchange);
+    return null;
+  };
+  /** Objects from `from` on; waits only for those whose owners are not known. */
+  const judgeOwners = (
+    exchange: Exchange,
+    ids: readonly unknown[],
+    own: unknown,
+    owned: Relation,
+    from: number,
+  ): Judgement => {
+    if (ids.length > MAX_OBJECTS) return watch.refuse(exchange);
+    for (let i = from; i < ids.length; i++) {
+      const id = ids[i];
+      if (typeof id !== 'string' && typeof id !== 'number') return watch.refuse(exchange);
+      const owners = owned.known(String(id), exchange.receivedMs);
+      if (owners === null) {
+        return owned.ask(String(id), exchange.receivedMs).then((answer) => {
+          if (answer.kind === 'unavailable') return notKnown;
+          if (!answer.owners.some((owner) => isOwn(owner, own))) return watch.refuse(exchange);
+          return judgeOwners(exchange, ids, own, owned, i + 1);
+        });
+      }
+      if (!owners.some((owner) => isOwn(owner, own))) return watch.refuse(exchange);
+    }
     return null;
   };
   const what = object.kind === 'field' ? `/${object.pointer.join('/')} of the body` : object.name;
   const unless = rule.unlessRoles.length === 0 ? '' : `, unless role ${rule.unlessRoles.join(' or ')}`;
   return {
     kind: 'own',
-    text: `${what} is in the claim ${claim.join('.')}${unless}`,
+    text:
+      rule.relation === null
+        ? `${what} is in the claim ${claim.join('.')}${unless}`
+        : `${what} belongs to ${claim.join('.')} by ${rule.relation}${unless}`,
     needsBody: object.kind === 'field',
     judge,
   };

@@ -5,6 +5,9 @@ import type { Exchange, Refusal } from '../../exchange/index.ts';
 /** No body has been read, or there is none. */
 export const NO_BODY: unique symbol = Symbol('no body');
 
+/** Synchronous unless somebody has to be asked. */
+export type Judgement = Refusal | null | Promise<Refusal | null>;
+
 export interface Rule {
   readonly kind: 'scopes' | 'roles' | 'own' | 'fields' | 'policies';
   /** What it asks for, one line. */
@@ -12,5 +15,5 @@ export interface Rule {
   /** Judged when the whole body is there. */
   readonly needsBody: boolean;
   /** Null lets the request pass. `body` is the JSON value, or NO_BODY. */
-  judge(exchange: Exchange, body: unknown): Refusal | null;
+  judge(exchange: Exchange, body: unknown): Judgement;
 }
