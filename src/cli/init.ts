@@ -148,6 +148,9 @@ upstreams:
   service:
     targets: [ ${JSON.stringify(upstream)} ]${health}
 
+# Callers, keys and withdrawals by command (gatewright clients, keys, token):
+# state: { sqlite: ./state.db }
+
 identity:
   # Tokens of your identity provider:
   # issuers:

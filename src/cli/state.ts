@@ -13,6 +13,7 @@ export interface StateAccess {
 export async function withState(
   options: Readonly<Record<string, unknown>>,
   work: (access: StateAccess) => Promise<number>,
+  mayCreate = true,
 ): Promise<number> {
   const file = options['config'] as string;
   const { config, diagnostics } = await loadConfig(file, process.env);
@@ -25,7 +26,7 @@ export async function withState(
     );
   let state: State;
   try {
-    state = await openState(config.state);
+    state = await openState(config.state, Date.now(), mayCreate);
   } catch (error) {
     if (error instanceof StateError) throw new CommandError(error.message);
     throw error;

@@ -293,17 +293,22 @@ export class SqlIdentityStore implements IdentityStore {
     // The counter first: what is written meanwhile is told now or the next time, or both.
     const revision = await this.revision();
     if (revision === since) return { revision, revocations: [], restored: [] };
+    // Everything is read in the order of ids; a few changes are found by their revisions.
+    const filter =
+      since === 0
+        ? ''
+        : `AND api_keys.id IN (
+             SELECT id FROM api_keys WHERE revision > $3
+             UNION SELECT api_keys.id FROM principals JOIN api_keys ON principal = principals.id
+                   WHERE principals.revision > $3
+           )`;
     let after = '';
     for (;;) {
       const rows = await this.#database.run(
         `SELECT ${keyColumns}, principals.scopes AS principal_scopes, principals.disabled_ms
          FROM api_keys JOIN principals ON principals.id = api_keys.principal
-         WHERE api_keys.id > $1 AND api_keys.id IN (
-           SELECT id FROM api_keys WHERE revision > $2
-           UNION SELECT api_keys.id FROM principals JOIN api_keys ON principal = principals.id
-                 WHERE principals.revision > $2
-         ) ORDER BY api_keys.id LIMIT $3`,
-        [after, since, PAGE],
+         WHERE api_keys.id > $1 ${filter} ORDER BY api_keys.id LIMIT $2`,
+        since === 0 ? [after, PAGE] : [after, PAGE, since],
       );
       if (rows.length > 0) onKeys(rows.map(stateOf));
       if (rows.length < PAGE) break;

@@ -19,12 +19,14 @@ export interface State {
   close(): Promise<void>;
 }
 
-/** Opens the state; it is made when it is not there. Throws StateError. */
-export async function openState(config: StateConfig, nowMs = Date.now()): Promise<State> {
+/** Opens the state; when it is not there it is made, or refused if it must not be. Throws StateError. */
+export async function openState(config: StateConfig, nowMs = Date.now(), mayCreate = true): Promise<State> {
+  if (config.kind === 'sqlite' && !mayCreate && !existsSync(config.file))
+    throw new StateError(`there is no state in ${config.file}`);
   const database: SqlDatabase =
     config.kind === 'sqlite'
       ? new SqliteDatabase(config.file)
-      : await PostgresDatabase.connect(config.url, config.schema);
+      : await PostgresDatabase.connect(config.url, config.schema, mayCreate);
   try {
     const seal = sealOf(config);
     await migrate(database, nowMs);

@@ -192,6 +192,22 @@ test('a callback counts only for the browser that began, once, in time, and for 
   await expectRefused(callback(one.state, one.cookie), 'once more, whatever the code');
 });
 
+test('nobody is led away: the place to come back to is a path of this origin', async (t) => {
+  const { send, begin, callback } = await setUp(t);
+  for (const target of [
+    '//evil.example/cart',
+    '/%2f/evil.example',
+    '/\\\\evil.example',
+    'https://evil.example/cart',
+  ]) {
+    const sent = await send('GET', target, page);
+    assert.notEqual(sent.status, 302, target);
+  }
+  const { state, cookie } = await begin('/cart?item=//evil.example');
+  const back = await callback(state, cookie);
+  assert.deepEqual([back.status, back.fields.get('location')], [303, '/cart?item=//evil.example']);
+});
+
 test('an ID token must be for this gate and this login', async (t) => {
   const { begin, callback, grant, server, sessionOf } = await setUp(t);
   const cases: Record<string, () => void> = {

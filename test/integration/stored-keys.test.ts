@@ -1,5 +1,8 @@
 // Keys and withdrawals of the state over the wire: what another program writes counts on every thread within a second.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/core/index.ts';
 import { IdentityRegistry } from '../../src/identity/index.ts';
@@ -229,6 +232,24 @@ test('two nodes on one PostgreSQL: a key that one node’s operator revokes is r
   await until(both(200), 'the key on both nodes');
   await registry.revokeKey(record.id);
   await until(both(401), 'the revocation on both nodes');
+});
+
+test('fsck does not make a state where there is none, and says what is wrong with one', async (t) => {
+  const { gate } = await setUp(t);
+  const config = ['--config', `${gate.folder}/gatewright.yaml`];
+  await gate.gate.close();
+  const sound = await run(['fsck', ...config]);
+  assert.deepEqual([sound.code, /No problems/.test(sound.out)], [0, true]);
+  const database = new DatabaseSync(`${gate.folder}/state.db`);
+  database.exec(`INSERT INTO principals VALUES ('x', 'client', '', 'no list', 1, NULL, 1)`);
+  database.close();
+  const broken = await run(['fsck', ...config]);
+  assert.equal(broken.code, 1);
+  assert.match(broken.out, /PROBLEM principals\/x has scopes that are no list of texts/);
+  for (const ending of ['', '-wal', '-shm']) await rm(`${gate.folder}/state.db${ending}`, { force: true });
+  const missing = await run(['fsck', ...config]);
+  assert.deepEqual([missing.code, /there is no state/.test(missing.err)], [1, true]);
+  assert.equal(existsSync(`${gate.folder}/state.db`), false);
 });
 
 test('a state that can not be opened stops the start', async (t) => {

@@ -121,6 +121,19 @@ for (const [name, metadata] of [
   });
 }
 
+test('a cached verdict does not outlive its token, nor begin before it', async (t) => {
+  const { send, token } = await setUp(t, { issuer: ', clock-skew: 0ms' });
+  const now = Math.floor(Date.now() / 1000);
+  const short = token({ exp: now + 3 });
+  assert.equal((await send(bearer(short))).status, 200);
+  assert.equal((await send(bearer(short))).status, 200, 'from the cache');
+  await until(async () => {
+    const response = await send(bearer(short));
+    return response.status === 401 && codeOf(response) === 'credentials-expired';
+  }, 'the end of the token');
+  assert.equal((await send(bearer(token({ nbf: now + 60 })))).status, 401);
+});
+
 test('RFC 9068: only access tokens with all of their claims', async (t) => {
   const { send, server } = await setUp(t, { issuer: ', profile: rfc9068' });
   const full = { iss: server.url, scope: 'orders:read', client_id: 'app', jti: 'x' };

@@ -5,12 +5,13 @@ import type { Clock } from '../../core/index.ts';
 import type { ApiKeyRow, ApiKeyUpdate, ApiKeyUse, RevocationWriter } from '../../credentials/index.ts';
 import type { ApiKeyState, IdentityStore } from '../contract.ts';
 
-/** Changes are told by the store; this often they are looked for anyway, ms. */
-const LOOK_MS = 5000;
+/** Changes are told by the store; this often they are looked for anyway, by one row: a word may be lost, ms. */
+const LOOK_MS = 900;
 /** How often uses are written down, ms. */
 const USES_MS = 5000;
-/** Ended withdrawals are forgotten this often, ms. */
+/** Ended withdrawals are forgotten this often, in memory and in the store, ms. */
 const PRUNE_MS = 60_000;
+const STORE_PRUNE_MS = 3_600_000;
 /** A withdrawn key stays in the shared table until every thread has surely dropped its row, ms. */
 const DROPPED_MS = 3_600_000;
 /** Uses that are kept while the store is away. */
@@ -51,6 +52,9 @@ export class CredentialFeed {
       setInterval(() => void this.refresh(), LOOK_MS),
       setInterval(() => void this.#writeUses(), USES_MS),
       setInterval(() => this.#options.revocations.prune(this.#options.clock.epochMs()), PRUNE_MS),
+      setInterval(() => {
+        this.#options.store.prune(this.#options.clock.epochMs()).catch(() => {});
+      }, STORE_PRUNE_MS),
     ];
     for (const timer of this.#timers) timer.unref();
   }

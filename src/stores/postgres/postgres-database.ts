@@ -47,13 +47,14 @@ export class PostgresDatabase implements SqlDatabase {
     this.#pool.on('error', () => {});
   }
 
-  /** Throws StateError when the database can not be reached. `schema` is made if it is not there. */
-  static async connect(url: string, schema: string): Promise<PostgresDatabase> {
+  /** Throws StateError when the database can not be reached. `schema` is made if it is not there and may be. */
+  static async connect(url: string, schema: string, mayCreate = true): Promise<PostgresDatabase> {
     if (!/^[a-z][a-z0-9_]{0,40}$/.test(schema)) throw new StateError(`"${schema}" is no name for a schema`);
     if (!URL.canParse(url)) throw new StateError('the PostgreSQL URL is no URL');
     const database = new PostgresDatabase(url, schema);
     try {
       const found = await database.#pool.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+      if (found.rowCount === 0 && !mayCreate) throw new Error('there is no such schema');
       if (found.rowCount === 0) {
         await database.#pool
           .query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`)
