@@ -1,9 +1,10 @@
 // The fast path of a profile: which rules always run, and which run only if a value of the request wakes them.
 
-import type { Phase } from '../contract.ts';
+import type { Operator, Phase } from '../contract.ts';
 import type { VariableName } from '../language/variables.ts';
 import type { Profile } from '../rules/profile.ts';
 import type { Link, Rule, Target } from '../rules/rule.ts';
+import type { RuleSet } from '../rules/rule-set.ts';
 import { analyse, foldPrefix } from './analyse.ts';
 import { type ChannelName, channelStages, originOf, type Stage } from './channels.ts';
 import { CollectionPlan, CountPlan } from './collection-plan.ts';
@@ -82,7 +83,7 @@ export function compilePlan(profile: Profile): PlanAndTx {
     new TxKnowledge(folded.initialTx),
   );
   const rules = ruleSet.rules.map((rule, i) =>
-    known[i] == null ? rule : specialise(rule, known[i], ruleSet.txNames),
+    known[i] == null ? rule : specialise(rule, known[i], ruleSet),
   );
   const live = liveRulesOf(
     { ...profile, initialTx: folded.initialTx },
@@ -98,7 +99,10 @@ export function compilePlan(profile: Profile): PlanAndTx {
     if (own.length === 0) always.push(rule);
   }
   const ownNames = conditions.flatMap(({ isolated }) => isolated?.ownNames ?? []);
-  const scanner = new Scanner(conditions.map(({ link }) => (link.isNegated ? null : link.operator)));
+  const scanner = sharedScanner(
+    conditions.map(({ link }) => (link.isNegated ? null : link.operator)),
+    ruleSet,
+  );
   const alwaysRuns = Uint8Array.from(rules, (rule) => (always.includes(rule) ? 1 : 0));
   const isIndependent = Uint8Array.from(rules, (rule) => (isIndependentOf(rule, alwaysRuns) ? 1 : 0));
   return {
@@ -128,6 +132,15 @@ export function compilePlan(profile: Profile): PlanAndTx {
       ),
     },
   };
+}
+
+/** Profiles that differ in targets or mode alone scan for the same. */
+function sharedScanner(operators: readonly (Operator | null)[], { shared }: RuleSet): Scanner {
+  const known = shared.scanners.find((scanner) => scanner.isFor(operators));
+  if (known !== undefined) return known;
+  const scanner = new Scanner(operators);
+  shared.scanners.push(scanner);
+  return scanner;
 }
 
 interface Shared {

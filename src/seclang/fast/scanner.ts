@@ -22,6 +22,7 @@ export class Scanner {
   readonly words: number;
   /** Rows that are candidates for every value. */
   readonly always: readonly number[];
+  readonly #operators: readonly (Operator | null)[];
   /** By byte: class, and bits of the byte sets that it belongs to. */
   readonly #bytes: Int32Array;
   readonly #classCount: number;
@@ -37,6 +38,7 @@ export class Scanner {
 
   /** One row an operator; null for one that is a candidate always. */
   constructor(operators: readonly (Operator | null)[]) {
+    this.#operators = operators;
     this.words = Math.max(1, Math.ceil(operators.length / 32));
     const literalRows = new Map<string, number[]>();
     const byteSets: { key: string; bytes: Uint8Array; rows: number[] }[] = [];
@@ -88,6 +90,11 @@ export class Scanner {
     for (let at = silent; at < order.length; at++) {
       for (const row of nodes[order[at]!]!.rows) setBit(this.#outputs, (at - silent) * this.words, row);
     }
+  }
+
+  isFor(operators: readonly (Operator | null)[]): boolean {
+    const own = this.#operators;
+    return own.length === operators.length && own.every((operator, row) => operator === operators[row]);
   }
 
   /** Sets the bits of all candidates for `value` in `into`, from `at`, beside those of `always`. True when there are any. */

@@ -9,6 +9,9 @@ import { type ParsedPattern, PatternError } from './syntax.ts';
 /** Groups that a match keeps: 0 to 9, as TX has variables for. */
 const KEPT_GROUPS = 10;
 
+/** V8 refuses expressions of some hundred kilobytes when they first run; for shorter ones the first value is soon enough. */
+const PROBED_LENGTH = 65_536;
+
 export type CompiledPattern =
   | { readonly kind: 'ok'; readonly pattern: Pattern }
   | { readonly kind: 'error'; readonly message: string; readonly offset: number };
@@ -105,7 +108,7 @@ export function compilePattern(source: string, flags: PatternFlags = modSecurity
     const root = startAtRuns(parsed.root);
     const written = root === parsed.root ? null : emitted(parsed, requirements, null);
     const pattern = emitted({ ...parsed, root }, requirements, written);
-    pattern.probe();
+    if (pattern.flatSource.length > PROBED_LENGTH) pattern.probe();
     return { kind: 'ok', pattern };
   } catch (error) {
     if (error instanceof PatternError) return { kind: 'error', message: error.message, offset: error.offset };

@@ -3,6 +3,7 @@
 import type { Diagnostics } from '../../core/index.ts';
 import type { TargetNode } from '../language/index.ts';
 import { compileOperator } from '../operators/index.ts';
+import { parsePath } from '../transaction/xml-values.ts';
 import type { Target } from './rule.ts';
 import type { TxNames } from './tx-names.ts';
 
@@ -19,6 +20,15 @@ export function compileTarget(node: TargetNode, txNames: TxNames, diagnostics: D
     }
     const { operator } = compiled;
     pattern = (key) => operator.match(key, '', null);
+  }
+  if (selector.kind === 'path' && parsePath(selector.path) === null) {
+    diagnostics.error(
+      'seclang-target',
+      node.place,
+      `The path ${selector.path} is not one that the engine knows.`,
+      'Write steps of a name, `*`, `@name`, `@*` or `text()` behind `/` or `//`.',
+    );
+    return null;
   }
   const key = selector.kind === 'key' ? selector.key.toLowerCase() : null;
   const slots: number[] = [];
