@@ -1,7 +1,7 @@
 // The `inspect` section as users write it, of an API and of one operation. Every key may be left out: what an operation
 // does not say its API does, and what neither says is in resolve-inspect.ts.
 import { z } from 'zod';
-import { byteSize } from './values.ts';
+import { byteSize, duration } from './values.ts';
 
 const oneOrMore = <T extends z.ZodType>(schema: T) => z.union([schema, z.array(schema).min(1)]);
 
@@ -65,6 +65,11 @@ const settings = {
     .boolean()
     .optional()
     .describe('Refuses by the head alone, before the body has come; true by default.'),
+  'max-time': duration()
+    .optional()
+    .describe(
+      'What rules may spend on the longer values of one exchange, a second by default; more is refused.',
+    ),
   variables: z
     .record(
       z.string().regex(/^[a-z][a-z0-9_]*$/, { message: 'is not a TX variable in lower case' }),

@@ -22,6 +22,7 @@ import { BUILTIN, expandPattern, findRuleFiles, settingsFile } from './rule-file
 import type { Path } from './yaml-source.ts';
 
 const DEFAULT_LIMIT_BYTES = 1_048_576;
+const DEFAULT_TIME_MS = 1000;
 
 /** Bodies of answers that people and programs read; event streams must not wait. */
 const defaultTypes: readonly string[] = [
@@ -214,6 +215,7 @@ export function resolveInspect(
           operations === undefined || (operation !== null && operations.includes(operation.id)),
       )
       .flatMap(resolveExclusion),
+    maxTimeMs: merged['max-time'] ?? DEFAULT_TIME_MS,
     requestBody: {
       limitBytes: requestBody.limit ?? DEFAULT_LIMIT_BYTES,
       beyond: requestBody.beyond ?? 'refuse',

@@ -135,6 +135,8 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
 
 /** Matches written at most, and variables of each. */
 const MAX_MATCHES = 32;
+/** Beyond so many characters no more matches are begun: an attacker must not fill the disk with one request. */
+const MAX_INSPECTION = 8192;
 const MAX_VARIABLES = 4;
 const MAX_MESSAGE = 160;
 const MAX_NAME = 160;
@@ -147,7 +149,7 @@ function inspectionText(record: InspectionRecord, values: MatchValues): string {
   if (record.responseScore > 0) out += ',"response_score":' + record.responseScore;
   if (record.wouldRefuse !== '') out += ',"would_refuse":"' + record.wouldRefuse + '"';
   out += ',"matches":[';
-  for (let i = 0; i < matches.length && i < MAX_MATCHES; i++) {
+  for (let i = 0; i < matches.length && i < MAX_MATCHES && out.length < MAX_INSPECTION; i++) {
     const match = matches[i]!;
     out += (i === 0 ? '{"rule":' : ',{"rule":') + match.ruleId;
     if (match.message !== '') {

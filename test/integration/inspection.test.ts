@@ -256,6 +256,20 @@ SecRule ARGS:to "@streq out" "id:1002,phase:2,redirect:https://login.example.com
   assert.equal((await exchange(own.port, request('GET', '/things?word=fine'))).status, 200);
 });
 
+test('rules can count over requests', async (t) => {
+  const { port } = await setUp(t, {
+    inspect: 'rules: [ ./own.conf ]',
+    files: {
+      'own.conf': `SecAction "id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR}"
+SecAction "id:2,phase:1,pass,nolog,setvar:ip.hits=+1,expirevar:ip.hits=60"
+SecRule IP:HITS "@gt 2" "id:3,phase:1,deny,log"`,
+    },
+  });
+  const statuses: number[] = [];
+  for (let i = 0; i < 4; i++) statuses.push((await exchange(port, request('GET', '/things'))).status);
+  assert.deepEqual(statuses, [200, 200, 403, 403]);
+});
+
 test('a mistake in a rule is a diagnostic with its place', async (t) => {
   const broken = setUp(t, {
     inspect: 'rules: [ ./own.conf ]',
@@ -297,6 +311,18 @@ test('an expression that backtracks does not hold the thread', async (t) => {
   const evil = await exchange(port, request('GET', `/things?a=${'a'.repeat(40)}!`));
   assert.equal(evil.status, 200);
   assert.equal((await exchange(port, request('GET', `/things?a=${'a'.repeat(40)}`))).status, 403);
+});
+
+test('a request that needs more time than it may have is refused, and only recorded in detection mode', async (t) => {
+  const body = JSON.stringify({ a: `select ${'x '.repeat(50_000)}` });
+  const { upstream, gate, port } = await setUp(t, { inspect: 'max-time: 0ms' });
+  const got = await exchange(port, request('POST', '/things', json, body));
+  assert.deepEqual([got.status, problemOf(got)], [500, 'request-inspection-failed']);
+  assert.equal(upstream.requests.length, 0);
+  const [line] = await gate.accessLines(1);
+  assert.equal(line!['reason'], 'work-budget');
+  const detecting = await setUp(t, { inspect: 'mode: detect, max-time: 0ms' });
+  assert.equal((await exchange(detecting.port, request('POST', '/things', json, body))).status, 200);
 });
 
 test('streams of HTTP/2 are inspected alike', async (t) => {

@@ -59,6 +59,7 @@ apis:
     inspect:
       rules: [ ${quoted(rules)} ]
       mode: detect
+      max-time: 5m
       variables: { ${variables.map(({ name, value }) => `${name}: ${quoted(value)}`).join(', ')} }
     operations:
 ${ids.map((id) => `      ${quoted(id)}: { public: true, reason: every path of the cases }`).join('\n')}

@@ -7,6 +7,8 @@ export interface InspectConfig {
   /** TX variables that rules find set, for instance `blocking_paranoia_level`; names in lower case. */
   readonly variables: readonly { readonly name: string; readonly value: string }[];
   readonly exclusions: readonly InspectExclusion[];
+  /** Time that rules may spend on the longer values of one exchange, ms. */
+  readonly maxTimeMs: number;
   readonly requestBody: BodyInspection & {
     /** Bodies with a content coding: refused, or decoded for the rules while the upstream gets them as they came. */
     readonly compressed: 'refuse' | 'decode';

@@ -16,6 +16,7 @@ const config: InspectConfig = {
   mode: 'block',
   variables: [],
   exclusions: [],
+  maxTimeMs: 1000,
   requestBody: { limitBytes: 1000, beyond: 'refuse', compressed: 'refuse' },
   response: { limitBytes: 1000, beyond: 'refuse', types: ['application/json'] },
 };

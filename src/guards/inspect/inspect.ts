@@ -265,6 +265,7 @@ class InspectedOperation {
 
   #decide(interruption: Interruption | null, blocked: ErrorCode, failed: ErrorCode): Decision {
     if (interruption === null) return null;
+    if (interruption.reason === 'argument-limit') return new Refusal(blocked, 'inspect', 'argument-limit');
     if (interruption.reason !== 'rule') return new Refusal(failed, 'inspect', interruption.reason);
     if (interruption.action === 'redirect' && /^[\x21-\x7e]+$/.test(interruption.location)) {
       const status = interruption.status >= 300 && interruption.status < 400 ? interruption.status : 302;

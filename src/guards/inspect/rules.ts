@@ -4,6 +4,7 @@ import { Diagnostics, formatDiagnostic } from '../../core/index.ts';
 import {
   compileProfile,
   compileRuleSet,
+  MemoryCollections,
   type Profile,
   parseRuleFiles,
   type RuleFileEnvironment,
@@ -12,6 +13,11 @@ import {
   Transaction,
 } from '../../seclang/index.ts';
 import { dataKey, type InspectConfig, type RuleSetConfig } from './contract.ts';
+
+/** How long what rules count is kept without `expirevar`, as ModSecurity has it, s. */
+const COLLECTION_SECONDS = 3600;
+/** Of this thread; they outlive a reload. */
+const collections = new MemoryCollections(COLLECTION_SECONDS);
 
 interface CompiledSet {
   readonly config: RuleSetConfig;
@@ -32,8 +38,8 @@ export class InspectionRules {
 
   /** Compiles on first use. Throws Error when the rules can not be compiled, which the configuration has ruled out. */
   profile(config: InspectConfig): Profile {
-    const { ruleSet, mode, variables, exclusions } = config;
-    const key = JSON.stringify([ruleSet, mode, variables, exclusions]);
+    const { ruleSet, mode, variables, exclusions, maxTimeMs } = config;
+    const key = JSON.stringify([ruleSet, mode, variables, exclusions, maxTimeMs]);
     let profile = this.#profiles.get(key);
     if (profile === undefined) {
       const diagnostics = new Diagnostics();
@@ -42,6 +48,7 @@ export class InspectionRules {
         {
           mode: mode === 'block' ? 'on' : 'detection-only',
           variables,
+          maxInspectionMs: maxTimeMs,
           removeRuleIds: exclusions.flatMap(({ rule, target }) =>
             rule !== null && target === null ? [rule] : [],
           ),
@@ -66,7 +73,7 @@ export class InspectionRules {
   }
 
   begin(profile: Profile): RuleTransaction {
-    return new Transaction(profile);
+    return new Transaction(profile, { persistent: collections, nowMs: Date.now(), uniqueId: '' });
   }
 
   #ruleSet(index: number): RuleSet {
