@@ -8,6 +8,7 @@ import {
 } from '../config/describe.ts';
 import { loadConfig } from '../config/load.ts';
 import { CommandError, Exit, print, printDiagnostics, printJson } from './output.ts';
+import { readStoredCertificates, storedText } from './stored-certificates.ts';
 
 export async function runCheck(options: Readonly<Record<string, unknown>>): Promise<number> {
   const { config, diagnostics } = await loadConfig(options['config'] as string, process.env);
@@ -21,13 +22,15 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
   }
   const operations = describeOperations(config);
   const listeners = describeListeners(config);
+  const stored = await readStoredCertificates(config, Date.now());
   const posture = reviewPosture(config);
   if (options['json'] === true) {
-    printJson({ ok: true, listeners, operations, posture, diagnostics });
+    printJson({ ok: true, listeners, stored, operations, posture, diagnostics });
     return Exit.ok;
   }
   printDiagnostics(diagnostics);
   for (const listener of listeners) printListener(listener);
+  for (const certificate of stored) print(`          stored      ${storedText(certificate)}`);
   print('');
   for (const api of config.apis) {
     print(

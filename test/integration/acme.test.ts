@@ -9,6 +9,7 @@ import { connect } from 'node:tls';
 import { startGate } from '../../src/app/index.ts';
 import { silentLog } from '../../src/telemetry/index.ts';
 import { Authority, freePort, hasOpenssl } from '../support/authority.ts';
+import { run } from '../support/command.ts';
 import { openContract, openOperations, startTestGate, type TestGate } from '../support/gate.ts';
 import { hasPebble, type Pebble, startPebble } from '../support/pebble.ts';
 import { exchange, request } from '../support/raw-client.ts';
@@ -128,6 +129,13 @@ for (const challenge of ['http-01', 'tls-alpn-01']) {
         /gatewright_certificate_expiry_timestamp_seconds\{listener="public",certificate="api.example.com www.example.com",source="acme"\} 1\d{9}/,
       );
       assert.match(text, /gatewright_certificate_orders_total\{result="success"\} 1/);
+
+      // `check` reads the store.
+      const checked = await run(['check', '-c', join(gate.folder, 'gatewright.yaml')]);
+      assert.match(
+        checked.out,
+        /stored +api\.example\.com, www\.example\.com by ACME from test: until 20\d\d-/,
+      );
 
       // The authority is gone, the certificate is still there.
       await pebble.stop();

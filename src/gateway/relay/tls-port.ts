@@ -25,7 +25,7 @@ import {
 
 /** A TLS handshake must come within this time, ms. */
 export const HANDSHAKE_MS = 10_000;
-/** Least time for which tickets are good, s; their keys change about as often. */
+/** How long a session may be resumed, s; the keys of tickets change as often. */
 const SESSION_SECONDS = 3600;
 const ACME_PROTOCOL = 'acme-tls/1';
 

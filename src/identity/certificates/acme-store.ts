@@ -3,6 +3,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { parseCertificate } from '../../net/tls/index.ts';
 import type { CertificateBundle } from './source.ts';
 
 const KEY_BLOCK = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+?-----END [A-Z ]*PRIVATE KEY-----\n?/;
@@ -53,6 +54,15 @@ export class AcmeStore {
   writeCertificate(names: readonly string[], { chain, key }: CertificateBundle): Promise<void> {
     return writePrivately(this.fileOf(names), `${key.trimEnd()}\n${chain}`);
   }
+}
+
+/** Life of the certificate that the store holds for `names`, ms since the epoch; null when there is none. */
+export async function storedLife(
+  account: { readonly store: string; readonly directory: string },
+  names: readonly string[],
+): Promise<{ readonly notBeforeMs: number; readonly notAfterMs: number } | null> {
+  const bundle = await new AcmeStore(account.store, account.directory).readCertificate(names);
+  return bundle === null ? null : parseCertificate(new X509Certificate(bundle.chain).raw);
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
