@@ -26,7 +26,7 @@ export const roles = z
       members: z
         .array(z.string().min(1))
         .default([])
-        .describe('Callers that have the role: names of consumers, or `issuer|subject`.'),
+        .describe('Callers that have the role: names of consumers, `issuer|subject`, SPIFFE ids.'),
     }),
   )
   .default({})

@@ -9,6 +9,7 @@ import { callerMethod, singleMethods } from '../guards/authenticate/contract.ts'
 import { policySchema } from '../guards/authorize/schema.ts';
 import { documentSchema } from './document.ts';
 import type { ApiConfig, GateConfig } from './gate-config.ts';
+import { validatePolicySets } from './policy-validation.ts';
 import { resolveReferences } from './references.ts';
 import { resolveDocument } from './resolve.ts';
 import { reportIssues } from './schema-diagnostics.ts';
@@ -52,14 +53,14 @@ export async function loadConfig(
   return { config: failed ? null : config, diagnostics: withoutEchoes(unique) };
 }
 
-/** The reference implementation is large: it comes only when there is something for it to do. */
 async function validatePolicies(config: GateConfig, diagnostics: Diagnostics): Promise<void> {
-  if (config.apis.every(({ authorize }) => authorize.policies === null)) return;
-  const reference = await import('../policy/reference.ts');
-  for (const api of config.apis) {
-    if (api.authorize.policies === null) continue;
-    reference.validatePolicies(api.authorize.policies, schemaOf(api, config), diagnostics);
-  }
+  const sets = config.apis.flatMap((api) => {
+    const { policies } = api.authorize;
+    return policies === null
+      ? []
+      : [{ policies, schema: schemaOf(api, config), operations: api.operations.length }];
+  });
+  await validatePolicySets(sets, diagnostics);
 }
 
 /** The schema of the API's policies. */

@@ -38,8 +38,17 @@ export function resolveApi(
       failDangling(context, [...path, 'operations', id], `operation in ${sourceOf(entry)}`, id, ids);
   }
   const shared = resolveAuthentication(entry.authenticate, [...path, 'authenticate'], document, context);
+  const schemas = new SchemaSet(contract.document);
   const operations = contract.operations.map((operation) =>
-    resolveOperation(name, entry, operation, { contract, shared, listeners, document, ruleSets, context }),
+    resolveOperation(name, entry, operation, {
+      contract,
+      schemas,
+      shared,
+      listeners,
+      document,
+      ruleSets,
+      context,
+    }),
   );
   reportOpen(name, operations, context);
   reportUnreadBodies(name, operations, context);
@@ -122,6 +131,7 @@ function resolveOperation(
   operation: ContractOperation,
   within: {
     readonly contract: Contract;
+    readonly schemas: SchemaSet;
     readonly shared: readonly AuthenticationMethod[];
     readonly listeners: readonly string[];
     readonly document: ConfigDocument;
@@ -129,7 +139,7 @@ function resolveOperation(
     readonly context: ResolveContext;
   },
 ): OperationConfig {
-  const { contract, shared, listeners, document, ruleSets, context } = within;
+  const { contract, schemas, shared, listeners, document, ruleSets, context } = within;
   const own = Object.hasOwn(entry.operations, operation.id) ? entry.operations[operation.id] : undefined;
   const path = ['apis', api, 'operations', operation.id];
   const isPublic = own?.public === true;
@@ -162,7 +172,7 @@ function resolveOperation(
         ? shared
         : resolveAuthentication(own.authenticate, [...path, 'authenticate'], document, context),
     scopes: isPublic ? [] : scopesOf(own?.scopes, entry, operation, contract),
-    authorize: resolveOperationAuthorize(api, entry, operation, document, context),
+    authorize: resolveOperationAuthorize(api, entry, operation, schemas, document, context),
     limits:
       own?.limits === undefined ? resolveLimits(entry.limits, 'api') : resolveLimits(own.limits, 'operation'),
     maxBodyBytes:

@@ -9,7 +9,8 @@ import type {
   RelationConfig,
   RiskConfig,
 } from '../guards/authorize/contract.ts';
-import type { ContractOperation } from '../openapi/index.ts';
+import { parametersOf } from '../guards/authorize/schema.ts';
+import type { ContractOperation, SchemaSet } from '../openapi/index.ts';
 import { type PolicySyntax, parsePolicies } from '../policy/index.ts';
 import type { ConfigDocument } from './document.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
@@ -25,6 +26,8 @@ export function resolveIdentity(document: ConfigDocument, context: ResolveContex
     const path = ['identity', 'roles', name];
     checkRoles(role.includes, [...path, 'includes'], names, context);
     role.members.forEach((member, index) => {
+      // A workload that no consumer stands for is known by its SPIFFE id.
+      if (member.startsWith('spiffe://')) return;
       const bar = member.indexOf('|');
       const place = [...path, 'members', index];
       // Consumers may live in the state, too, where the configuration does not see them.
@@ -182,6 +185,7 @@ export function resolveOperationAuthorize(
   api: string,
   entry: ApiDocument,
   operation: ContractOperation,
+  schemas: SchemaSet,
   document: ConfigDocument,
   context: ResolveContext,
 ): AuthorizeConfig {
@@ -197,7 +201,7 @@ export function resolveOperationAuthorize(
   const rules = settings?.own ?? entry.authorize.own;
   const place: Path = shared ? ['apis', api, 'authorize', 'own'] : [...path, 'own'];
   const names = { roles: known, relations: Object.keys(document.relations) };
-  const own = resolveOwn(rules, operation, shared, place, names, context);
+  const own = resolveOwn(rules, operation, schemas, shared, place, names, context);
   if (fields.length > 0 && operation.body === null) {
     fail(context, 'config-value', [...path, 'writable'], `"${operation.id}" takes no body.`, 'Remove it.');
   }
@@ -208,6 +212,7 @@ export function resolveOperationAuthorize(
 function resolveOwn(
   rules: OwnDocument,
   operation: ContractOperation,
+  schemas: SchemaSet,
   shared: boolean,
   path: Path,
   names: { readonly roles: readonly string[]; readonly relations: readonly string[] },
@@ -226,7 +231,13 @@ function resolveOwn(
       return [{ object: { kind: 'field', pointer: pointerOf(rule.field) }, ...common }];
     }
     const name = rule.parameter!;
-    if (parameters.includes(name)) return [{ object: { kind: 'parameter', name }, ...common }];
+    if (parameters.includes(name)) {
+      if (!parametersOf(operation, schemas).some((parameter) => parameter.name === name)) {
+        const message = `The parameter "${name}" of "${operation.id}" is an object: no rule can say which id is meant.`;
+        fail(context, 'config-value', [...path, index, 'parameter'], message, 'Write a policy instead.');
+      }
+      return [{ object: { kind: 'parameter', name }, ...common }];
+    }
     if (!shared)
       failDangling(context, [...path, index, 'parameter'], 'path or query parameter', name, parameters);
     return [];

@@ -5,8 +5,9 @@ import { type TestContext, test } from 'node:test';
 import { createApiKey } from '../../src/credentials/index.ts';
 import { startTestGate } from '../support/gate.ts';
 import { AUDIENCE, ISSUER, TestIssuer } from '../support/issuer.ts';
-import { exchange, type RawResponse, request } from '../support/raw-client.ts';
+import { exchange, RawClient, type RawResponse, request } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
+import { until } from '../support/until.ts';
 
 const contract = `openapi: 3.1.0
 info: { title: Bank, version: '1' }
@@ -47,6 +48,11 @@ interface Parts {
   readonly authorize?: string;
   readonly operations?: string;
   readonly identity?: string;
+  /** More issuers, after a comma. */
+  readonly issuers?: string;
+  /** More ways to authenticate, after a comma. */
+  readonly methods?: string;
+  readonly files?: Readonly<Record<string, string>>;
   readonly policy?: string;
   readonly extra?: string;
   readonly listener?: string;
@@ -61,7 +67,7 @@ async function setUp(t: TestContext, parts: Parts) {
     return `listeners: { public: { port: 0, host: 127.0.0.1${used.listener ?? ''} } }
 upstreams: { bank: { targets: [ http://127.0.0.1:${upstream.port} ] } }
 identity:
-  issuers: { corp: { issuer: ${ISSUER}, jwks: { file: ./jwks.json }, algorithms: [ ES256 ], roles-claim: roles, groups-claim: groups } }
+  issuers: { corp: { issuer: ${ISSUER}, jwks: { file: ./jwks.json }, algorithms: [ ES256 ], roles-claim: roles, groups-claim: groups }${used.issuers ?? ''} }
   consumers: { partner: { scopes: [ admin ], keys: [ { id: partner-1, sha256: ${key.sha256} } ] } }
 ${used.identity ?? ''}
 apis:
@@ -69,7 +75,7 @@ apis:
     contract: ./openapi.yaml
     upstream: bank
     limits: []
-    authenticate: [ { jwt: { issuer: corp, audience: ${AUDIENCE} } }, { api-key: {} } ]
+    authenticate: [ { jwt: { issuer: corp, audience: ${AUDIENCE} } }, { api-key: {} }${used.methods ?? ''} ]
     authorize: { ${used.authorize ?? ''} }
     operations: { ${used.operations ?? ''} }
 telemetry: { listen: false, access-log: { to: { file: ./access.log } } }
@@ -78,6 +84,7 @@ ${used.extra ?? ''}
   };
   const files = {
     'jwks.json': issuer.jwks(),
+    ...parts.files,
     ...(parts.policy === undefined ? {} : { 'bank.cedar': parts.policy }),
   };
   const gate = await startTestGate(t, { config: config(), contract, files });
@@ -373,4 +380,80 @@ test('policies change with a reload, and a wrong one leaves the old one deciding
   await gate.write('bank.cedar', '');
   assert.equal((await gate.gate.reload()).ok, true);
   assert.equal(await ask(), '403 policy-denied');
+});
+
+test('a thousand policies are taken over while requests go on, and none is lost', async (t) => {
+  const many = (amount: number) =>
+    Array.from(
+      { length: 1000 },
+      (_, i) =>
+        `@id("p${i}") permit(principal in Role::"r${i}", action in Action::"reads", resource) when { context.risk < ${i + amount} };`,
+    ).join('\n');
+  const { gate, issuer } = await setUp(t, {
+    authorize: 'policy: ./bank.cedar',
+    identity: `  roles: { ${Array.from({ length: 1000 }, (_, i) => `r${i}: { }`).join(', ')} }`,
+    policy: many(1),
+  });
+  const roles = Array.from({ length: 1000 }, (_, i) => `r${i}`);
+  const fields = { authorization: `Bearer ${issuer.token({ sub: 'tom', roles })}` };
+  let stop = false;
+  let answered = 0;
+  const load = async (): Promise<void> => {
+    const client = await RawClient.connect(gate.port);
+    while (!stop) {
+      client.send(request('GET', '/accounts', fields));
+      const response = await client.response();
+      assert.equal(response.status, 200);
+      answered++;
+    }
+    client.socket.destroy();
+  };
+  const clients = [load(), load(), load()];
+  for (let round = 2; round < 5; round++) {
+    await gate.write('bank.cedar', many(round));
+    assert.equal((await gate.gate.reload()).ok, true);
+    const before = answered;
+    await until(() => (answered > before + 10 ? true : undefined), 'requests after the reload');
+  }
+  stop = true;
+  await Promise.all(clients);
+  const refused = await exchange(
+    gate.port,
+    request('GET', '/accounts', { authorization: `Bearer ${issuer.token({ sub: 'tom' })}` }),
+  );
+  assert.deepEqual([refused.status, codeOf(refused)], [403, 'policy-denied']);
+});
+
+test('what one issuer says never counts for another, and a caller is not taken for another kind of caller', async (t) => {
+  const other = new TestIssuer();
+  const { gate, issuer, key } = await setUp(t, {
+    issuers:
+      ', partner: { issuer: https://partner.example.com, jwks: { file: ./partner.json }, algorithms: [ ES256 ] }',
+    methods: `, { jwt: { issuer: partner, audience: ${AUDIENCE} } }`,
+    files: { 'partner.json': other.jwks() },
+    operations: 'searchAccounts: { roles: [ manager ] }',
+    identity: '  roles: { manager: { members: [ corp|astrid ], groups: [ corp|branch ] } }',
+    authorize: 'policy: ./bank.cedar',
+    policy: `permit(principal in Role::"manager", action == Action::"searchAccounts", resource);
+permit(principal == User::"corp|astrid", action == Action::"getAccount", resource);
+permit(principal == Client::"partner", action == Action::"getAccount", resource);`,
+  });
+  const ask = async (target: string, fields: Readonly<Record<string, string>>): Promise<number> =>
+    (await exchange(gate.port, request('GET', target, fields))).status;
+  const bearer = (from: TestIssuer, claims: Readonly<Record<string, unknown>>) => ({
+    authorization: `Bearer ${from.token(claims)}`,
+  });
+  const foreign = { iss: 'https://partner.example.com' };
+  assert.equal(await ask('/accounts', bearer(issuer, { sub: 'astrid' })), 200);
+  assert.equal(await ask('/accounts/a1', bearer(issuer, { sub: 'astrid' })), 200);
+  assert.equal(await ask('/accounts/a1', { 'x-api-key': key }), 200);
+  const claims = { sub: 'astrid', roles: ['manager'], groups: ['branch', 'corp|branch'] };
+  assert.equal(await ask('/accounts', bearer(other, { ...foreign, ...claims })), 403);
+  assert.equal(await ask('/accounts/a1', bearer(other, { ...foreign, ...claims })), 403);
+  assert.equal(await ask('/accounts', bearer(other, { ...foreign, ...claims, sub: 'corp|astrid' })), 403);
+  // A user called like a program is no program, and the other way round.
+  assert.equal(await ask('/accounts/a1', bearer(issuer, { sub: 'partner' })), 403);
+  assert.equal(await ask('/accounts', { 'x-api-key': key }), 403);
+  // A token of the other issuer that calls itself one of this issuer is not even a token.
+  assert.equal(await ask('/accounts', bearer(other, claims)), 401);
 });

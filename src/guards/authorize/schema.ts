@@ -18,6 +18,8 @@ export interface SchemaOperation {
   readonly validated: boolean;
 }
 
+export { parametersOf };
+
 const claimTypes: Readonly<Record<ClaimType, string>> = {
   string: 'String',
   number: 'Long',
