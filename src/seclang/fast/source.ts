@@ -24,15 +24,18 @@ interface Check {
 class TreeNode {
   readonly parent: number;
   readonly transformation: Transformation | null;
+  /** Its place among the transformations of the source. */
+  readonly which: number;
   /** Rows of rules whose operator looks at this stage. */
   readonly mask: Uint32Array;
   /** Rows that are candidates always. */
   readonly always: number[] = [];
   hasRows = false;
 
-  constructor(parent: number, transformation: Transformation | null, words: number) {
+  constructor(parent: number, transformation: Transformation | null, which: number, words: number) {
     this.parent = parent;
     this.transformation = transformation;
+    this.which = which;
     this.mask = new Uint32Array(words);
   }
 }
@@ -43,18 +46,22 @@ export class Source {
   readonly #scanner: Scanner;
   readonly #nodes: TreeNode[] = [];
   readonly #checks: (Check | undefined)[] = [];
+  readonly #transformations: Transformation[] = [];
   readonly #memo = new VerdictMemo();
   // Scratch, reused for each value: results of the stages, and what is distinct among them.
   readonly #stage: Int32Array;
+  /** By distinct text × transformation: the distinct text that it makes of it, -1 before that is known. */
+  readonly #results: Int32Array;
   readonly #texts: string[] = [];
   readonly #bits: Uint32Array;
 
   constructor(conditions: readonly SourceCondition[], scanner: Scanner) {
     this.#scanner = scanner;
-    this.#nodes.push(new TreeNode(-1, null, scanner.words));
+    this.#nodes.push(new TreeNode(-1, null, 0, scanner.words));
     const isAlways = new Set(scanner.always);
     for (const condition of conditions) this.#add(condition, isAlways.has(condition.row));
     this.#stage = new Int32Array(this.#nodes.length);
+    this.#results = new Int32Array(this.#nodes.length * this.#transformations.length);
     this.#bits = new Uint32Array(this.#nodes.length * scanner.words);
   }
 
@@ -76,7 +83,9 @@ export class Source {
       (node) => node.parent === parent && node.transformation === transformation,
     );
     if (known !== -1) return known;
-    return this.#nodes.push(new TreeNode(parent, transformation, this.#scanner.words)) - 1;
+    let which = this.#transformations.indexOf(transformation);
+    if (which === -1) which = this.#transformations.push(transformation) - 1;
+    return this.#nodes.push(new TreeNode(parent, transformation, which, this.#scanner.words)) - 1;
   }
 
   #mark(at: number, row: number, isAlways: boolean): void {
@@ -112,7 +121,7 @@ export class Source {
       const at =
         node.transformation === null
           ? this.#distinct(value)
-          : this.#transform(node.transformation, stage[node.parent]!);
+          : this.#transform(node.transformation, node.which, stage[node.parent]!);
       stage[i] = at;
       if (node.hasRows) verdict = this.#check(node, value, texts[at]!, at * this.#scanner.words, verdict);
     }
@@ -120,12 +129,19 @@ export class Source {
     return verdict ?? NOTHING;
   }
 
-  #transform(transformation: Transformation, from: number): number {
+  #transform(transformation: Transformation, which: number, from: number): number {
+    const at = from * this.#transformations.length + which;
+    const known = this.#results[at]!;
+    if (known !== -1) return known;
     const text = this.#texts[from]!;
     const { changesOnly } = transformation;
-    if (changesOnly !== null && !changesOnly.test(text)) return from;
-    const result = transformation.run(text);
-    return result === text ? from : this.#distinct(result);
+    let result = from;
+    if (changesOnly === null || changesOnly.test(text)) {
+      const changed = transformation.run(text);
+      if (changed !== text) result = this.#distinct(changed);
+    }
+    this.#results[at] = result;
+    return result;
   }
 
   /** Index of a text among the distinct ones; a new one is scanned. */
@@ -135,6 +151,8 @@ export class Source {
     const { words } = this.#scanner;
     const at = texts.length;
     texts.push(text);
+    const count = this.#transformations.length;
+    this.#results.fill(-1, at * count, (at + 1) * count);
     this.#bits.fill(0, at * words, (at + 1) * words);
     this.#scanner.scan(text, this.#bits, at * words);
     return at;

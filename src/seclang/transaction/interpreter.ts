@@ -26,6 +26,10 @@ class MatchInProgress {
 
 const MAX_REPORTED_VARIABLES = 16;
 const MAX_REPORTED_BYTES = 512;
+/** Of a message and of log data. */
+const MAX_TEXT_BYTES = 4096;
+
+const cut = (text: string, bytes: number): string => (text.length > bytes ? text.slice(0, bytes) : text);
 
 // One transaction runs at a time on a thread, and never waits within a phase: so these are shared.
 const values = new ValueList();
@@ -143,16 +147,15 @@ function matchValue(
   applyAssignments(link.assignments, state);
   describe(state, link);
   if (progress.variables.length < MAX_REPORTED_VARIABLES) {
-    const cut = value.length > MAX_REPORTED_BYTES ? value.slice(0, MAX_REPORTED_BYTES) : value;
-    progress.variables.push({ name, value: cut });
+    progress.variables.push({ name, value: cut(value, MAX_REPORTED_BYTES) });
   }
   return true;
 }
 
 /** The last match of the last link that has a text says it. */
 function describe(state: TransactionState, link: Link): void {
-  if (link.message !== null) progress.message = expand(link.message, state);
-  if (link.logData !== null) progress.logData = expand(link.logData, state);
+  if (link.message !== null) progress.message = cut(expand(link.message, state), MAX_TEXT_BYTES);
+  if (link.logData !== null) progress.logData = cut(expand(link.logData, state), MAX_TEXT_BYTES);
 }
 
 function conclude(state: TransactionState, rule: Rule): void {
