@@ -399,6 +399,9 @@ class Gate implements RunningGate {
     add('stored_api_keys', 'gauge', 'API keys of the state that are good.', () =>
       single(this.#identity.storedKeys),
     );
+    add('state_up', 'gauge', 'Whether the state answered when it was last asked.', () =>
+      single(this.#identity.stateUp ? 1 : 0),
+    );
     add('revocations', 'gauge', 'Withdrawals of tokens, subjects, issuers and keys in force.', () =>
       single(this.#identity.revocations),
     );

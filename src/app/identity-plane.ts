@@ -37,6 +37,7 @@ export class IdentityPlane {
   readonly #revocations = new RevocationWriter(this.#revocationMemory);
   #state: State | null = null;
   #feed: CredentialFeed | null = null;
+  #stateUp = true;
   readonly #logins: LoginPlane;
   #ring: { settings: string; ring: SigningKeyRing } | null = null;
   readonly #nonceKey = new Uint8Array(randomBytes(32));
@@ -59,6 +60,7 @@ export class IdentityPlane {
         clock: systemClock,
         onUpdate: (update) => this.#broadcast({ kind: 'api-keys', update }),
         onProblem: (problem) => {
+          this.#stateUp = problem === null;
           if (problem === null) this.#log.write('info', 'state-available');
           else this.#log.write('error', 'state-unavailable', { problem });
         },
@@ -85,6 +87,11 @@ export class IdentityPlane {
       document: source.document,
       version: source.version,
     }));
+  }
+
+  /** Whether the state answered when it was last asked; true without one. */
+  get stateUp(): boolean {
+    return this.#stateUp;
   }
 
   get storedKeys(): number {

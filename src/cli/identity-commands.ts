@@ -116,9 +116,14 @@ export function addTokenCommands(program: Command, { action, config, json }: Com
       .option('--jti <issuer|jti>', 'one token, for instance corp|4711')
       .option('--subject <issuer|subject>', 'what somebody got so far, for instance corp|ingrid')
       .option('--issuer <name>', 'what an issuer has given out so far')
-      .option('--session <issuer|sid>', 'what belongs to a session of the issuer');
+      .option('--session <issuer|sid>', 'what belongs to a session of the issuer')
+      .option(
+        '--key <id>',
+        'a key of the configuration by its id, or a certificate by its SHA-256 in hexadecimal',
+      );
   what(token.command('revoke'))
     .description('refuse tokens from now on, everywhere within a second')
+    .option('--all', 'of --subject and --issuer whatever comes later too, and keys and certificates')
     .option('--before <date>', 'only what was issued before; now for --subject and --issuer', date)
     .addOption(
       new Option('--for <time>', 'how long this is remembered: at least as long as such a token lives')

@@ -6,12 +6,13 @@ import { moment, table, withState } from './state.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
-const names = ['jti', 'subject', 'issuer', 'session'] as const;
+const names = ['jti', 'subject', 'issuer', 'session', 'key'] as const;
 const kinds: Readonly<Record<(typeof names)[number], RevocationKindName>> = {
   jti: 'token',
   subject: 'subject',
   issuer: 'issuer',
   session: 'session',
+  key: 'key',
 };
 
 /** The one thing that the options name. */
@@ -19,7 +20,7 @@ function named(options: Options): Pick<RevocationOptions, 'kind' | 'value'> {
   const given = names.filter((name) => options[name] !== undefined);
   const [name] = given;
   if (name === undefined || given.length > 1)
-    throw new CommandError('name one of --jti, --subject, --issuer, --session', Exit.usage);
+    throw new CommandError('name one of --jti, --subject, --issuer, --session, --key', Exit.usage);
   return { kind: kinds[name], value: String(options[name]) };
 }
 
@@ -28,8 +29,8 @@ export const runTokenRevoke = (options: Options): Promise<number> =>
     const what = named(options);
     const before = options['before'] as number | undefined;
     // An issuer goes on issuing: what is withdrawn of it is what there is now, unless another moment is named.
-    const issuedBeforeMs =
-      before ?? (what.kind === 'issuer' || what.kind === 'subject' ? Date.now() : undefined);
+    const goesOn = options['all'] !== true && (what.kind === 'issuer' || what.kind === 'subject');
+    const issuedBeforeMs = before ?? (goesOn ? Date.now() : undefined);
     const revocation = await registry.revoke({
       ...what,
       ...(issuedBeforeMs === undefined ? {} : { issuedBeforeMs }),

@@ -100,6 +100,10 @@ export interface IdentityStore {
     id: string,
     change: Partial<Pick<Principal, 'note' | 'scopes' | 'disabledMs'>>,
   ): Promise<void>;
+  /**
+   * Disables a principal and withdraws all that was issued to it until `untilMs`, or enables it again (`disabledMs` null).
+   */
+  setDisabled(id: string, disabledMs: number | null, untilMs: number): Promise<void>;
   principal(id: string): Promise<Principal | null>;
   /** By id, from the one after `after`. */
   principals(kind: PrincipalKind | null, after: string, limit: number): Promise<readonly Principal[]>;

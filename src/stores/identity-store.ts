@@ -87,6 +87,29 @@ export class SqlIdentityStore implements IdentityStore {
     });
   }
 
+  setDisabled(id: string, disabledMs: number | null, untilMs: number): Promise<void> {
+    return this.#change(async (session, revision) => {
+      const changed = await session.run(
+        'UPDATE principals SET disabled_ms = $1, revision = $2 WHERE id = $3 RETURNING id',
+        [disabledMs, revision, id],
+      );
+      if (changed.length === 0) throw new IdentityError('unknown', `there is no "${id}"`);
+      if (disabledMs === null) await dropRevocation(session, 'subject', id, revision);
+      else {
+        const reason = 'disabled';
+        const whole = {
+          kind: 'subject',
+          value: id,
+          issuedBeforeMs: null,
+          untilMs,
+          createdMs: disabledMs,
+          reason,
+        } as const;
+        await putRevocation(session, whole, revision);
+      }
+    });
+  }
+
   async principal(id: string): Promise<Principal | null> {
     const [row] = await this.#database.run('SELECT * FROM principals WHERE id = $1', [id]);
     return row === undefined ? null : principalOf(row);
@@ -183,34 +206,11 @@ export class SqlIdentityStore implements IdentityStore {
   // Revocations.
 
   addRevocation(revocation: Revocation): Promise<void> {
-    return this.#change(async (session, revision) => {
-      await session.run(
-        `INSERT INTO revocations (kind, value, issued_before_ms, until_ms, created_ms, reason, removed, revision)
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
-         ON CONFLICT (kind, value) DO UPDATE SET issued_before_ms = excluded.issued_before_ms,
-           until_ms = excluded.until_ms, created_ms = excluded.created_ms, reason = excluded.reason,
-           removed = 0, revision = excluded.revision`,
-        [
-          revocation.kind,
-          revocation.value,
-          revocation.issuedBeforeMs,
-          revocation.untilMs,
-          revocation.createdMs,
-          revocation.reason,
-          revision,
-        ],
-      );
-    });
+    return this.#change((session, revision) => putRevocation(session, revocation, revision));
   }
 
   removeRevocation(kind: RevocationKindName, value: string): Promise<boolean> {
-    return this.#change(async (session, revision) => {
-      const changed = await session.run(
-        'UPDATE revocations SET removed = 1, revision = $1 WHERE kind = $2 AND value = $3 AND removed = 0 RETURNING kind',
-        [revision, kind, value],
-      );
-      return changed.length > 0;
-    });
+    return this.#change((session, revision) => dropRevocation(session, kind, value, revision));
   }
 
   async revocations(nowMs: number): Promise<readonly Revocation[]> {
@@ -327,6 +327,38 @@ export class SqlIdentityStore implements IdentityStore {
   onChange(callback: () => void): () => void {
     return this.#database.onChange(callback);
   }
+}
+
+async function putRevocation(session: SqlSession, revocation: Revocation, revision: number): Promise<void> {
+  await session.run(
+    `INSERT INTO revocations (kind, value, issued_before_ms, until_ms, created_ms, reason, removed, revision)
+     VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+     ON CONFLICT (kind, value) DO UPDATE SET issued_before_ms = excluded.issued_before_ms,
+       until_ms = excluded.until_ms, created_ms = excluded.created_ms, reason = excluded.reason,
+       removed = 0, revision = excluded.revision`,
+    [
+      revocation.kind,
+      revocation.value,
+      revocation.issuedBeforeMs,
+      revocation.untilMs,
+      revocation.createdMs,
+      revocation.reason,
+      revision,
+    ],
+  );
+}
+
+async function dropRevocation(
+  session: SqlSession,
+  kind: RevocationKindName,
+  value: string,
+  revision: number,
+): Promise<boolean> {
+  const changed = await session.run(
+    'UPDATE revocations SET removed = 1, revision = $1 WHERE kind = $2 AND value = $3 AND removed = 0 RETURNING kind',
+    [revision, kind, value],
+  );
+  return changed.length > 0;
 }
 
 async function insertKey(session: SqlSession, key: ApiKeyRecord, revision: number): Promise<void> {

@@ -4,9 +4,11 @@ import { createHash, createHmac, generateKeyPairSync, type KeyObject, sign as si
 import { type TestContext, test } from 'node:test';
 import { FieldList, parseDictionary } from '../../src/http/fields/index.ts';
 import { signatureBase } from '../../src/httpsig/index.ts';
+import { run } from '../support/command.ts';
 import { startTestGate } from '../support/gate.ts';
 import { exchange, RawClient, type RawResponse, request } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
+import { until } from '../support/until.ts';
 
 const contract = `openapi: 3.1.0
 info: { title: Hooks, version: '1' }
@@ -22,7 +24,7 @@ const HMAC_SECRET = 'a shared secret of at least 32 bytes';
 const HOOK_SECRET = 'the secret of the webhook';
 const OLD_SECRET = 'the secret before this one';
 
-async function setUp(t: TestContext, authenticate: string) {
+async function setUp(t: TestContext, authenticate: string, more = '') {
   const upstream = await startRawUpstream(t);
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const gate = await startTestGate(t, {
@@ -40,6 +42,7 @@ apis:
     authorize: { scopes: none }
     limits: []
 telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
+${more}
 `,
     contract,
     files: { 'shop.pem': publicKey.export({ type: 'spki', format: 'pem' }).toString() },
@@ -290,6 +293,37 @@ test('a way of signing that is described by hand', async (t) => {
     setUp(t, '[ { webhook: { scheme: github, secrets: [ in-the-clear-and-long-enough ], caller: own } } ]'),
     /secret in clear/,
   );
+});
+
+test('keys that callers sign with, and their owners, can be withdrawn while the gate runs', async (t) => {
+  const { gate, privateKey } = await setUp(t, '[ { signature: {} } ]', 'state: { sqlite: ./state.db }');
+  const authority = `127.0.0.1:${gate.port}`;
+  const all = '"@method" "@authority" "@path"';
+  const use = async (keyid: string, key: KeyObject | string): Promise<number> => {
+    const fields = signed(
+      { method: 'GET', target: '/hooks', authority, fields: {}, input: inputOf(all, keyid) },
+      key,
+    );
+    return (await exchange(gate.port, request('GET', '/hooks', fields))).status;
+  };
+  assert.deepEqual([await use('shop-1', privateKey), await use('depot-1', HMAC_SECRET)], [200, 200]);
+  const config = ['--config', `${gate.folder}/gatewright.yaml`];
+  const env = { HMAC_SECRET, HOOK_SECRET, OLD_SECRET };
+  const revoke = async (...what: string[]): Promise<void> => {
+    const { code, err } = await run(['token', 'revoke', ...what, ...config], { env });
+    assert.equal(code, 0, err);
+  };
+  await revoke('--key', 'shop-1');
+  await until(async () => (await use('shop-1', privateKey)) === 401, 'the key to be withdrawn');
+  assert.equal(await use('depot-1', HMAC_SECRET), 200);
+  await revoke('--subject', 'depot');
+  assert.equal(
+    await use('depot-1', HMAC_SECRET),
+    200,
+    'a key has no date: only what is withdrawn whole counts',
+  );
+  await revoke('--subject', 'depot', '--all');
+  await until(async () => (await use('depot-1', HMAC_SECRET)) === 401, 'the owner to be withdrawn');
 });
 
 test('a gRPC call, whose body is never read whole, is not identified by a signature', async (t) => {

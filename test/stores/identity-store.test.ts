@@ -228,6 +228,26 @@ function suite(name: string, skip: string | false, subject: (t: TestContext) => 
       assert.deepEqual(await identity.revocations(0), []);
     });
 
+    test('disabling and its withdrawal are one step, and so is the way back', async (t) => {
+      const { identity } = await open(t, (await subject(t)).config);
+      await identity.addPrincipal(client('one'), null);
+      await identity.setDisabled('one', 5, 900);
+      assert.equal((await identity.principal('one'))!.disabledMs, 5);
+      assert.deepEqual(
+        (await identity.revocations(0)).map(({ kind, value, issuedBeforeMs }) => [
+          kind,
+          value,
+          issuedBeforeMs,
+        ]),
+        [['subject', 'one', null]],
+      );
+      await identity.setDisabled('one', null, 0);
+      assert.equal((await identity.principal('one'))!.disabledMs, null);
+      assert.deepEqual(await identity.revocations(0), []);
+      await assert.rejects(identity.setDisabled('nobody', 5, 900), refuses('unknown'));
+      assert.deepEqual(await identity.revocations(0), []);
+    });
+
     test('more keys than a page holds are all told', async (t) => {
       const { config, tamper } = await subject(t);
       const { identity } = await open(t, config);

@@ -21,6 +21,7 @@ import type { LoginReplica } from './login.ts';
 import type { Possession } from './possession.ts';
 import { compileSession } from './session.ts';
 import { compileSignature, compileWebhook, type SignatureKeyTable } from './signature.ts';
+import { compileStanding } from './standing-credentials.ts';
 
 export interface AuthenticateContext {
   readonly issuers: ReadonlyMap<string, Issuer>;
@@ -112,15 +113,18 @@ function compileMethods(
   const tokens = methods.filter(
     (method): method is JwtMethod | IntrospectMethod => method.kind === 'jwt' || method.kind === 'introspect',
   );
+  const { revocations } = context;
   const out: CompiledMethod[] = [];
   for (const method of methods) {
     if (method.kind === 'api-key') out.push(compileApiKey(method, context.keys, context.clock));
-    else if (method.kind === 'mtls') out.push(compileMtls(method, context));
+    else if (method.kind === 'mtls') out.push(compileStanding(compileMtls(method, context), revocations));
     else if (method.kind === 'all-of') out.push(compileAllOf(compileMethods(method.methods, context)));
     else if (method.kind === 'session') out.push(compileSessionOf(method, context));
-    else if (method.kind === 'signature')
-      out.push(compileSignature(method, context.signatureKeys, context.replays, context.clock));
-    else if (method.kind === 'webhook') out.push(compileWebhook(method, context.replays, context.clock));
+    else if (method.kind === 'signature') {
+      const signature = compileSignature(method, context.signatureKeys, context.replays, context.clock);
+      out.push(compileStanding(signature, revocations));
+    } else if (method.kind === 'webhook')
+      out.push(compileStanding(compileWebhook(method, context.replays, context.clock), revocations));
     else if (method === tokens[0]) out.push(compileBearer(tokens, context));
   }
   return out;

@@ -145,14 +145,12 @@ export class IdentityRegistry {
   async disable(kind: PrincipalKind, id: string, forMs: number): Promise<void> {
     await this.principal(kind, id);
     const nowMs = this.#clock.epochMs();
-    await this.#store.updatePrincipal(id, { disabledMs: nowMs });
-    await this.revoke({ kind: 'subject', value: id, forMs, reason: `${kind} disabled` });
+    await this.#store.setDisabled(id, nowMs, nowMs + forMs);
   }
 
   async enable(kind: PrincipalKind, id: string): Promise<void> {
     await this.principal(kind, id);
-    await this.#store.removeRevocation('subject', id);
-    await this.#store.updatePrincipal(id, { disabledMs: null });
+    await this.#store.setDisabled(id, null, 0);
   }
 
   async revoke(options: RevocationOptions): Promise<Revocation> {

@@ -85,6 +85,20 @@ test('of two nodes one makes the key, and both sign with it', async () => {
   assert.deepEqual([c.rotated, d.rotated].sort(), [false, true]);
 });
 
+test('another algorithm while the next key waits: one more key, and what signs says how', async () => {
+  const one = setUp();
+  await one.ring.rotate(false);
+  await one.ring.rotate(true);
+  const two = setUp({ algorithm: 'EdDSA' }, one.shelf);
+  two.time.ms = one.time.ms + 1000;
+  for (let turn = 0; turn < 3; turn++) await two.ring.rotate(false);
+  assert.equal(one.shelf.keys.length, 3);
+  assert.equal(two.ring.current!.algorithm, 'ES256', 'the old key signs, by its own algorithm');
+  two.time.ms += PUBLISH_AHEAD_MS + 2;
+  await two.ring.rotate(false);
+  assert.equal(two.ring.current!.algorithm, 'EdDSA');
+});
+
 test('another algorithm brings a new key at once', async () => {
   const one = setUp();
   const first = (await one.ring.rotate(false)).current;

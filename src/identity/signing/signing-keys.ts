@@ -85,15 +85,13 @@ export class SigningKeyRing {
   get current(): SigningKey | null {
     const nowMs = this.#clock.epochMs();
     const key = this.#keys.findLast(({ activeMs }) => activeMs <= nowMs);
-    return key === undefined ? null : { id: key.id, algorithm: this.#config.algorithm, jwk: key.jwk };
+    return key === undefined ? null : signingKeyOf(key);
   }
 
   /** Every key that may have been used or will be. */
   get all(): readonly SigningKey[] {
     const nowMs = this.#clock.epochMs();
-    return this.#keys
-      .filter(({ untilMs }) => untilMs > nowMs)
-      .map(({ id, jwk }) => ({ id, algorithm: this.#config.algorithm, jwk }));
+    return this.#keys.filter(({ untilMs }) => untilMs > nowMs).map(signingKeyOf);
   }
 
   /** Public JWK Set of everything that may have signed or will, JSON text. */
@@ -126,7 +124,8 @@ export class SigningKeyRing {
     const newest = this.#keys.at(-1);
     if (newest === undefined || newest.algorithm !== algorithm) {
       // The first key, or the first of another kind, is needed now: nobody can have fetched it before.
-      rotated = await this.#add(nowMs, newest === undefined ? 0 : newest.activeMs + 1);
+      const activeMs = newest === undefined ? nowMs : Math.max(nowMs, newest.activeMs + 1);
+      rotated = await this.#add(activeMs, newest === undefined ? 0 : newest.activeMs + 1);
     } else if (
       newest.activeMs <= nowMs &&
       (force || nowMs >= newest.activeMs + rotateMs - PUBLISH_AHEAD_MS)
@@ -175,6 +174,12 @@ export class SigningKeyRing {
     );
   }
 }
+
+const signingKeyOf = ({ id, algorithm, jwk }: SigningKeyRecord): SigningKey => ({
+  id,
+  algorithm: algorithm as SigningAlgorithm,
+  jwk,
+});
 
 function createKey(algorithm: SigningAlgorithm): Readonly<Record<string, unknown>> {
   if (algorithm === 'A256GCM') return { kty: 'oct', k: randomBytes(32).toString('base64url'), use: 'enc' };
