@@ -1,13 +1,23 @@
-// `npm run bench -- plain | secured | waf [--post]`: CPU microseconds a request of the gate beside nginx and HAProxy, or
-// nginx with ModSecurity, all in one run, in turns. The method stands in bench/README.md.
+// `npm run bench -- plain | secured | tls | h2 | waf [--post]`: CPU microseconds a request of the gate beside nginx and
+// HAProxy, or nginx with ModSecurity, all in one run, in turns. The method stands in bench/README.md.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { createCertificate } from '../test/support/certificate.ts';
 import { type Load, measure, median, type Sample, startPinned, waitForPort } from './measure.ts';
-import { orderBody, ports, writeGate, writeHaproxy, writeNginx, writeUpstream } from './setup.ts';
+import {
+  orderBody,
+  ports,
+  type Transport,
+  writeCertificate,
+  writeGate,
+  writeHaproxy,
+  writeNginx,
+  writeUpstream,
+} from './setup.ts';
 import { wafMissing, writeInspectingGate, writeModSecurity, writeWafScript } from './waf.ts';
 
 const GATE_CPU = 0;
@@ -18,15 +28,17 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '5' },
+    connections: { type: 'string' },
+    streams: { type: 'string', default: '8' },
     post: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     crs: { type: 'string' },
   },
 });
 const mode = positionals[0];
-if (mode !== 'plain' && mode !== 'secured' && mode !== 'waf') {
+if (mode !== 'plain' && mode !== 'secured' && mode !== 'tls' && mode !== 'h2' && mode !== 'waf') {
   process.stderr.write(
-    'usage: npm run bench -- plain | secured | waf [--post] [--rounds 5] [--seconds 5] [--crs folder] [--json]\n',
+    'usage: npm run bench -- plain | secured | tls | h2 | waf [--post] [--connections 64] [--streams 8] [--rounds 5] [--seconds 5] [--crs folder] [--json]\n',
   );
   process.exit(2);
 }
@@ -45,22 +57,34 @@ if (mode === 'waf') {
   const missing = wafMissing(crs);
   if (missing !== null) fail(missing);
 }
-for (const tool of mode === 'waf' ? ['nginx', 'wrk', 'taskset'] : ['nginx', 'haproxy', 'wrk', 'taskset']) {
+// Not more requests at once than the peers keep connections to the upstream: 128.
+const connections = Number(values.connections ?? (mode === 'h2' ? 16 : 64));
+const streams = Number(values.streams);
+const transport: Transport = mode === 'tls' || mode === 'h2' ? mode : 'plain';
+const loader = mode === 'h2' ? 'h2load' : 'wrk';
+for (const tool of mode === 'waf' ? ['nginx', 'wrk', 'taskset'] : ['nginx', 'haproxy', loader, 'taskset']) {
   try {
     execFileSync('which', [tool]);
   } catch {
-    fail(`${tool} is not installed; on Debian: apt-get install nginx-light haproxy wrk util-linux`);
+    fail(
+      `${tool} is not installed; on Debian: apt-get install nginx-light haproxy wrk nghttp2-client util-linux`,
+    );
   }
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'gatewright-bench-'));
-const gate = writeGate(folder);
+if (transport !== 'plain') {
+  const certificate = createCertificate();
+  if (certificate === null) fail('openssl is not installed');
+  writeCertificate(folder, certificate);
+}
+const gate = writeGate(folder, transport);
 const script = join(folder, 'post.lua');
 writeFileSync(
   script,
   `wrk.method = "POST"\nwrk.body = [[${orderBody}]]\nwrk.headers["Content-Type"] = "application/json"\n`,
 );
-const isPost = mode !== 'plain' && values.post;
+const isPost = (mode === 'secured' || mode === 'waf') && values.post;
 const path = isPost
   ? '/orders'
   : mode === 'secured'
@@ -70,7 +94,7 @@ const headers = mode === 'secured' ? [`Authorization: Bearer ${gate.token}`] : [
 const bin = fileURLToPath(new URL('../bin/gatewright.js', import.meta.url));
 
 const gateFile =
-  mode === 'waf' ? writeInspectingGate(folder, crs) : mode === 'plain' ? gate.plain : gate.secured;
+  mode === 'waf' ? writeInspectingGate(folder, crs) : mode === 'secured' ? gate.secured : gate.plain;
 const peer =
   mode === 'waf'
     ? {
@@ -81,13 +105,17 @@ const peer =
     : {
         name: 'haproxy',
         port: ports.haproxy,
-        process: startPinned(GATE_CPU, 'haproxy', ['-f', writeHaproxy(folder), '-q']),
+        process: startPinned(GATE_CPU, 'haproxy', ['-f', writeHaproxy(folder, transport), '-q']),
       };
 const loadScript = mode === 'waf' ? writeWafScript(folder, isPost) : isPost ? script : '';
 
 const upstream = startPinned(LOAD_CPU, 'nginx', ['-c', writeUpstream(folder)]);
 const contenders = [
-  { name: 'nginx', port: ports.nginx, process: startPinned(GATE_CPU, 'nginx', ['-c', writeNginx(folder)]) },
+  {
+    name: 'nginx',
+    port: ports.nginx,
+    process: startPinned(GATE_CPU, 'nginx', ['-c', writeNginx(folder, transport)]),
+  },
   peer,
   {
     name: `gatewright ${mode}`,
@@ -100,8 +128,11 @@ const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []
 try {
   await Promise.all([waitForPort(ports.upstream), ...contenders.map(({ port }) => waitForPort(port))]);
   const load = (port: number, seconds: number): Load => ({
-    url: `http://127.0.0.1:${port}${path}`,
+    tool: loader,
+    url: `${transport === 'plain' ? 'http' : 'https'}://127.0.0.1:${port}${path}`,
     seconds,
+    connections,
+    streams,
     cpu: LOAD_CPU,
     script: loadScript,
     headers,
@@ -140,7 +171,7 @@ if (values.json) process.stdout.write(`${JSON.stringify({ mode, post: isPost, ro
 else {
   const what = isPost ? 'POST of 290 B JSON' : 'GET';
   process.stdout.write(
-    `${mode}, ${what}, 64 keep-alive connections, 304 B answer, ${values.rounds} rounds of ${values.seconds} s\n\n`,
+    `${mode}, ${what}, ${connections} keep-alive connections${mode === 'h2' ? ` of ${streams} streams` : ''}, 304 B answer, ${values.rounds} rounds of ${values.seconds} s\n\n`,
   );
   process.stdout.write(
     `${'what'.padEnd(22)}${'µs CPU/request'.padStart(16)}${'min–max'.padStart(16)}${'× nginx'.padStart(10)}${'requests/s'.padStart(13)}${mode === 'waf' ? 'ModSecurity ÷'.padStart(15) : ''}\n`,

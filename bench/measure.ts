@@ -9,7 +9,6 @@ const run = promisify(execFile);
 
 /** Clock ticks a second of /proc/PID/stat; 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
-export const CONNECTIONS = 64;
 
 export interface Sample {
   /** CPU of the process a request, µs. */
@@ -60,8 +59,12 @@ async function cpuMs(pid: number): Promise<number> {
 }
 
 export interface Load {
+  readonly tool: 'wrk' | 'h2load';
   readonly url: string;
   readonly seconds: number;
+  readonly connections: number;
+  /** Streams at once on each connection; HTTP/2 only. */
+  readonly streams: number;
   readonly cpu: number;
   /** Lua script for wrk; empty for plain GETs. */
   readonly script: string;
@@ -70,7 +73,8 @@ export interface Load {
 
 /** Sends load for some seconds. Throws Error when an answer was not 2xx or a connection failed. */
 export async function measure(pid: number, load: Load): Promise<Sample> {
-  const args = ['-c', String(load.cpu), 'wrk', '-t1', `-c${CONNECTIONS}`, `-d${load.seconds}s`];
+  if (load.tool === 'h2load') return measureStreams(pid, load);
+  const args = ['-c', String(load.cpu), 'wrk', '-t1', `-c${load.connections}`, `-d${load.seconds}s`];
   // A slow peer keeps 64 connections waiting for longer than wrk's two seconds.
   args.push('--timeout', '30s');
   for (const header of load.headers) args.push('-H', header);
@@ -82,6 +86,23 @@ export async function measure(pid: number, load: Load): Promise<Sample> {
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
   if (!(requests > 0)) throw new Error(`no requests were served:\n${stdout}`);
+  return { cpuUs: (used * 1000) / requests, requestsPerSecond: perSecond, requests };
+}
+
+async function measureStreams(pid: number, load: Load): Promise<Sample> {
+  const shape = ['-t1', `-c${load.connections}`, `-m${load.streams}`, `-D${load.seconds}`];
+  const args = ['-c', String(load.cpu), 'h2load', ...shape];
+  for (const header of load.headers) args.push('-H', header);
+  const before = await cpuMs(pid);
+  const { stdout } = await run('taskset', [...args, load.url]);
+  const used = (await cpuMs(pid)) - before;
+  const [, done, failed] = /(\d+) succeeded, (\d+) failed/.exec(stdout) ?? [];
+  const requests = Number(/status codes: (\d+) 2xx/.exec(stdout)?.[1]);
+  if (failed !== '0' || Number(done) !== requests || !/protocol: h2/.test(stdout)) {
+    throw new Error(`the run is not valid:\n${stdout}`);
+  }
+  if (!(requests > 0)) throw new Error(`no requests were served:\n${stdout}`);
+  const perSecond = Number(/([\d.]+) req\/s/.exec(stdout)?.[1]);
   return { cpuUs: (used * 1000) / requests, requestsPerSecond: perSecond, requests };
 }
 

@@ -5,6 +5,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileJwk, signJwt } from '../src/jose/index.ts';
 
+/** What is spoken to what is measured: HTTP/1.1 in clear text, HTTP/1.1 over TLS, HTTP/2 over TLS. */
+export type Transport = 'plain' | 'tls' | 'h2';
+
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 export const ports = {
   upstream: 28_080,
   nginx: 28_081,
@@ -53,8 +61,20 @@ ${nginxTemporary(folder, 'upstream')}
   return file;
 }
 
-export function writeNginx(folder: string): string {
+/** Writes one certificate for all. */
+export function writeCertificate(folder: string, pem: Certificate): void {
+  writeFileSync(join(folder, 'bench.crt'), pem.certificate);
+  writeFileSync(join(folder, 'bench.key'), pem.key, { mode: 0o600 });
+  writeFileSync(join(folder, 'bench.pem'), `${pem.certificate}\n${pem.key}`, { mode: 0o600 });
+}
+
+export function writeNginx(folder: string, transport: Transport): string {
   const file = join(folder, 'nginx.conf');
+  const listen = transport === 'plain' ? '' : transport === 'tls' ? ' ssl' : ' ssl http2';
+  const secure =
+    transport === 'plain'
+      ? ''
+      : `ssl_certificate ${folder}/bench.crt; ssl_certificate_key ${folder}/bench.key; ssl_protocols TLSv1.2 TLSv1.3;`;
   writeFileSync(
     file,
     `${nginxBase(folder, 'nginx')}
@@ -64,7 +84,8 @@ ${nginxTemporary(folder, 'nginx')}
   keepalive_requests 100000000;
   upstream service { server 127.0.0.1:${ports.upstream}; keepalive 128; keepalive_requests 100000000; }
   server {
-    listen 127.0.0.1:${ports.nginx} backlog=4096;
+    listen 127.0.0.1:${ports.nginx} backlog=4096${listen};
+    ${secure}
     location / { proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ""; }
   }
 }
@@ -73,8 +94,10 @@ ${nginxTemporary(folder, 'nginx')}
   return file;
 }
 
-export function writeHaproxy(folder: string): string {
+export function writeHaproxy(folder: string, transport: Transport): string {
   const file = join(folder, 'haproxy.cfg');
+  const alpn = transport === 'h2' ? 'h2,http/1.1' : 'http/1.1';
+  const secure = transport === 'plain' ? '' : ` ssl crt ${folder}/bench.pem alpn ${alpn}`;
   writeFileSync(
     file,
     `global
@@ -87,7 +110,7 @@ defaults
   timeout server 60s
   http-reuse always
 frontend f
-  bind 127.0.0.1:${ports.haproxy}
+  bind 127.0.0.1:${ports.haproxy}${secure}
   default_backend b
 backend b
   server s 127.0.0.1:${ports.upstream} pool-max-conn 256
@@ -176,7 +199,7 @@ export interface GateFiles {
 }
 
 /** Configurations of the gate: `plain` proxies one public path, `secured` has every guard of the request path. */
-export function writeGate(folder: string): GateFiles {
+export function writeGate(folder: string, transport: Transport): GateFiles {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = { ...privateKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' } as Record<
     string,
@@ -203,8 +226,12 @@ export function writeGate(folder: string): GateFiles {
       paths: { '/orders/ord_000042': { get: { operationId: 'get', responses: {} } } },
     }),
   );
+  const secure =
+    transport === 'plain'
+      ? ''
+      : `, http2: ${transport === 'h2'}, tls: { certificate: ./bench.crt, key: "\${file:./bench.key}" }`;
   const common = `
-listeners: { public: { port: ${ports.gate}, host: 127.0.0.1 } }
+listeners: { public: { port: ${ports.gate}, host: 127.0.0.1${secure} } }
 upstreams: { service: { targets: [ http://127.0.0.1:${ports.upstream} ] } }
 http: { max-requests: 1000000000 }
 workers: 1
