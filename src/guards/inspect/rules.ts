@@ -22,13 +22,15 @@ const collections = new MemoryCollections(COLLECTION_SECONDS);
 interface CompiledSet {
   readonly config: RuleSetConfig;
   readonly ruleSet: RuleSet;
+  readonly profiles: Map<string, Profile>;
 }
 
 export class InspectionRules {
   readonly #sets: readonly RuleSetConfig[];
   #previous: InspectionRules | null;
   readonly #compiled = new Map<number, CompiledSet>();
-  readonly #profiles = new Map<string, Profile>();
+  /** Profiles of the configuration before, of the sets that were taken over. */
+  readonly #former = new Map<CompiledSet, ReadonlyMap<string, Profile>>();
 
   /** `previous`: of the configuration before; what is equal is taken over. */
   constructor(sets: readonly RuleSetConfig[], previous: InspectionRules | null = null) {
@@ -38,31 +40,13 @@ export class InspectionRules {
 
   /** Compiles on first use. Throws Error when the rules can not be compiled, which the configuration has ruled out. */
   profile(config: InspectConfig): Profile {
-    const { ruleSet, mode, variables, exclusions, maxTimeMs } = config;
-    const key = JSON.stringify([ruleSet, mode, variables, exclusions, maxTimeMs]);
-    let profile = this.#profiles.get(key);
+    const { mode, variables, exclusions, maxTimeMs } = config;
+    const set = this.#set(config.ruleSet);
+    const key = JSON.stringify([mode, variables, exclusions, maxTimeMs]);
+    let profile = set.profiles.get(key);
     if (profile === undefined) {
-      const diagnostics = new Diagnostics();
-      profile = compileProfile(
-        this.#ruleSet(ruleSet),
-        {
-          mode: mode === 'block' ? 'on' : 'detection-only',
-          variables,
-          maxInspectionMs: maxTimeMs,
-          removeRuleIds: exclusions.flatMap(({ rule, target }) =>
-            rule !== null && target === null ? [rule] : [],
-          ),
-          removeRuleTags: exclusions.flatMap(({ tag, target }) =>
-            tag !== null && target === null ? [tag] : [],
-          ),
-          removeTargets: exclusions.flatMap(({ rule, tag, target }) =>
-            target === null ? [] : [{ target, ruleId: rule, tag }],
-          ),
-        },
-        diagnostics,
-      );
-      throwOnErrors(diagnostics);
-      this.#profiles.set(key, profile);
+      profile = this.#former.get(set)?.get(key) ?? compile(config, set.ruleSet);
+      set.profiles.set(key, profile);
     }
     return profile;
   }
@@ -70,20 +54,23 @@ export class InspectionRules {
   /** Everything is compiled: what came before is let go. */
   settle(): void {
     this.#previous = null;
+    this.#former.clear();
   }
 
   begin(profile: Profile): RuleTransaction {
     return new Transaction(profile, { persistent: collections, nowMs: Date.now(), uniqueId: '' });
   }
 
-  #ruleSet(index: number): RuleSet {
-    let compiled = this.#compiled.get(index);
-    if (compiled === undefined) {
+  #set(index: number): CompiledSet {
+    let set = this.#compiled.get(index);
+    if (set === undefined) {
       const config = this.#sets[index]!;
-      compiled = this.#previous?.findEqual(config) ?? { config, ruleSet: compileSet(config) };
-      this.#compiled.set(index, compiled);
+      const equal = this.#previous?.findEqual(config) ?? null;
+      set = { config, ruleSet: equal?.ruleSet ?? compileSet(config), profiles: new Map() };
+      if (equal !== null) this.#former.set(set, equal.profiles);
+      this.#compiled.set(index, set);
     }
-    return compiled.ruleSet;
+    return set;
   }
 
   /** A compiled rule set of equal texts, or null. */
@@ -91,6 +78,27 @@ export class InspectionRules {
     for (const compiled of this.#compiled.values()) if (areEqual(compiled.config, config)) return compiled;
     return null;
   }
+}
+
+function compile({ mode, variables, exclusions, maxTimeMs }: InspectConfig, ruleSet: RuleSet): Profile {
+  const diagnostics = new Diagnostics();
+  const without = exclusions.filter(({ target }) => target === null);
+  const profile = compileProfile(
+    ruleSet,
+    {
+      mode: mode === 'block' ? 'on' : 'detection-only',
+      variables,
+      maxInspectionMs: maxTimeMs,
+      removeRuleIds: without.flatMap(({ rule }) => (rule === null ? [] : [rule])),
+      removeRuleTags: without.flatMap(({ tag }) => (tag === null ? [] : [tag])),
+      removeTargets: exclusions.flatMap(({ rule, tag, target }) =>
+        target === null ? [] : [{ target, ruleId: rule, tag }],
+      ),
+    },
+    diagnostics,
+  );
+  throwOnErrors(diagnostics);
+  return profile;
 }
 
 function compileSet(config: RuleSetConfig): RuleSet {
@@ -110,6 +118,26 @@ function throwOnErrors(diagnostics: Diagnostics): void {
   if (error !== undefined) throw new Error(formatDiagnostic(error));
 }
 
+/** Compares texts, which are long, without making longer ones of them. */
 function areEqual(a: RuleSetConfig, b: RuleSetConfig): boolean {
-  return JSON.stringify([a.sources, a.data, a.includes]) === JSON.stringify([b.sources, b.data, b.includes]);
+  return (
+    sameSources(a.sources, b.sources) &&
+    sameRecords(a.data, b.data, (x, y) => x === y) &&
+    sameRecords(a.includes, b.includes, sameSources)
+  );
+}
+
+const sameSources = (a: RuleSetConfig['sources'], b: RuleSetConfig['sources']): boolean =>
+  a.length === b.length && a.every(({ file, text }, i) => file === b[i]!.file && text === b[i]!.text);
+
+function sameRecords<T>(
+  a: Readonly<Record<string, T>>,
+  b: Readonly<Record<string, T>>,
+  isSame: (x: T, y: T) => boolean,
+): boolean {
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && isSame(a[key]!, b[key]!))
+  );
 }
