@@ -3,7 +3,13 @@
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import type { LoginData, LoginRequest, LoginResult, ToWorker } from '../gateway/index.ts';
-import { type IdentityStore, type JwksSource, LoginService, SigningKeyRing } from '../identity/index.ts';
+import {
+  type IdentityStore,
+  type JwksSource,
+  LoginService,
+  SigningKeyRing,
+  signingKeysOfLogin,
+} from '../identity/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
 
 interface Login {
@@ -44,12 +50,7 @@ export class LoginPlane {
       if (store === null) throw new Error('a login needs the state, which begins with a restart');
       const ring = new SigningKeyRing(
         store,
-        {
-          purpose: `login-${entry.name}`,
-          algorithm: 'A256GCM',
-          rotateMs: entry.rotateMs,
-          keepMs: entry.lifetimeMs + 60_000,
-        },
+        signingKeysOfLogin(entry),
         systemClock,
         () => this.announce(),
         (problem) => this.#log.write('error', 'rotation-failed', { problem }),

@@ -1,18 +1,31 @@
 // `gatewright rotate`: replaces what is due, or everything with --force, and reports how old the rest is.
-import { loadConfig } from '../config/load.ts';
+import { type GateConfig, loadConfig } from '../config/load.ts';
 import { systemClock } from '../core/index.ts';
-import { type RotationReport, SigningKeyRing } from '../identity/index.ts';
+import {
+  type RotationReport,
+  type SigningKeyConfig,
+  SigningKeyRing,
+  signingKeysOfLogin,
+} from '../identity/index.ts';
 import { statusOf } from './keys.ts';
 import { Exit, print, printJson } from './output.ts';
 import { moment, table, withState } from './state.ts';
+
+/** Everything that the gate signs or seals with. */
+function signingKeysOf({ forward, logins }: GateConfig): SigningKeyConfig[] {
+  return [
+    ...(forward === null ? [] : [{ purpose: 'forward', ...forward }]),
+    ...logins.map(signingKeysOfLogin),
+  ];
+}
 
 export const runRotate = (options: Readonly<Record<string, unknown>>): Promise<number> =>
   withState(options, async ({ state, registry }) => {
     const { config } = await loadConfig(options['config'] as string, process.env);
     const nowMs = Date.now();
     const reports: RotationReport[] = [];
-    if (config !== null && config.forward !== null) {
-      const ring = new SigningKeyRing(state.identity, { purpose: 'forward', ...config.forward }, systemClock);
+    for (const settings of config === null ? [] : signingKeysOf(config)) {
+      const ring = new SigningKeyRing(state.identity, settings, systemClock);
       reports.push(await ring.rotate(options['force'] === true));
     }
     const removed = await state.identity.prune(nowMs);
@@ -42,7 +55,8 @@ export const runRotate = (options: Readonly<Record<string, unknown>>): Promise<n
           : `  ${next.id} is published and signs from ${moment(next.activeMs)}.`,
       );
     }
-    if (reports.length === 0) print('The gate signs nothing: there is no identity.forward.');
+    if (reports.length === 0)
+      print('The gate signs and seals nothing: there is no identity.forward and no login.');
     if (old.length > 0) {
       print('\nAPI keys that are older than they should be; "gatewright keys rotate <id>" makes the next:\n');
       print(

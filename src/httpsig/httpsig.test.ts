@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac, createSecretKey, generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { FieldList } from '../http/fields/index.ts';
 import {
   compileSignatureKey,
@@ -224,6 +225,23 @@ describe('webhooks', () => {
       }
     });
   }
+
+  test('no head makes it throw, and none but the sender’s is genuine', () => {
+    const text = fc.stringMatching(/^[ -~]{0,60}$/);
+    for (const scheme of Object.values(webhookSchemes)) {
+      fc.assert(
+        fc.property(text, text, text, (signature, stamp, id) => {
+          const values: Record<string, string> = {
+            [scheme.signatureField]: signature,
+            [scheme.timeField]: stamp,
+            [scheme.idField]: id,
+          };
+          assert.notEqual(judge(scheme, values, body), true);
+        }),
+        { numRuns: 300 },
+      );
+    }
+  });
 
   test('two times, no time, an endless id', () => {
     const stripe: WebhookScheme = webhookSchemes.stripe;

@@ -27,4 +27,5 @@ export {
   type SigningKey,
   type SigningKeyConfig,
   SigningKeyRing,
+  signingKeysOfLogin,
 } from './signing/signing-keys.ts';

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { freePort } from '../support/authority.ts';
 import { startAuthorizationServer } from '../support/authorization-server.ts';
+import { run } from '../support/command.ts';
 import { startTestGate } from '../support/gate.ts';
 import { TestIssuer } from '../support/issuer.ts';
 import { exchange, type RawResponse, request } from '../support/raw-client.ts';
@@ -345,6 +346,19 @@ test('a session outlasts a reload and a thread, and an issuer that is away is sa
     cookie: sent.fields.get('set-cookie')!.split(';')[0]!,
   });
   assert.deepEqual([back.status, codeOf(back)], [503, 'key-source-unavailable']);
+});
+
+test('keys of cookies are replaced by command, and sessions of the old ones go on', async (t) => {
+  const { logIn, send, gate, begin } = await setUp(t);
+  const cookie = await logIn();
+  const config = ['--config', `${gate.folder}/gatewright.yaml`];
+  const { out, code, err } = await run(['rotate', '--force', '--json', ...config], { env: { SECRET } });
+  assert.equal(code, 0, err);
+  const [report] = (JSON.parse(out) as { signing: { purpose: string; rotated: boolean }[] }).signing;
+  assert.deepEqual([report!.purpose, report!.rotated], ['login-web', true]);
+  assert.equal((await gate.gate.reload()).ok, true);
+  assert.equal((await send('GET', '/cart', { cookie })).status, 200);
+  assert.equal((await begin()).sent.status, 302);
 });
 
 test('a login without what it needs does not load', async (t) => {

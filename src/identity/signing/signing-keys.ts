@@ -17,6 +17,18 @@ export interface SigningKeyConfig {
   readonly keepMs: number;
 }
 
+/** Keys of a login's cookies: each opens what it has sealed until the last of it has ended. */
+export const signingKeysOfLogin = (login: {
+  readonly name: string;
+  readonly rotateMs: number;
+  readonly lifetimeMs: number;
+}): SigningKeyConfig => ({
+  purpose: `login-${login.name}`,
+  algorithm: 'A256GCM',
+  rotateMs: login.rotateMs,
+  keepMs: login.lifetimeMs + 60_000,
+});
+
 export interface SigningKey {
   readonly id: string;
   readonly algorithm: SigningAlgorithm;
