@@ -74,7 +74,7 @@ function measure(name: string, text: string, who: Consumer): void {
   const set = new PolicySet(parse(text));
   const parameter = { name: 'account', place: 'path', kind: 'string', separator: '' } as const;
   const readers = new Map([['account', { parameter, texts: (exchange: Exchange) => exchange.params }]]);
-  const operation = { id: 'pay', method: 'POST', api: 'bank' };
+  const operation = { id: 'pay', method: 'POST', api: 'bank', takesBody: false };
   const rule = compilePolicies(set, operation, () => ({ readers, body: null }), principals);
   const exchange = exchangeOf(who);
   const coldUs = cpuUs(() => rule.judge(exchange, NO_BODY));

@@ -73,7 +73,14 @@ export function compileRules(config: AuthorizeOperation, context: AuthorizeConte
     }
   }
   if (policies !== null)
-    rules.push(compilePolicies(policies, operation, () => shapeOf(config, context), principals));
+    rules.push(
+      compilePolicies(
+        policies,
+        { ...operation, takesBody: config.contract.body !== null },
+        () => shapeOf(config, context),
+        principals,
+      ),
+    );
   rules.push(...authorize.fields.map((rule) => compileField(rule, principals)));
   return rules.filter((rule) => rule !== null);
 }

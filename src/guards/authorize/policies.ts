@@ -47,7 +47,13 @@ const valueless = new Refusal('policy-denied', 'authorize', 'policy-error');
 
 export function compilePolicies(
   set: PolicySet,
-  operation: { readonly id: string; readonly method: string; readonly api: string },
+  operation: {
+    readonly id: string;
+    readonly method: string;
+    readonly api: string;
+    /** The contract takes a body; without one nothing is waited for. */
+    readonly takesBody: boolean;
+  },
   describe: () => RequestShape,
   principals: Principals,
 ): PoliciesRule {
@@ -97,7 +103,9 @@ export function compilePolicies(
   return {
     kind: 'policies',
     text: `${policies.policies.length} of ${set.policies.length} policies`,
-    needsBody: policies.policies.some(({ syntax }) => contextReads(syntax)?.has('body') !== false),
+    needsBody:
+      operation.takesBody &&
+      policies.policies.some(({ syntax }) => contextReads(syntax)?.has('body') !== false),
     judge,
     requestOf,
     policies: policies.policies,
