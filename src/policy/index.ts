@@ -1,3 +1,4 @@
+export { Diagnostics, formatDiagnostic } from '../core/index.ts';
 export {
   type Clause,
   type EntityName,
