@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { connect } from 'node:http2';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { ConfigError } from '../../src/app/index.ts';
 import { openConfig, startTestGate } from '../support/gate.ts';
 import { exchange, RawClient, request } from '../support/raw-client.ts';
@@ -169,6 +170,53 @@ test('coded bodies are refused, or decoded for the rules where that is wanted', 
   assert.equal((await exchange(decoding.port, bytes({ a: 'x'.repeat(5000) }))).status, 413);
   assert.equal((await exchange(decoding.port, bytes({ a: 'fine' }))).status, 200);
   assert.equal(decoding.upstream.requests[0]!.field('content-encoding'), 'gzip');
+});
+
+test('a body beyond the limit is not collected before it is refused', async (t) => {
+  const { port } = await setUp(t, { inspect: 'request-body: { limit: 100B }' });
+  const client = await RawClient.connect(port);
+  t.after(() => client.destroy());
+  // Chunked, and never ended: the answer comes as soon as the limit is passed.
+  client.send(
+    `POST /things HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\nc8\r\n${'x'.repeat(200)}\r\n`,
+  );
+  assert.equal((await client.response('POST')).status, 413);
+});
+
+test('whatever comes is passed on as it was, or refused: never a failure', async (t) => {
+  const { upstream, port } = await setUp(t);
+  const types = [
+    'application/json',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=b',
+    'application/xml',
+    'text/plain',
+  ];
+  const piece = fc.oneof(
+    fc.constantFrom(
+      ...`' OR 1=1 -- |<script>|{{7*7}}|\${jndi:|../../|{"a":|[|]|}|&#x3c;|%00|%u0041|--b\r\n|Content-Disposition: form-data; name="a"|\r\n|<!DOCTYPE|]]>|;|\0|\xff`.split(
+        '|',
+      ),
+    ),
+    fc.string({ unit: 'binary', maxLength: 20 }),
+  );
+  const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...types), text, text, async (type, query, body) => {
+      const before = upstream.requests.length;
+      const bytes = Buffer.from(body);
+      const target = `/things?q=${encodeURIComponent(query.toWellFormed())}`;
+      const head = request('POST', target, { 'content-type': type, 'content-length': String(bytes.length) });
+      const { status } = await exchange(port, Buffer.concat([Buffer.from(head, 'latin1'), bytes]));
+      assert.ok([200, 400, 403, 413].includes(status), `${status}`);
+      const seen = upstream.requests.slice(before);
+      assert.equal(seen.length, status === 200 ? 1 : 0);
+      if (status === 200) {
+        assert.deepEqual([seen[0]!.target, seen[0]!.body], [target, bytes]);
+      }
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('a body that can not be parsed is refused', async (t) => {

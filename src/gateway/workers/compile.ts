@@ -345,13 +345,20 @@ function compileEntry(
     pipeline: compilePipeline(guards),
     // The body of a gRPC call is a stream of messages that may never end: it is not collected.
     buffersBody: config.grpc === null && guards.some((guard) => guard !== null && guard.onBody !== null),
-    maxBodyBytes: config.maxBodyBytes,
+    maxBodyBytes: maxBodyOf(config),
     websocket: config.websocket,
     grpc: config.grpc,
     stripLength: api.stripBase ? api.base.length : 0,
     upstream,
     harden: api.harden,
   };
+}
+
+/** A body that inspection would refuse for its length is not collected first. */
+function maxBodyOf({ maxBodyBytes, inspect }: OperationConfig): number {
+  return inspect?.mode === 'block' && inspect.requestBody.beyond === 'refuse'
+    ? Math.min(maxBodyBytes, inspect.requestBody.limitBytes)
+    : maxBodyBytes;
 }
 
 function keepUpstream(config: UpstreamConfig, state: LastingState): KeptUpstream {
