@@ -140,6 +140,9 @@ describe('expressions against PCRE2', { skip: pcreSkip }, () => {
     { pattern: '(?:a|b)*?c', subjects: ['ababc'] },
     { pattern: '\\b\\w+\\b', subjects: ['\xe9a\xe9', '_'] },
     { pattern: '(?=(a+))a*b\\1', subjects: ['baaabac'] },
+    { pattern: '[^]]+?(?:b^){2}|\\b', subjects: ['1B', 'b\nb'] },
+    { pattern: '(?:\\s*(?:x\\s*|y\\s+)*\\s*|a)*z', subjects: ['  x  y  z', 'a x'] },
+    { pattern: '\\s*\\b\\s*a|\\s*(\\s*)b', subjects: [' a', 'x a', '  b'] },
     { pattern: '\\12\\81', subjects: ['\n'] },
   ];
   test('where the two languages differ', () => {

@@ -10,46 +10,14 @@ export interface Requirements {
   readonly factors: readonly string[] | null;
   /** Bytes of which one is in every match; null when none are known. */
   readonly requiredBytes: Uint8Array | null;
-  /** More such sets, from rare to common: a match has a byte of each. */
-  readonly moreBytes: readonly Uint8Array[];
   readonly minLength: number;
 }
 
-export function analysePattern(root: PatternNode): Requirements {
-  const [requiredBytes = null, ...moreBytes] = byteSets(root);
-  return { factors: findFactors(root), requiredBytes, moreBytes, minLength: minLength(root) };
-}
-
-/** Sets beyond the first that are worth a look. */
-const MAX_MORE_SETS = 2;
-/** A set that a place of an ordinary value is in more often than this filters nothing. */
-const MAX_SET_ODDS = 0.3;
-
-/** The rarest sets of which a match needs a byte each. */
-function byteSets(root: PatternNode): Uint8Array[] {
-  const first = requiredBytes(root);
-  if (first === null) return [];
-  const chosen = [first];
-  const others = [...mandatory(root)]
-    .map(requiredBytes)
-    .filter((set) => set !== null)
-    .map((set) => ({ set, odds: setOdds(set) }))
-    .filter(({ odds }) => odds < MAX_SET_ODDS)
-    .sort((a, b) => a.odds - b.odds);
-  for (const { set } of others) {
-    if (chosen.length > MAX_MORE_SETS) break;
-    if (!chosen.some((known) => known.every((member, byte) => member <= set[byte]!))) chosen.push(set);
-  }
-  return chosen;
-}
-
-/** Parts that every match goes through. */
-function* mandatory(node: PatternNode): Generator<PatternNode> {
-  if (node.kind === 'sequence') for (const item of node.items) yield* mandatory(item);
-  else if (node.kind === 'capture' || node.kind === 'atomic') yield* mandatory(node.item);
-  else if (node.kind === 'repeat' && node.min > 0) yield* mandatory(node.item);
-  else yield node;
-}
+export const analysePattern = (root: PatternNode): Requirements => ({
+  factors: findFactors(root),
+  requiredBytes: requiredBytes(root),
+  minLength: minLength(root),
+});
 
 /** Bytes of which at least one is in every match, chosen to be rare; null when a match may hold any or none. */
 function requiredBytes(node: PatternNode): Uint8Array | null {

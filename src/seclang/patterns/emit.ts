@@ -3,7 +3,7 @@
 // No flag is used: letter case is written out as classes, so that no byte above 0x7F folds, and so that V8's linear
 // engine (which refuses the flag i) can take over where an expression backtracks too much. There are two forms, since
 // `^` and `$` of PCRE care for newlines: the flat form holds for values without one and is what V8 knows to be anchored.
-import { firstBytes } from './analyse.ts';
+import { firstBytes, minLength } from './analyse.ts';
 import {
   type Assertion,
   areDisjoint,
@@ -33,11 +33,19 @@ const flatAssertions: Readonly<Record<Assertion, string>> = {
 
 const fullAssertions: Readonly<Record<Assertion, string>> = {
   ...flatAssertions,
-  // Not after a newline that ends the subject.
+  // Not after a newline that ends the subject; see `lineStart`.
   'line-start': '(?:^|(?<=\\n)(?=[^]))',
   'subject-end-or-last-newline': '(?=\\n?$)',
   'line-end': '(?![^\\n])',
 };
+
+/**
+ * A start where bytes were surely consumed before or that is repeated, and so hardly ever is one. V8 14.6 misjudges how long
+ * a match with such a `^` must be: `[^]+?(?:b^){2}|\\b` finds nothing in `1B`.
+ */
+const lateStart = '(?<![^])';
+/** The same where a byte must follow anyway: without a lookahead, which V8's linear engine does not take. */
+const lineStart = '(?<![^\\n])';
 
 /** @throws PatternError */
 export function emitPattern(parsed: ParsedPattern): EmittedPattern {
@@ -55,6 +63,10 @@ class Emitter {
   caresForNewlines = false;
   readonly #assertions: Readonly<Record<Assertion, string>>;
   #opened = 0;
+  /** Least bytes that what follows consumes. */
+  #restMin = 0;
+  /** Whether the place can not be, or is not always, where the match begins. */
+  #isLate = false;
   #isBackward = false;
   /** Groups of PCRE that surely have a value where the emission stands. */
   #set = new Set<number>();
@@ -90,7 +102,7 @@ class Emitter {
         return this.#look(node.isAhead, node.isNegative, node.item);
       case 'assertion':
         if (flatAssertions[node.assertion] !== fullAssertions[node.assertion]) this.caresForNewlines = true;
-        return this.#assertions[node.assertion];
+        return this.#assertion(node.assertion);
       case 'back-reference':
         return this.#reference(node.index, node.ignoresCase);
     }
@@ -100,19 +112,37 @@ class Emitter {
   emit(node: PatternNode): string {
     if (node.kind === 'choice') return this.#options(node.options);
     if (node.kind !== 'sequence') return this.#term(node);
+    const outerMin = this.#restMin;
+    const wasLate = this.#isLate;
+    this.#restMin += minLength(node);
     let text = '';
     for (let i = 0; i < node.items.length; i++) {
       const item = node.items[i]!;
+      const least = minLength(item);
+      this.#restMin -= least;
       text += this.#term(
         item.kind === 'atomic' && isNeverGivenBack(item.item, node.items, i + 1) ? item.item : item,
       );
+      if (least > 0) this.#isLate = true;
     }
+    this.#restMin = outerMin;
+    this.#isLate = wasLate;
     return text;
+  }
+
+  #assertion(assertion: Assertion): string {
+    const isFull = this.#assertions === fullAssertions;
+    if (isFull && assertion === 'line-start' && this.#restMin > 0) return lineStart;
+    const text = this.#assertions[assertion];
+    return text === '^' && this.#isLate ? lateStart : text;
   }
 
   #repeat(item: PatternNode, min: number, max: number, isLazy: boolean): string {
     const before = new Set(this.#set);
+    const wasLate = this.#isLate;
+    if (max > 1) this.#isLate = true;
     const text = this.#term(item);
+    this.#isLate = wasLate;
     if (min === 0) this.#set = before;
     const needsBrackets = item.kind === 'repeat' || item.kind === 'assertion' || item.kind === 'look';
     return (needsBrackets ? `(?:${text})` : text) + quantifier(min, max, isLazy);
@@ -133,10 +163,16 @@ class Emitter {
 
   #look(isAhead: boolean, isNegative: boolean, item: PatternNode): string {
     const wasBackward = this.#isBackward;
+    const outerMin = this.#restMin;
+    const wasLate = this.#isLate;
+    this.#restMin = 0;
+    this.#isLate = true;
     const before = new Set(this.#set);
     this.#isBackward = !isAhead;
     const text = `(?${isAhead ? '' : '<'}${isNegative ? '!' : '='}${this.emit(item)})`;
     this.#isBackward = wasBackward;
+    this.#restMin = outerMin;
+    this.#isLate = wasLate;
     if (isNegative) this.#set = before;
     return text;
   }
@@ -179,8 +215,7 @@ function emitByte(byte: number): string {
 
 const emittedSets = new WeakMap<Uint8Array, string>();
 
-/** One byte of the set. */
-export function emitSet(set: Uint8Array): string {
+function emitSet(set: Uint8Array): string {
   const known = emittedSets.get(set);
   if (known !== undefined) return known;
   const text = spellSet(set);

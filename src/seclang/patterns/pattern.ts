@@ -1,10 +1,15 @@
 // HOT
 // A compiled expression: which of its two JavaScript forms a value needs, and the groups in PCRE's numbering.
+import { setFlagsFromString } from 'node:v8';
 import { analysePattern, type Requirements } from './analyse.ts';
-import { emitPattern, emitSet } from './emit.ts';
+import { emitPattern } from './emit.ts';
 import { modSecurityFlags, type PatternFlags, parsePattern } from './parse.ts';
 import { startAtRuns } from './runs.ts';
+import { simplify } from './simplify.ts';
 import { type ParsedPattern, PatternError } from './syntax.ts';
+
+// An expression that backtracks too much goes on in V8's linear engine, where that can take it. For the whole process.
+setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 
 /** Groups that a match keeps: 0 to 9, as TX has variables for. */
 const KEPT_GROUPS = 10;
@@ -23,8 +28,6 @@ export class Pattern {
   readonly #flat: RegExp;
   #full: RegExp | null;
   readonly #groups: readonly number[];
-  /** Classes of which a match has a byte each: much cheaper to look for than the expression is to fail. */
-  readonly #guards: readonly RegExp[];
   /** As written, for those who want more than the first match; null when this is it. */
   readonly #written: Pattern | null;
 
@@ -42,17 +45,6 @@ export class Pattern {
     this.#groups = groups.slice(0, KEPT_GROUPS);
     this.requirements = requirements;
     this.#written = written;
-    const { requiredBytes, moreBytes } = requirements;
-    this.#guards =
-      moreBytes.length === 0 ? [] : [requiredBytes!, ...moreBytes].map((set) => new RegExp(emitSet(set)));
-  }
-
-  /** False when `value` surely has no match. */
-  #mayMatch(value: string): boolean {
-    if (value.length < this.requirements.minLength) return false;
-    const guards = this.#guards;
-    for (let i = 0; i < guards.length; i++) if (!guards[i]!.test(value)) return false;
-    return true;
   }
 
   #for(value: string): RegExp {
@@ -66,12 +58,12 @@ export class Pattern {
   }
 
   test(value: string): boolean {
-    return this.#mayMatch(value) && this.#for(value).test(value);
+    return this.#for(value).test(value);
   }
 
   /** As `test`, and fills `captures` with the groups; a group without a value is ''. */
   exec(value: string, captures: string[]): boolean {
-    const match = this.#mayMatch(value) ? this.#for(value).exec(value) : null;
+    const match = this.#for(value).exec(value);
     if (match === null) return false;
     const groups = this.#groups;
     captures.length = groups.length;
@@ -103,7 +95,8 @@ export class Pattern {
 
 export function compilePattern(source: string, flags: PatternFlags = modSecurityFlags): CompiledPattern {
   try {
-    const parsed = parsePattern(source, flags);
+    const read = parsePattern(source, flags);
+    const parsed = { ...read, root: simplify(read.root) };
     const requirements = analysePattern(parsed.root);
     const root = startAtRuns(parsed.root);
     const written = root === parsed.root ? null : emitted(parsed, requirements, null);
