@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { emitPattern } from './emit.ts';
+import { type EmittedPattern, emitPattern } from './emit.ts';
 import { parsePattern } from './parse.ts';
 import { simplify } from './simplify.ts';
 
@@ -24,21 +24,27 @@ const piece = fc.oneof(
 );
 const source = fc.letrec<{ sequence: string; item: string }>((tie) => ({
   item: fc.oneof(
-    { maxDepth: 3 },
+    { maxDepth: 2 },
     piece,
     fc
       .tuple(
         fc.constantFrom('(?:', '(', '(?>'),
-        fc.array(tie('sequence'), { minLength: 1, maxLength: 3 }),
+        fc.array(tie('sequence'), { minLength: 1, maxLength: 2 }),
         fc.constantFrom('', '*', '+', '?', '*?'),
       )
       .map(([open, options, quantifier]) => `${open}${options.join('|')})${quantifier}`),
   ),
-  sequence: fc.array(tie('item'), { minLength: 1, maxLength: 4 }).map((items) => items.join('')),
+  sequence: fc.array(tie('item'), { minLength: 1, maxLength: 3 }).map((items) => items.join('')),
 })).sequence;
 const value = fc
-  .array(fc.constantFrom(' ', ' ', 'x', 'y', '\n'), { maxLength: 9 })
+  .array(fc.constantFrom(' ', ' ', 'x', 'y', '\n'), { maxLength: 5 })
   .map((letters) => letters.join(''));
+
+/** By PCRE's numbers: an atomic group that is not needed any more takes a number of JavaScript's with it. */
+function groupsOf({ full, groups }: EmittedPattern, text: string): (string | undefined)[] | null {
+  const match = new RegExp(full).exec(text);
+  return match === null ? null : groups.map((index) => match[index]);
+}
 
 test('property: the same first match and groups', () => {
   let simplified = 0;
@@ -48,12 +54,9 @@ test('property: the same first match and groups', () => {
       const plain = emitPattern(parsed);
       const simple = emitPattern({ ...parsed, root: simplify(parsed.root) });
       if (simple.flat.length < plain.flat.length) simplified++;
-      assert.deepEqual(
-        [...(new RegExp(simple.full).exec(text) ?? [])],
-        [...(new RegExp(plain.full).exec(text) ?? [])],
-      );
+      assert.deepEqual(groupsOf(simple, text), groupsOf(plain, text));
     }),
-    { numRuns: 1500 },
+    { numRuns: 2500 },
   );
   assert.ok(simplified > 30, `${simplified} simplified`);
 });
