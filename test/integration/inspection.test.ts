@@ -172,6 +172,32 @@ test('coded bodies are refused, or decoded for the rules where that is wanted', 
   assert.equal(decoding.upstream.requests[0]!.field('content-encoding'), 'gzip');
 });
 
+test('a wrong or missing Content-Type hides nothing', async (t) => {
+  const { upstream, port } = await setUp(t);
+  const bad = `{"a":{"b":"' or '1'='1"}}`;
+  const types: Record<string, string>[] = [
+    {},
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/octet-stream' },
+    { 'content-type': 'application/x-own' },
+    { 'content-type': 'text/plain', 'x-gatewright-body': 'no' },
+  ];
+  for (const fields of types) {
+    const odd = ["\xff' or '1'='1", '\x01{"a":"\' or \'1\'=\'1"}', `{"a":"\xc3' or '1'='1"}`];
+    for (const body of [bad, "x=' or '1'='1", '<script>alert(1)</script>', ...odd]) {
+      assert.equal((await exchange(port, request('POST', '/things', fields, body))).status, 403);
+    }
+    const fine = 'plain text of {some} kind: "quoted", 100 % harmless';
+    assert.equal((await exchange(port, request('POST', '/things', fields, fine))).status, 200);
+  }
+  const binary = '\x00\x01\xff\xfe<script>';
+  const octets = { 'content-type': 'application/octet-stream' };
+  assert.equal((await exchange(port, request('POST', '/things', octets, binary))).status, 200);
+  assert.equal(upstream.requests.at(-1)!.body.toString('latin1'), binary);
+  const form = { 'content-type': 'application/x-www-form-urlencoded', 'x-gatewright-body': 'text' };
+  assert.equal((await exchange(port, request('POST', '/things', form, 'a=%27+or+%271%27=%271'))).status, 403);
+});
+
 test('a body beyond the limit is not collected before it is refused', async (t) => {
   const { port } = await setUp(t, { inspect: 'request-body: { limit: 100B }' });
   const client = await RawClient.connect(port);

@@ -17,7 +17,7 @@ import type { InspectConfig } from './contract.ts';
 import { decodeBody, isCoded } from './decode.ts';
 import { Inspection } from './inspection.ts';
 import { matchesType } from './media-types.ts';
-import { messageText, runClientMessage, runServerMessage } from './messages.ts';
+import { asJson, hasReader, runClientMessage, runServerMessage, textOf } from './messages.ts';
 import { reportFailure } from './report-failure.ts';
 import type { InspectionRules } from './rules.ts';
 
@@ -98,7 +98,11 @@ class InspectedOperation {
         transaction.requestHeader('content-length', String(exchange.contentLength));
       } else if (hasBody) transaction.requestHeader('transfer-encoding', 'chunked');
       const { names, values } = exchange.fields;
-      for (let i = 0; i < names.length; i++) transaction.requestHeader(names[i]!, values[i]!);
+      for (let i = 0; i < names.length; i++) {
+        if (names[i] !== TEXT_FIELD) transaction.requestHeader(names[i]!, values[i]!);
+      }
+      inspection.isPlainText = hasBody && !hasReader(exchange.fields.get('content-type'));
+      if (inspection.isPlainText) transaction.requestHeader(TEXT_FIELD, 'text');
       return this.#decide(transaction.runRequestHeaders(), 'request-blocked', 'request-inspection-failed');
     } catch (cause) {
       return this.#failed(inspection, 'request-inspection-failed', cause);
@@ -113,7 +117,7 @@ class InspectedOperation {
       if (body.length > 0) {
         const seen = this.#readableBody(exchange, inspection, body);
         if (seen instanceof Refusal) return seen;
-        const cut = transaction.requestBody(seen);
+        const cut = transaction.requestBody(inspection.isPlainText ? plainText(seen) : seen);
         if (cut !== null) return this.#decide(cut, 'request-blocked', 'request-body-too-large');
       }
       const interruption = transaction.runRequestBody();
@@ -226,7 +230,7 @@ class InspectedOperation {
       if (this.#blocks) return fromClient ? requestTooLarge : answerTooLarge;
       inspection.noted = fromClient ? requestTooLarge.code : answerTooLarge.code;
     }
-    const text = messageText(message, isText, bounds.limitBytes);
+    const text = textOf(message, isText, bounds.limitBytes);
     if (text === null) return null;
     this.#messageProfile ??= this.#rules.profile(withMessages(this.#config));
     const transaction = this.#rules.begin(this.#messageProfile);
@@ -298,6 +302,15 @@ const withoutParseErrors = (config: InspectConfig): InspectConfig => ({
   ...config,
   exclusions: [...config.exclusions, ...PARSE_ERROR_RULES.map((rule) => ({ rule, tag: null, target: null }))],
 });
+
+/** Tells the rules of settings.conf how a body is given to them; a client's own is not shown to them. */
+const TEXT_FIELD = 'x-gatewright-body';
+
+/** What rules see of a body that nobody reads: its text, or nothing where it is none. */
+function plainText(body: Uint8Array): string {
+  const text = textOf(body, false, body.length);
+  return text === null ? '' : asJson(text);
+}
 
 /** Throws when the request has not been inspected: then nothing after it may pass either. */
 function inspectionOf(exchange: Exchange): Inspection {

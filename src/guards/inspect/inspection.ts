@@ -17,6 +17,8 @@ export class Inspection implements InspectionRecord {
   #messages: RuleTransaction[] | null = null;
   /** Content-Encoding of the answer whose body is being collected; null for none. */
   answerCoding: string | null = null;
+  /** The body's type has no reader: it comes to the rules as text. */
+  isPlainText = false;
   /** The engine threw: nothing more can be asked of it. */
   failed = false;
   /** In detection mode: what has to be refused by rules that are not the engine's, such as limits. */

@@ -1,28 +1,26 @@
-// Messages of a WebSocket as rules see them: each is judged as a request, or an answer, of its own, with the target of the
-// handshake and one body. JSON is looked at by member; any other text is one value. HOT
+// Text without a reader of its own, as rules see it: JSON by member, anything else as one value. So come messages of a WebSocket,
+// each judged as a request, or an answer, of its own, and bodies whose Content-Type says nothing to the engine. HOT
 import type { Exchange } from '../../exchange/index.ts';
 import type { Interruption, RuleTransaction } from '../../seclang/index.ts';
-
-/** Bytes that no text holds: a binary message with one of them is taken for what it says it is. */
-const unprintable = /[\x00-\x08\x0e-\x1f\x7f]/;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * At most `limitBytes` of the message, one latin1 character a byte; null when it is no text. Services that parse whatever comes
- * do so with binary messages, too: those that hold text are looked at like text.
+ * do so with binary messages, too: those without a NUL, which no text has and every format of data soon has, are looked at.
  */
-export function messageText(message: Uint8Array, isText: boolean, limitBytes: number): string | null {
-  let end = Math.min(message.length, limitBytes);
-  // A character that the limit cuts in two would make the text invalid.
-  if (end < message.length) while (end > 0 && message[end - 1]! > 127) end--;
+export function textOf(message: Uint8Array, isText: boolean, limitBytes: number): string | null {
+  const end = Math.min(message.length, limitBytes);
   const bytes = Buffer.from(message.buffer, message.byteOffset, end);
-  const text = bytes.toString('latin1');
-  return !isText && (unprintable.test(text) || !isUtf8(bytes)) ? null : text;
+  return !isText && bytes.includes(0) ? null : bytes.toString('latin1');
 }
 
-/** Any text as JSON text. */
-const asJson = (text: string): string => (isJson(Buffer.from(text, 'latin1')) ? text : JSON.stringify(text));
+/** Any text as JSON text. Bytes that are no UTF-8 are escaped: they must not keep the rest from being looked at. */
+export function asJson(text: string): string {
+  const bytes = Buffer.from(text, 'latin1');
+  if (isUtf8(bytes)) return isJson(bytes) ? text : JSON.stringify(text);
+  return JSON.stringify(text).replace(/[\x80-\xff]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}
 
 function isUtf8(bytes: Uint8Array): boolean {
   try {
@@ -43,6 +41,13 @@ function isJson(bytes: Buffer): boolean {
     return false;
   }
 }
+
+const withReader =
+  /^[^;]*[/+]json\b|^(?:application\/(?:[^;]*\+)?xml|text\/xml)\b|^application\/x-www-form-urlencoded\b|^multipart\/form-data\b/i;
+
+/** Whether the engine reads bodies of this Content-Type; services may read others, too, whatever they are called. */
+export const hasReader = (contentType: string | null): boolean =>
+  contentType !== null && withReader.test(contentType);
 
 /** Says what the handshake said of the request, but for what concerns the handshake itself. */
 function describeMessage(transaction: RuleTransaction, exchange: Exchange, length: number): void {
