@@ -2,6 +2,7 @@
 // and several methods at once.
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { connect as connectH2 } from 'node:http2';
 import { type TestContext, test } from 'node:test';
 import { createApiKey } from '../../src/credentials/index.ts';
 import { compileJwk, jwkThumbprint, signJws } from '../../src/jose/index.ts';
@@ -31,6 +32,8 @@ interface Parts {
   readonly authenticate?: string;
   readonly identity?: string;
   readonly workers?: number;
+  /** Members of the listener. */
+  readonly listener?: string;
 }
 
 async function setUp(
@@ -41,7 +44,7 @@ async function setUp(
   const upstream = await startRawUpstream(t);
   const server = await startAuthorizationServer(t);
   before(server);
-  const config = `listeners: { public: { port: 0, host: 127.0.0.1 } }
+  const config = `listeners: { public: { port: 0, host: 127.0.0.1${parts.listener ?? ''} } }
 upstreams: { orders: { targets: [ http://127.0.0.1:${upstream.port} ] } }
 identity:
   issuers:
@@ -313,6 +316,25 @@ test('DPoP: a bound token needs a fresh proof for this very request', async (t) 
   );
   const two = `GET /orders HTTP/1.1\r\nhost: 127.0.0.1:${gate.port}\r\nauthorization: DPoP ${bound}\r\ndpop: ${client.proof(url, bound)}\r\ndpop: ${client.proof(url, bound)}\r\n\r\n`;
   assert.equal((await exchange(gate.port, two)).status, 401, 'two proofs');
+});
+
+test('DPoP over HTTP/2: the proof is for the authority that the client names', async (t) => {
+  const { gate, token } = await setUp(t, { listener: ', http2: true' });
+  const client = new DpopClient();
+  const origin = `http://127.0.0.1:${gate.port}`;
+  const bound = token({ cnf: { jkt: client.jkt } });
+  const session = connectH2(origin);
+  t.after(() => session.destroy());
+  const use = (proof: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':path': '/orders', authorization: `DPoP ${bound}`, dpop: proof });
+      stream.on('response', (head) => resolve(Number(head[':status'])));
+      stream.on('error', reject);
+      stream.resume();
+      stream.end();
+    });
+  assert.equal(await use(client.proof(`${origin}/orders`, bound)), 200);
+  assert.equal(await use(client.proof('http://evil.example/orders', bound)), 401);
 });
 
 test('DPoP: nonces of the gate, and operations that take bound tokens only', async (t) => {

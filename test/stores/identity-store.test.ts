@@ -395,6 +395,31 @@ test('SQLite: files are for their owner, the seal key is made once, and what is 
   await assert.rejects(openState({ ...unsealed, sealKey: 'short' }), StateError);
 });
 
+test('PostgreSQL: word of changes comes again after its connection was cut, and so do statements', {
+  skip: skipPostgres,
+}, async (t) => {
+  const { config } = await postgresSubject(t);
+  const { schema } = config as { schema: string };
+  const [writer, reader] = [await open(t, config), await open(t, config)];
+  let told = 0;
+  t.after(reader.identity.onChange(() => void told++));
+  const listeners = (): Promise<readonly Record<string, unknown>[]> =>
+    onPostgres(`SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN "gatewright_${schema}"'`);
+  const first = await until(async () => {
+    const [row] = await listeners();
+    return row?.['pid'] as number | undefined;
+  }, 'the connection that listens');
+  await onPostgres(`SELECT pg_terminate_backend(${first})`);
+  await until(async () => {
+    const [row] = await listeners();
+    return row !== undefined && row['pid'] !== first;
+  }, 'another connection that listens');
+  const before = told;
+  await writer.identity.addPrincipal(client('one'), null);
+  await until(() => told > before, 'word of the change');
+  assert.equal((await reader.identity.principal('one'))!.id, 'one');
+});
+
 test('PostgreSQL that is not there is told without the password', async () => {
   const url = 'postgres://me:geheim@127.0.0.1:9/nothing';
   await assert.rejects(
