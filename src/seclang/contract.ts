@@ -189,7 +189,10 @@ export interface ProfileSettings {
   }[];
   /** Time that rules may spend on one transaction's longer values; what needs more is interrupted. */
   readonly maxInspectionMs: number;
-  /** Evaluate rule by rule, without prefilter and memo, and record also what does not log. For explaining, and as the yardstick. */
+  /**
+   * Evaluate rule by rule, without prefilter, memo and watchdog, and record also what does not log. For explaining, and as the
+   * yardstick; not for requests of strangers.
+   */
   readonly plain: boolean;
 }
 

@@ -6,6 +6,7 @@ import type { Rule } from '../rules/rule.ts';
 import { runRule } from '../transaction/interpreter.ts';
 import { isCutShort, isPhaseOver, isRemoved } from '../transaction/run-phase.ts';
 import type { TransactionState } from '../transaction/state.ts';
+import { runWatched } from '../transaction/watchdog.ts';
 import type { Plan } from './plan.ts';
 import { wakeRules } from './wake.ts';
 
@@ -22,7 +23,11 @@ export function runPhaseFast(state: TransactionState, plan: Plan, phase: Phase):
     state.quietThrough = phase;
     return;
   }
-  runInOrder(state, always, woken, phase);
+  if (state.hasLongValues && woken.length > 0) {
+    runWatched(state, () => runInOrder(state, always, woken, phase));
+  } else {
+    runInOrder(state, always, woken, phase);
+  }
 }
 
 function areIndependent(plan: Plan, rules: readonly Rule[]): boolean {

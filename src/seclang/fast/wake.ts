@@ -7,6 +7,7 @@ import type { NamedValues } from '../transaction/named-values.ts';
 import type { TransactionState } from '../transaction/state.ts';
 import { ValueList } from '../transaction/value-list.ts';
 import { collectionReaders, cookiesOf } from '../transaction/variables.ts';
+import { runWatched, WATCHED_BYTES } from '../transaction/watchdog.ts';
 import { parsePath, xmlValues } from '../transaction/xml-values.ts';
 import type { ChannelName } from './channels.ts';
 import type { CollectionPlan, CountPlan } from './collection-plan.ts';
@@ -42,7 +43,12 @@ function show(state: TransactionState, source: Source, value: string): boolean {
     return true;
   }
   const sinceMs = performance.now();
-  note(state, source.judge(value));
+  if (length <= WATCHED_BYTES) {
+    note(state, source.judge(value));
+  } else {
+    state.hasLongValues = true;
+    if (!runWatched(state, () => note(state, source.judge(value)))) return false;
+  }
   return !exceedsTime(state, sinceMs);
 }
 

@@ -22,16 +22,17 @@ const STATUS = 413;
 /** To be called before a value is looked at. */
 export function exceedsBudget(state: TransactionState, length: number): boolean {
   state.work += length + STEP;
-  return state.work > MAX_WORK && end(state);
+  return state.work > MAX_WORK && endInspection(state);
 }
 
 /** To be called after a value was looked at that is longer than `TIMED_BYTES`. */
 export function exceedsTime(state: TransactionState, sinceMs: number): boolean {
   state.spentMs += performance.now() - sinceMs;
-  return state.spentMs > state.profile.maxInspectionMs && end(state);
+  return state.spentMs > state.profile.maxInspectionMs && endInspection(state);
 }
 
-function end(state: TransactionState): boolean {
+/** True. */
+export function endInspection(state: TransactionState): boolean {
   if (state.mode !== 'on' || state.phase === 5) {
     // Where nothing blocks, inspecting ends instead.
     state.mode = 'off';

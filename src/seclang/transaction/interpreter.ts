@@ -57,9 +57,11 @@ export function runRule(state: TransactionState, rule: Rule): boolean {
 /** As `runRule`, with `value` in the place of all that the first link would look at. */
 export function runRuleOn(state: TransactionState, rule: Rule, value: string): boolean {
   onlyValue = value;
-  const hasMatched = runRule(state, rule);
-  onlyValue = null;
-  return hasMatched;
+  try {
+    return runRule(state, rule);
+  } finally {
+    onlyValue = null;
+  }
 }
 
 /** SecAction. */

@@ -43,6 +43,8 @@ export class TransactionState {
   /** Bytes that rules looked at, and the time that took; see budget.ts. */
   work = 0;
   spentMs = 0;
+  /** Rules look at values that are worth watching over; see watchdog.ts. */
+  hasLongValues = false;
 
   clientAddress = '';
   clientPort = 0;

@@ -293,6 +293,19 @@ describe('limits', () => {
   });
 });
 
+test('an expression that would run for hours is stopped', () => {
+  const text = 'SecRule ARGS "@rx ^(?=a)(?:(?:a|aa)+)+$" "id:1,phase:2,deny"';
+  const diagnostics = new Diagnostics();
+  const ast = parseRuleFiles([{ file: 'a', text }], noFiles, diagnostics);
+  const profile = compileProfile(compileRuleSet(ast, noFiles, diagnostics), { maxInspectionMs: 30 });
+  for (let i = 0; i < 2; i++) {
+    const transaction = new Transaction(profile);
+    drive(transaction, { uri: `/?q=${'a'.repeat(600)}!` });
+    const { interruption } = transaction;
+    assert.deepEqual([interruption?.status, interruption?.reason], [413, 'work-budget']);
+  }
+});
+
 test('persistent collections outlive a transaction, and expire', () => {
   const rules = `SecAction "id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR}"
     SecAction "id:2,phase:1,pass,nolog,setvar:ip.hits=+1,expirevar:ip.hits=60"
