@@ -6,6 +6,7 @@ import { type GateConfig, loadConfig } from '../config/load.ts';
 import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
 import type { CertificateManager } from '../identity/certificates/index.ts';
+import { keySetHandler } from '../identity/index.ts';
 import { createLimitTable, LimitTable, type LimitTableMemory } from '../limits/index.ts';
 import { canSharePorts } from '../net/index.ts';
 import {
@@ -22,6 +23,7 @@ import {
   type TelemetryServer,
 } from '../telemetry/index.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
+import { ControlPlane } from './control-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
 import { version } from './version.ts';
@@ -108,6 +110,7 @@ class Gate implements RunningGate {
   readonly #certificates: CertificateManager;
   readonly #identity: IdentityPlane;
   readonly #relations = new RelationPlane();
+  readonly #control: ControlPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -128,12 +131,16 @@ class Gate implements RunningGate {
     this.#workers = this.config.workers;
     this.#certificates = createCertificates(options.log, () => this.#supervisor);
     this.#identity = new IdentityPlane(this.#log, (message) => this.#supervisor.broadcast(message));
+    this.#control = new ControlPlane(this.#log, {
+      'key-set': keySetHandler(() => this.#identity.signingKeySet()),
+    });
     this.#supervisor = new WorkerSupervisor({
       workers: this.#workers,
       startData: (workerId) => ({
         limits: this.#limits,
         accessLog: this.#accessLogOf(workerId),
         credentials: this.#identity.startData(),
+        control: this.#control.address,
         snapshot: this.#snapshotFor(workerId, this.config, this.#generation),
       }),
       onRefreshKeys: (issuer) => void this.#identity.refreshKeys(issuer),
@@ -234,10 +241,10 @@ class Gate implements RunningGate {
       metrics,
       keys: this.#identity.keySets(),
       logins: this.#identity.loginData(),
-      endpoints: [...this.#monitors].map(([upstream, { monitor }]) => ({
-        upstream,
-        endpoints: monitor.endpoints,
-      })),
+      endpoints: [
+        ...[...this.#monitors].map(([upstream, { monitor }]) => ({ upstream, endpoints: monitor.endpoints })),
+        ...this.#control.endpoints(config),
+      ],
       tls: this.#certificates.materials,
       challenges: this.#certificates.challenges,
     };
@@ -250,6 +257,7 @@ class Gate implements RunningGate {
       ...this.#startMonitors(config),
       first ? this.#identity.start(config) : this.#identity.configure(config),
       this.#certificates.configure(config.listeners, config.acme),
+      this.#control.configure(config),
     ]);
   }
 
@@ -257,6 +265,7 @@ class Gate implements RunningGate {
     const started: Promise<void>[] = [];
     const next = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
     for (const upstream of config.upstreams) {
+      if (upstream.isControl) continue;
       const settings = JSON.stringify([upstream.targets, upstream.health, upstream.resolveMs, upstream.tls]);
       const kept = this.#monitors.get(upstream.name);
       if (kept !== undefined && kept.settings === settings) {
@@ -441,6 +450,7 @@ class Gate implements RunningGate {
     await this.#supervisor.stop(this.config.drainMs);
     for (const { monitor } of this.#monitors.values()) monitor.stop();
     this.#certificates.stop();
+    await this.#control.close();
     await this.#identity.close();
     await this.#reader?.close();
     await this.#server?.close();

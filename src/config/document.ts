@@ -356,7 +356,11 @@ const api = z.strictObject({
   exposure: exposure
     .default('public')
     .describe('Whether its operations are served on public listeners, on internal ones, or on both.'),
-  upstream: z.string().describe('Name under upstreams.'),
+  upstream: z.string().optional().describe('Name under upstreams.'),
+  service: z
+    .string()
+    .optional()
+    .describe('Service of the gate itself that answers, instead of a contract and an upstream.'),
   authenticate: authenticateSchema
     .min(1)
     .optional()

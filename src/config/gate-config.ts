@@ -103,6 +103,8 @@ export interface RedirectConfig {
 
 export interface UpstreamConfig {
   readonly name: string;
+  /** True: the gate's own services, which have no targets. */
+  readonly isControl: boolean;
   readonly targets: readonly TargetConfig[];
   /** What it speaks; `auto` asks by ALPN over TLS and is HTTP/1.1 in clear text. */
   readonly protocol: 'http1' | 'http2' | 'auto';
@@ -179,6 +181,8 @@ export interface ApiConfig {
   /** Listener names the API is served on; never empty. */
   readonly listeners: readonly string[];
   readonly upstream: string;
+  /** Service of the gate itself that answers; null for those of upstreams. */
+  readonly service: string | null;
   /** True: the base is not part of the path that the upstream gets. */
   readonly stripBase: boolean;
   readonly admit: AdmitConfig;

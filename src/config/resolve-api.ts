@@ -1,6 +1,7 @@
 // One API: its contract's operations with everything the configuration says about them.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { ServiceDescription } from '../control/contract.ts';
 import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
 import type { ScopeAlternative } from '../guards/authorize/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
@@ -15,6 +16,7 @@ import { resolveApiAuthorize, resolveOperationAuthorize } from './resolve-author
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
 import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
+import { contractOfService, controlUpstream, serviceOf } from './resolve-service.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
 
@@ -27,10 +29,10 @@ export function resolveApi(
 ): ApiConfig | null {
   const path = ['apis', name];
   const listeners = resolveApiListeners(name, entry, document, context);
-  if (!Object.hasOwn(document.upstreams, entry.upstream)) {
-    failDangling(context, [...path, 'upstream'], 'upstream', entry.upstream, Object.keys(document.upstreams));
-  }
-  const contract = contractOf(name, entry, context);
+  const service = serviceOf(name, entry, context);
+  if (entry.service !== undefined && service === null) return null;
+  const upstream = service === null ? upstreamOf(name, entry, document, context) : controlUpstream;
+  const contract = service === null ? contractOf(name, entry, context) : contractOfService(service);
   if (contract === null) return null;
   const ids = contract.operations.map((operation) => operation.id);
   for (const id of Object.keys(entry.operations)) {
@@ -45,6 +47,7 @@ export function resolveApi(
       schemas,
       shared,
       listeners,
+      service,
       document,
       ruleSets,
       context,
@@ -62,8 +65,10 @@ export function resolveApi(
     hosts: entry.hosts.map((host) => host.toLowerCase()),
     base: entry.base,
     listeners,
-    upstream: entry.upstream,
-    stripBase: entry['strip-base'],
+    upstream,
+    service: service?.name ?? null,
+    // Services know their own paths; where they are mounted the gate tells them.
+    stripBase: service !== null || entry['strip-base'],
     admit: entry.addresses,
     harden: {
       securityFields: headers.security,
@@ -88,7 +93,29 @@ export function resolveApi(
   };
 }
 
-const sourceOf = (entry: ApiDocument): string => entry.contract ?? 'the gRPC services';
+const sourceOf = (entry: ApiDocument): string =>
+  entry.contract ?? (entry.service === undefined ? 'the gRPC services' : `the service "${entry.service}"`);
+
+function upstreamOf(
+  name: string,
+  { upstream }: ApiDocument,
+  document: ConfigDocument,
+  context: ResolveContext,
+): string {
+  const path = ['apis', name];
+  const known = Object.keys(document.upstreams);
+  if (upstream === undefined)
+    fail(
+      context,
+      'config-dangling-name',
+      path,
+      `Nothing answers for "${name}".`,
+      'Add "upstream:" with a name under upstreams, or "service:" for one of the gate\'s own.',
+    );
+  else if (!Object.hasOwn(document.upstreams, upstream))
+    failDangling(context, [...path, 'upstream'], 'upstream', upstream, known);
+  return upstream ?? '';
+}
 
 function contractOf(name: string, entry: ApiDocument, context: ResolveContext): Contract | null {
   if (entry.contract !== undefined && entry.grpc === undefined) {
@@ -134,16 +161,18 @@ function resolveOperation(
     readonly schemas: SchemaSet;
     readonly shared: readonly AuthenticationMethod[];
     readonly listeners: readonly string[];
+    readonly service: ServiceDescription | null;
     readonly document: ConfigDocument;
     readonly ruleSets: RuleSets;
     readonly context: ResolveContext;
   },
 ): OperationConfig {
-  const { contract, schemas, shared, listeners, document, ruleSets, context } = within;
+  const { contract, schemas, shared, listeners, service, document, ruleSets, context } = within;
   const own = Object.hasOwn(entry.operations, operation.id) ? entry.operations[operation.id] : undefined;
   const path = ['apis', api, 'operations', operation.id];
-  const isPublic = own?.public === true;
-  if (isPublic && own.authenticate !== undefined) {
+  const publicReason = publicReasonOf(own, operation.id, service);
+  const isPublic = publicReason !== null;
+  if (isPublic && own?.authenticate !== undefined) {
     fail(
       context,
       'config-public-authenticates',
@@ -165,7 +194,7 @@ function resolveOperation(
       context,
     ),
     exposure,
-    publicReason: isPublic ? (own.reason ?? '') : null,
+    publicReason,
     authenticate: isPublic
       ? []
       : own?.authenticate === undefined
@@ -177,7 +206,10 @@ function resolveOperation(
       own?.limits === undefined ? resolveLimits(entry.limits, 'api') : resolveLimits(own.limits, 'operation'),
     maxBodyBytes:
       own?.['max-body'] ?? entry['max-body'] ?? (entry.grpc === undefined ? DEFAULT_BODY_BYTES : ANY_BYTES),
-    validate: entry.grpc === undefined ? resolveValidate(own?.validate ?? entry.validate) : null,
+    validate:
+      entry.grpc === undefined && service?.validates !== false
+        ? resolveValidate(own?.validate ?? entry.validate)
+        : null,
     inspect:
       entry.grpc === undefined
         ? resolveInspect({ name: api, entry: entry.inspect }, own?.inspect, operation, ruleSets)
@@ -187,6 +219,17 @@ function resolveOperation(
     websocket: entry.grpc === undefined ? resolveWebsocket(own?.websocket ?? entry.websocket) : null,
     login: null,
   };
+}
+
+/** Why nobody has to authenticate; null where somebody has to. */
+function publicReasonOf(
+  own: ApiDocument['operations'][string] | undefined,
+  id: string,
+  service: ServiceDescription | null,
+): string | null {
+  if (own?.public === true) return own.reason ?? '';
+  if (service === null || own?.authenticate !== undefined) return null;
+  return Object.hasOwn(service.open, id) ? service.open[id]! : null;
 }
 
 const resolveValidate = (
@@ -280,7 +323,7 @@ function checkProtocol(
   document: ConfigDocument,
   context: ResolveContext,
 ): void {
-  if (!Object.hasOwn(document.upstreams, entry.upstream)) return;
+  if (entry.upstream === undefined || !Object.hasOwn(document.upstreams, entry.upstream)) return;
   const upstream = document.upstreams[entry.upstream];
   if (upstream === undefined) return;
   const isSecure = upstream.targets.every((target) =>

@@ -129,6 +129,7 @@ export function loginApis(
       base: login.path,
       listeners: names,
       upstream,
+      service: null,
       stripBase: false,
       admit: { allow: [], deny: [] },
       harden: {

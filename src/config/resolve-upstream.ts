@@ -14,6 +14,7 @@ export function resolveUpstream(
   const [statusFrom, statusTo] = (health?.status ?? '').split('-').map(Number) as [number, number?];
   return {
     name,
+    isControl: false,
     targets: entry.targets.map((target) => {
       const { url, weight } = typeof target === 'string' ? { url: target, weight: 1 } : target;
       const parsed = new URL(url);

@@ -13,6 +13,7 @@ import { RuleSets } from './resolve-inspect.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { loginApis, resolveLogins } from './resolve-login.ts';
 import { reportMtls } from './resolve-mtls.ts';
+import { controlUpstreamConfig } from './resolve-service.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
@@ -51,6 +52,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     return api === null ? [] : [api];
   });
   const logins = resolveLogins(document, context);
+  upstreams.push(...(apis.some(({ service }) => service !== null) ? [controlUpstreamConfig] : []));
   apis.push(...loginApis(logins, listeners, upstreams[0]?.name ?? '', apis));
   checkCollisions(apis, context);
   reportMtls(document, listeners, apis, context);

@@ -66,6 +66,10 @@ export const errorTable = {
   'key-source-unavailable': row(503, 'gate', 'Credentials can not be verified at the moment.', true),
   'owner-unavailable': row(503, 'gate', 'Whose the object is can not be found out at the moment.', true),
   'guard-failed': row(500, 'gate', 'The request could not be judged.', true),
+  // services of the gate itself
+  'service-caller-unknown': row(403, 'gate', 'The request did not come through the gate.'),
+  'service-unavailable': row(503, 'gate', 'The service is not available at the moment.', true),
+  'service-failed': row(500, 'gate', 'The service could not answer.', true),
   // upstream
   'upstream-unavailable': row(503, 'upstream', 'The service is not available at the moment.', true),
   'upstream-overloaded': row(503, 'upstream', 'The service is busy at the moment.', true),

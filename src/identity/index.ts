@@ -14,6 +14,7 @@ export { CredentialFeed, type CredentialFeedOptions } from './feed/credential-fe
 export { type FetchConfig, type IssuerMetadata, parseMetadata } from './issuers/discovery.ts';
 export { type Introspection, type IntrospectionConfig, Introspector } from './issuers/introspector.ts';
 export { JwksSource, type JwksSourceConfig } from './issuers/jwks-source.ts';
+export { keySetHandler } from './key-set-handler.ts';
 export { LoginService, type LoginServiceConfig } from './login/login-service.ts';
 export {
   type CreatedKey,

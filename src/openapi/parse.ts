@@ -384,7 +384,8 @@ const isPlace = (value: unknown): value is ParameterPlace =>
 
 /** Canonical path text with parameters; empty segments only at the end. */
 function isTemplate(template: string): boolean {
-  if (!template.startsWith('/')) return false;
+  // A star would let the parameter take slashes too, which no contract can mean.
+  if (!template.startsWith('/') || template.includes('*}')) return false;
   const fixed = template.replace(/\{[^{}/]+\}/g, 'x');
   return /^\/(?:[A-Za-z0-9\-._~!$&'()*+,=:@]+\/)*[A-Za-z0-9\-._~!$&'()*+,=:@]*$/.test(fixed);
 }

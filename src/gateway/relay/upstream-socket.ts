@@ -19,9 +19,9 @@ export function connectUpstream(
 }
 
 function connectPlain(endpoint: Endpoint, reader: ByteReader): Socket {
+  const { address, port } = endpoint;
   return connect({
-    host: endpoint.address,
-    port: endpoint.port,
+    ...(endpoint.isSocketPath ? { path: address } : { host: address, port }),
     onread: {
       buffer: sharedReadBuffer,
       callback: (length: number) => {

@@ -80,6 +80,28 @@ test('hosts, wildcards and methods', () => {
   );
 });
 
+test('a last parameter with a star takes the rest of the path, after everything that says more', () => {
+  const router = compileRouter<string>([
+    { hosts: [], method: 'GET', template: '/data/{path*}', value: 'rest' },
+    { hosts: [], method: 'GET', template: '/data/{id}', value: 'one' },
+    { hosts: [], method: 'GET', template: '/data/a/{id}', value: 'deeper' },
+    { hosts: [], method: 'PUT', template: '/data/{path*}', value: 'put' },
+  ]);
+  const match = new RouteMatch<string>();
+  const find = (method: string, path: string) => {
+    const result = router.find('any', method, path, match);
+    return result === 'found' ? [match.value, ...match.params] : result;
+  };
+  assert.deepEqual(find('GET', '/data/x'), ['one', 'x']);
+  assert.deepEqual(find('GET', '/data/a/x'), ['deeper', 'x']);
+  assert.deepEqual(find('GET', '/data/a/x/y'), ['rest', 'a/x/y']);
+  assert.deepEqual(find('GET', '/data/b/c%20d'), ['rest', 'b/c d']);
+  assert.deepEqual(find('PUT', '/data/a/x'), ['put', 'a/x']);
+  assert.equal(find('DELETE', '/data/a/x/y'), 'method-not-allowed');
+  assert.equal(find('GET', '/data'), 'unknown');
+  assert.equal(find('GET', '/data/'), 'unknown');
+});
+
 test('ten thousand operations: each is found', () => {
   const routes = Array.from(
     { length: 10_000 },

@@ -6,7 +6,10 @@ export interface Route<T> {
   /** Lower-case names; `*.example.com` stands for one label; empty: any host. */
   readonly hosts: readonly string[];
   readonly method: string;
-  /** OpenAPI path template, canonical like the paths it is compared with. */
+  /**
+   * OpenAPI path template, canonical like the paths it is compared with. A last segment `{name*}` takes one segment or
+   * more, slashes included.
+   */
   readonly template: string;
   readonly value: T;
 }
@@ -45,9 +48,17 @@ interface Node<T> {
   readonly patterns: PatternEdge<T>[];
   parameter: Node<T> | null;
   leaf: Leaf<T> | null;
+  /** Takes all segments that are left, one at least; `{name*}` at the end of a template. */
+  rest: Leaf<T> | null;
 }
 
-const newNode = <T>(): Node<T> => ({ fixed: new Map(), patterns: [], parameter: null, leaf: null });
+const newNode = <T>(): Node<T> => ({
+  fixed: new Map(),
+  patterns: [],
+  parameter: null,
+  leaf: null,
+  rest: null,
+});
 
 /** Operations of one set of hosts. */
 interface Table<T> {
@@ -168,9 +179,21 @@ export class Router<T> {
     }
     if (node.parameter !== null) {
       this.#captures[captured] = segment;
-      return this.#walk(node.parameter, path, next, depth + 1, method, captured + 1);
+      const value = this.#walk(node.parameter, path, next, depth + 1, method, captured + 1);
+      if (value !== undefined) return value;
     }
-    return undefined;
+    return node.rest === null ? undefined : this.#takeRest(node.rest, path, at, method, captured);
+  }
+
+  #takeRest(leaf: Leaf<T>, path: string, at: number, method: string, captured: number): T | undefined {
+    const value = entryOf(leaf, method);
+    if (value === undefined) {
+      this.#found ??= leaf;
+      return undefined;
+    }
+    this.#captures[captured] = path.slice(at);
+    this.#captures.length = captured + 1;
+    return value;
   }
 }
 
@@ -231,9 +254,13 @@ function insert<T>(table: Table<T>, route: Route<T>): void {
   } else {
     table.hasTree = true;
     let node = table.root;
-    for (const segment of route.template.slice(1).split('/')) node = descend(node, segment);
-    node.leaf ??= { methods: new Map(), allow: '' };
-    leaf = node.leaf;
+    const segments = route.template.slice(1).split('/');
+    const takesRest = /^\{[^{}]+\*\}$/.test(segments.at(-1)!);
+    if (takesRest) segments.pop();
+    for (const segment of segments) node = descend(node, segment);
+    leaf = (takesRest ? node.rest : node.leaf) ?? { methods: new Map(), allow: '' };
+    if (takesRest) node.rest = leaf;
+    else node.leaf = leaf;
   }
   if (leaf.methods.has(route.method)) {
     throw new RangeError(`two operations for ${route.method} ${route.template}`);

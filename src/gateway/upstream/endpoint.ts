@@ -5,6 +5,7 @@ export interface EndpointUpdate {
   /** `host|address|port`. */
   readonly key: string;
   readonly host: string;
+  /** IP address, or the path of a Unix socket. */
   readonly address: string;
   readonly port: number;
   readonly tls: boolean;
@@ -16,6 +17,7 @@ export class Endpoint {
   readonly key: string;
   readonly address: string;
   readonly port: number;
+  readonly isSocketPath: boolean;
   readonly tls: boolean;
   /** Name for SNI and certificate checks. */
   readonly serverName: string;
@@ -44,13 +46,16 @@ export class Endpoint {
     this.key = update.key;
     this.address = update.address;
     this.port = update.port;
+    this.isSocketPath = update.address.startsWith('/');
     this.tls = update.tls;
     this.serverName = update.host;
     const standard = update.tls ? 443 : 80;
     this.hostField = update.port === standard ? update.host : `${update.host}:${update.port}`;
-    this.label = update.address.includes(':')
-      ? `[${update.address}]:${update.port}`
-      : `${update.address}:${update.port}`;
+    this.label = this.isSocketPath
+      ? update.host
+      : update.address.includes(':')
+        ? `[${update.address}]:${update.port}`
+        : `${update.address}:${update.port}`;
     this.weight = update.weight;
     this.healthy = update.healthy;
     this.startedMs = nowMs;

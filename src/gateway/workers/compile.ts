@@ -8,6 +8,7 @@ import type {
   OperationConfig,
   UpstreamConfig,
 } from '../../config/index.ts';
+import { compileForwardCall } from '../../control/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
 import { createReplayTable, ReplayTable, type RevocationTable } from '../../credentials/index.ts';
 import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
@@ -76,6 +77,8 @@ export interface LastingState {
   readonly nonceKey: Uint8Array;
   /** Questions about objects to their services. */
   readonly relations: RelationDesk;
+  /** Proves to the control plane's services that a request came through this gate. */
+  readonly controlSecret: string;
   /** Compiled inspection rules of the snapshot being served. */
   rules: InspectionRules | null;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
@@ -93,6 +96,7 @@ export const createLastingState = (
   replays: ReplayTable = new ReplayTable(createReplayTable(1024)),
   nonceKey: Uint8Array = randomBytes(32),
   relations: RelationDesk = closedDesk,
+  controlSecret = '',
 ): LastingState => ({
   limits,
   clock: systemClock,
@@ -103,6 +107,7 @@ export const createLastingState = (
   replays,
   nonceKey,
   relations,
+  controlSecret,
   rules: null,
   upstreams: new Map(),
 });
@@ -326,9 +331,13 @@ function compileEntry(
     validate,
     compileAuthorizeBody(rules),
     compileForwardCertificate(upstream.clientCertificate),
-    shared.get('authenticate', ['forward', api.upstream], () =>
-      compileForwardIdentity(context.forward, api.upstream, state.signer, state.clock),
-    ),
+    api.service === null
+      ? shared.get('authenticate', ['forward', api.upstream], () =>
+          compileForwardIdentity(context.forward, api.upstream, state.signer, state.clock),
+        )
+      : shared.get('authenticate', ['forward-call', api.service, api.name, api.base], () =>
+          compileForwardCall(api.service!, api.name, api.base, state.controlSecret),
+        ),
     config.inspect === null
       ? null
       : shared.get('inspect', config.inspect, () => compileInspect(config.inspect!, context.rules)),

@@ -1,6 +1,7 @@
 // Messages between the control plane (main thread) and the data-plane threads. Everything is plain data; shared
 // memory travels as SharedArrayBuffer inside it.
 import type { GateConfig } from '../../config/index.ts';
+import type { ControlAddress } from '../../control/index.ts';
 import type {
   ApiKeyRow,
   ApiKeyUpdate,
@@ -66,6 +67,8 @@ export interface WorkerStart {
   readonly limits: LimitTableMemory;
   readonly accessLog: AccessLogMemory | null;
   readonly credentials: CredentialsStart;
+  /** Where the control plane's services are. */
+  readonly control: ControlAddress;
   readonly snapshot: SnapshotMessage;
   /** Ports that other threads got from the system for listeners with port 0, by listener. */
   readonly ports: Readonly<Record<string, number>>;

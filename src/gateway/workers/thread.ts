@@ -49,6 +49,7 @@ class DataPlaneThread {
       new ReplayTable(start.credentials.replays),
       start.credentials.nonceKey,
       new RelationDesk((relation, id, object) => this.#send({ kind: 'relate', relation, id, object })),
+      start.control.secret,
     );
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
