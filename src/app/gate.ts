@@ -4,6 +4,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type GateConfig, loadConfig } from '../config/load.ts';
 import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
+import { createDecisionsHandler } from '../decisions/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
 import type { CertificateManager } from '../identity/certificates/index.ts';
 import { keySetHandler } from '../identity/index.ts';
@@ -133,6 +134,7 @@ class Gate implements RunningGate {
     this.#identity = new IdentityPlane(this.#log, (message) => this.#supervisor.broadcast(message));
     this.#control = new ControlPlane(this.#log, {
       'key-set': keySetHandler(() => this.#identity.signingKeySet()),
+      decisions: createDecisionsHandler(() => this.#relations.decisionPoint(this.config)),
     });
     this.#supervisor = new WorkerSupervisor({
       workers: this.#workers,

@@ -159,3 +159,13 @@ export const relations = z
   )
   .default({})
   .describe('Services that are asked whose an object is, for `authorize.own`.');
+
+export const decisions = z
+  .strictObject({
+    policy: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .describe('Cedar policies that answer questions of services about their own objects.'),
+    schema: z.string().optional().describe('Cedar schema that the policies are checked against.'),
+  })
+  .optional()
+  .describe('What the service `decisions` knows besides the operations of the APIs.');

@@ -1,7 +1,15 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
-import { authorize, claims, operationAuthorize, relations, risk, roles } from './document-authorize.ts';
+import {
+  authorize,
+  claims,
+  decisions,
+  operationAuthorize,
+  relations,
+  risk,
+  roles,
+} from './document-authorize.ts';
 import {
   authenticateSchema,
   dpopSchema,
@@ -525,6 +533,7 @@ export const documentSchema = z.strictObject({
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
   relations,
   risk,
+  decisions,
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
   telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),
   workers: z

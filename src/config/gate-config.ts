@@ -13,6 +13,7 @@ import type {
 import type {
   ApiAuthorizeConfig,
   AuthorizeConfig,
+  DecisionsConfig,
   IdentityConfig,
   RelationConfig,
   RiskConfig,
@@ -48,6 +49,8 @@ export interface GateConfig {
   readonly relations: readonly RelationConfig[];
   /** Null: nothing is weighed. */
   readonly risk: RiskConfig | null;
+  /** Policies about objects of services; null without any. */
+  readonly decisions: DecisionsConfig | null;
   /** Rules of `inspect`, each list once. */
   readonly ruleSets: readonly RuleSetConfig[];
   readonly http: HttpConfig;

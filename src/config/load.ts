@@ -60,6 +60,9 @@ async function validatePolicies(config: GateConfig, diagnostics: Diagnostics): P
       ? []
       : [{ policies, schema: schemaOf(api, config), operations: api.operations.length }];
   });
+  const { decisions } = config;
+  if (decisions !== null && decisions.schema !== '')
+    sets.push({ policies: decisions.policies, schema: decisions.schema, operations: 1 });
   await validatePolicySets(sets, diagnostics);
 }
 

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type {
   ApiAuthorizeConfig,
   AuthorizeConfig,
+  DecisionsConfig,
   IdentityConfig,
   OwnershipRule,
   RelationConfig,
@@ -14,6 +15,7 @@ import type { ContractOperation, SchemaSet } from '../openapi/index.ts';
 import { type PolicySyntax, parsePolicies } from '../policy/index.ts';
 import type { ConfigDocument } from './document.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
+import { readNamedFile } from './resolve-certificates.ts';
 import type { Path } from './yaml-source.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
@@ -139,13 +141,33 @@ export function resolveApiAuthorize(
     const path = ['apis', api, 'authorize', 'own', index, 'parameter'];
     failDangling(context, path, 'path or query parameter', parameter, [...known]);
   });
-  return { policies: policy === undefined ? null : readPolicies(api, [policy].flat(), context), enumeration };
+  return {
+    policies:
+      policy === undefined
+        ? null
+        : readPolicies(['apis', api, 'authorize', 'policy'], [policy].flat(), context),
+    enumeration,
+  };
 }
 
 const isNamed = ({ place }: ContractOperation['parameters'][number]): boolean =>
   place === 'path' || place === 'query';
 
-function readPolicies(api: string, files: readonly string[], context: ResolveContext): PolicySyntax[] {
+/** Policies about what is no operation of an API. */
+export function resolveDecisions(
+  entry: ConfigDocument['decisions'],
+  context: ResolveContext,
+): DecisionsConfig | null {
+  if (entry === undefined) return null;
+  const policies = readPolicies(['decisions', 'policy'], [entry.policy].flat(), context);
+  const schema =
+    entry.schema === undefined
+      ? ''
+      : (readNamedFile(entry.schema, 'schema', ['decisions', 'schema'], context) ?? '');
+  return { policies, schema };
+}
+
+function readPolicies(path: Path, files: readonly string[], context: ResolveContext): PolicySyntax[] {
   const all: PolicySyntax[] = [];
   for (const name of files) {
     const file = resolve(context.folder, name);
@@ -156,7 +178,7 @@ function readPolicies(api: string, files: readonly string[], context: ResolveCon
       fail(
         context,
         'config-file-unreadable',
-        ['apis', api, 'authorize', 'policy'],
+        path,
         `The policies ${name} can not be read (${(error as NodeJS.ErrnoException).code}).`,
         'Paths are relative to the configuration file.',
       );

@@ -6,7 +6,7 @@ import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
-import { resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
+import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
@@ -89,6 +89,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     identity,
     relations: resolveRelations(document.relations, context),
     risk: resolveRisk(document.risk),
+    decisions: resolveDecisions(document.decisions, context),
     ruleSets: ruleSets.all,
     http: {
       maxHeadBytes: http['max-head'],

@@ -1,6 +1,7 @@
 // The services that a configuration can name: descriptions alone, so that a data-plane thread or `gatewright check` loads
 // none of their code. The composition root mounts the handlers.
 import type { ServiceDescription } from '../control/contract.ts';
+import { decisionsService } from '../guards/authorize/decisions-service.ts';
 import { keySetService } from '../identity/key-set-service.ts';
 
-export const serviceCatalogue: readonly ServiceDescription[] = [keySetService];
+export const serviceCatalogue: readonly ServiceDescription[] = [keySetService, decisionsService];

@@ -1,8 +1,14 @@
 // `gatewright policy explain`: one request, and what every rule and policy says of it.
 import { readFileSync } from 'node:fs';
+import {
+  CaseJudge,
+  type CaseOutcome,
+  CaseProblem,
+  caseSchema,
+  type PolicyCase,
+} from '../../decisions/index.ts';
 import type { RuleOutcome } from '../../guards/authorize/index.ts';
 import { CommandError, Exit, print, printJson } from '../output.ts';
-import { CaseJudge, type CaseOutcome, CaseProblem, caseSchema, type PolicyCase } from './case.ts';
 import { loadForPolicies } from './load.ts';
 
 type Options = Readonly<Record<string, unknown>>;

@@ -4,8 +4,8 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { YamlText } from '../../core/yaml-text.ts';
+import { CaseJudge, type CaseOutcome, CaseProblem, type PolicyCase } from '../../decisions/index.ts';
 import { CommandError, Exit, print, printJson } from '../output.ts';
-import { CaseJudge, type CaseOutcome, CaseProblem, type PolicyCase } from './case.ts';
 import { loadForPolicies } from './load.ts';
 
 type Options = Readonly<Record<string, unknown>>;

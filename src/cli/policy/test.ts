@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { Diagnostics } from '../../core/index.ts';
 import { YamlText } from '../../core/yaml-text.ts';
+import { CaseJudge, type CaseOutcome, CaseProblem, caseSchema } from '../../decisions/index.ts';
 import { CommandError, Exit, print, printJson } from '../output.ts';
-import { CaseJudge, type CaseOutcome, CaseProblem, caseSchema } from './case.ts';
 import { printOutcome } from './explain.ts';
 import { loadForPolicies } from './load.ts';
 

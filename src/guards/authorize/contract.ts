@@ -108,3 +108,10 @@ export interface AuthorizeParameter {
   /** Lists as one text: what separates the items; empty when each item is a parameter of its own. */
   readonly separator: string;
 }
+
+/** What services can ask about objects that no API of the gate has. */
+export interface DecisionsConfig {
+  readonly policies: readonly PolicySyntax[];
+  /** Cedar's own text; empty where the policies are checked against none. */
+  readonly schema: string;
+}

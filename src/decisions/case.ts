@@ -1,8 +1,9 @@
-// A request as people describe it, in a test file or on the command line, judged by the same rules that the gate compiles.
+// A request as people or services describe it, in a test file, on the command line or over the AuthZEN API, judged by the
+// same rules that the gate compiles.
 import { z } from 'zod';
-import type { ApiConfig, GateConfig, OperationConfig } from '../../config/index.ts';
-import { closestName, systemClock } from '../../core/index.ts';
-import { type Consumer, Exchange } from '../../exchange/index.ts';
+import type { ApiConfig, GateConfig, OperationConfig } from '../config/index.ts';
+import { closestName, systemClock } from '../core/index.ts';
+import { type Consumer, Exchange } from '../exchange/index.ts';
 import {
   type AuthorizeContext,
   compileRisk,
@@ -10,15 +11,16 @@ import {
   createWatch,
   explainRules,
   NO_BODY,
+  type Owners,
   Principals,
   Relation,
   RelationDesk,
   type Rule,
   type RuleOutcome,
-} from '../../guards/authorize/index.ts';
-import { createLimitTable, LimitTable } from '../../limits/index.ts';
-import { SchemaSet } from '../../openapi/index.ts';
-import { PolicySet } from '../../policy/index.ts';
+} from '../guards/authorize/index.ts';
+import { createLimitTable, LimitTable } from '../limits/index.ts';
+import { SchemaSet } from '../openapi/index.ts';
+import { PolicySet } from '../policy/index.ts';
 
 const plain = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -77,14 +79,21 @@ export class CaseJudge {
   #owners: PolicyCase['relations'] = {};
   readonly #relations: ReadonlyMap<string, Relation>;
 
-  constructor(config: GateConfig) {
+  /** `ask` finds owners out that a case does not name; without it they are unavailable, which refuses. */
+  constructor(
+    config: GateConfig,
+    ask: ((relation: string, object: string) => Promise<Owners>) | null = null,
+  ) {
     this.#config = config;
     this.#principals = new Principals(config.identity);
     const desk: RelationDesk = new RelationDesk((name, id, object) => {
       const owners = this.#owners[name]?.[object];
+      const unavailable: Owners = { kind: 'unavailable' };
       const answer =
-        owners === undefined ? ({ kind: 'unavailable' } as const) : { kind: 'found' as const, owners };
-      queueMicrotask(() => desk.answered(id, answer));
+        owners !== undefined
+          ? Promise.resolve<Owners>({ kind: 'found', owners })
+          : (ask?.(name, object) ?? Promise.resolve(unavailable));
+      answer.catch(() => unavailable).then((found) => desk.answered(id, found));
     });
     this.#relations = new Map(config.relations.map(({ name }) => [name, new Relation(name, 0, desk)]));
   }

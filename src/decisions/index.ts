@@ -1,0 +1,3 @@
+export { createDecisionsHandler } from './authzen.ts';
+export { CaseJudge, type CaseOutcome, CaseProblem, caseSchema, type PolicyCase } from './case.ts';
+export { DecisionPoint } from './decision-point.ts';
