@@ -26,6 +26,7 @@ import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
 import type { ContractOperation } from '../openapi/index.ts';
+import type { RootConfig } from '../vault/index.ts';
 
 export type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 
@@ -65,13 +66,14 @@ export interface GateConfig {
 
 /** The database behind all that is kept. */
 export type StateConfig =
-  | { readonly kind: 'sqlite'; readonly file: string; readonly sealKey: string | null }
-  | {
-      readonly kind: 'postgres';
-      readonly url: string;
-      readonly schema: string;
-      readonly sealKey: string | null;
-    };
+  | (StateSealing & { readonly kind: 'sqlite'; readonly file: string })
+  | (StateSealing & { readonly kind: 'postgres'; readonly url: string; readonly schema: string });
+
+export interface StateSealing {
+  readonly sealKey: string | null;
+  /** What wraps the vault's root key; absent: the seal key, or the file beside SQLite's. */
+  readonly root?: RootConfig | null;
+}
 
 export interface ListenerConfig {
   readonly name: string;

@@ -24,8 +24,13 @@ describe('aead', () => {
   });
 
   test('AES-256-GCM gives test case 14 of its specification', () => {
-    const sealed = sealAead('gcm', Buffer.alloc(32), Buffer.alloc(0), Buffer.alloc(16), (n) => Buffer.alloc(n));
-    assert.equal(sealed.subarray(12).toString('hex'), 'cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919');
+    const sealed = sealAead('gcm', Buffer.alloc(32), Buffer.alloc(0), Buffer.alloc(16), (n) =>
+      Buffer.alloc(n),
+    );
+    assert.equal(
+      sealed.subarray(12).toString('hex'),
+      'cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919',
+    );
   });
 
   test('what was sealed opens; a changed bit, a cut, other data or another key do not', () => {
@@ -41,7 +46,10 @@ describe('aead', () => {
           const flipped = Buffer.from(sealed);
           flipped[where % sealed.length]! ^= 1 << (where % 8);
           assert.throws(() => openAead(name, key, associated, flipped), SealError);
-          assert.throws(() => openAead(name, key, associated, sealed.subarray(0, where % sealed.length)), SealError);
+          assert.throws(
+            () => openAead(name, key, associated, sealed.subarray(0, where % sealed.length)),
+            SealError,
+          );
           assert.throws(() => openAead(name, key, [...associated, 0] as unknown as Uint8Array, sealed));
           assert.throws(() => openAead(name, randomBytes(32), associated, sealed), SealError);
         },
@@ -103,7 +111,8 @@ describe('envelope', () => {
           text.slice(0, at),
           `${text}${character}`,
         ]) {
-          if (spoiled !== text) assert.throws(() => openEnvelope(parseEnvelope(spoiled), key, 'a/b'), SealError);
+          if (spoiled !== text)
+            assert.throws(() => openEnvelope(parseEnvelope(spoiled), key, 'a/b'), SealError);
         }
       }),
       { numRuns: 400 },
@@ -125,7 +134,9 @@ describe('shares', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 1, maxLength: 40 }),
-        fc.integer({ min: 2, max: 9 }).chain((count) => fc.tuple(fc.constant(count), fc.integer({ min: 2, max: count }))),
+        fc
+          .integer({ min: 2, max: 9 })
+          .chain((count) => fc.tuple(fc.constant(count), fc.integer({ min: 2, max: count }))),
         fc.infiniteStream(fc.nat()),
         (secret, [count, threshold], order) => {
           const shares = splitSecret(secret, count, threshold).map(parseShare);
@@ -142,7 +153,8 @@ describe('shares', () => {
 
   test('what one share short says of the secret is nothing: every value is as likely', () => {
     const counts = new Array<number>(256).fill(0);
-    for (let i = 0; i < 25_600; i++) counts[parseShare(splitSecret(Buffer.from([42]), 2, 2)[0]!).bytes[0]!]!++;
+    for (let i = 0; i < 25_600; i++)
+      counts[parseShare(splitSecret(Buffer.from([42]), 2, 2)[0]!).bytes[0]!]!++;
     // Chi-squared with 255 degrees of freedom stays below 400 but once in a hundred million runs.
     const chi = counts.reduce((sum, count) => sum + (count - 100) ** 2 / 100, 0);
     assert.ok(chi < 400, `chi-squared ${chi}`);
@@ -151,7 +163,10 @@ describe('shares', () => {
   test('mistyped, doubled and mixed shares are named', () => {
     const [a, b] = splitSecret(Buffer.from('secret'), 3, 2) as [string, string];
     const [c] = splitSecret(Buffer.from('secret'), 3, 2) as [string];
-    assert.throws(() => parseShare(a.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))), /a character is wrong/);
+    assert.throws(
+      () => parseShare(a.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))),
+      /a character is wrong/,
+    );
     assert.throws(() => parseShare('hello'), /no share/);
     assert.throws(() => combineShares([parseShare(a), parseShare(a)]), /twice/);
     assert.throws(() => combineShares([parseShare(a), parseShare(c)]), /different sets/);
@@ -171,7 +186,13 @@ describe('passphrase', () => {
 
   test('a cost that was made cheap or endless is refused', async () => {
     const cost = newPassphraseCost();
-    for (const change of [{ memoryKiB: 8 }, { memoryKiB: 1e9 }, { passes: 0 }, { passes: 1e6 }, { salt: 'AA' }])
+    for (const change of [
+      { memoryKiB: 8 },
+      { memoryKiB: 1e9 },
+      { passes: 0 },
+      { passes: 1e6 },
+      { salt: 'AA' },
+    ])
       await assert.rejects(derivePassphraseKey('x', { ...cost, ...change }), SealError);
   });
 });

@@ -45,7 +45,9 @@ export function splitSecret(
   if (!(Number.isInteger(count) && Number.isInteger(threshold)))
     throw new ShareError('shares are counted in whole numbers');
   if (threshold < 2 || threshold > count || count > MAX_SHARES)
-    throw new ShareError(`a threshold lies between 2 and the number of shares, which is ${MAX_SHARES} at most`);
+    throw new ShareError(
+      `a threshold lies between 2 and the number of shares, which is ${MAX_SHARES} at most`,
+    );
   const set = random(SET_BYTES).toString('hex');
   const shares = Array.from({ length: count }, () => Buffer.alloc(secret.length));
   for (let i = 0; i < secret.length; i++) {
@@ -82,7 +84,9 @@ export function parseShare(text: string): Share {
   const [, set, threshold, data] = match as unknown as [string, string, string, string];
   const bytes = Buffer.from(data, 'base64url');
   const body = bytes.subarray(0, bytes.length - CHECK_BYTES);
-  const wrong = !check(`${prefix}.${set}.${threshold}`, body).equals(bytes.subarray(bytes.length - CHECK_BYTES));
+  const wrong = !check(`${prefix}.${set}.${threshold}`, body).equals(
+    bytes.subarray(bytes.length - CHECK_BYTES),
+  );
   if (bytes.length < CHECK_BYTES + 2 || wrong || body[0] === 0 || bytes.toString('base64url') !== data)
     throw new ShareError('this share is not as it was given out: a character is wrong');
   return { set, threshold: Number(threshold), x: body[0]!, bytes: body.subarray(1) };

@@ -1,8 +1,12 @@
 // What `gatewright fsck` looks for in the state beyond what the database checks of itself: that every row still means
 // what the code takes it to mean.
+
+import { isEnvelope } from '../envelope/index.ts';
+import { type Barrier, checkVault } from '../vault/index.ts';
 import { type SqlDatabase, type SqlRow, StateError } from './contract.ts';
+import type { FieldSeal } from './field-seal.ts';
 import { verifyMigrations } from './migrations.ts';
-import type { Seal } from './seal.ts';
+import { sealedColumns } from './vault-store.ts';
 
 export interface FsckReport {
   /** Database, for people. */
@@ -24,7 +28,11 @@ const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
   signing_keys: ['id'],
 };
 
-export async function checkState(database: SqlDatabase, seal: Seal | null): Promise<FsckReport> {
+export async function checkState(
+  database: SqlDatabase,
+  fields: FieldSeal,
+  vault: Barrier,
+): Promise<FsckReport> {
   const problems: string[] = [...(await database.verify())];
   let rows: Record<string, number> = {};
   try {
@@ -35,11 +43,14 @@ export async function checkState(database: SqlDatabase, seal: Seal | null): Prom
     rows = Object.fromEntries(
       await Promise.all(
         tables.map(
-          async (table) => [table, await checkTable(database, table, newest, seal, problems)] as const,
+          async (table) => [table, await checkTable(database, table, newest, fields, problems)] as const,
         ),
       ),
     );
     problems.push(...(await checkReferences(database)));
+    const checked = await checkVault(vault);
+    rows['vault_records'] = checked.records;
+    problems.push(...checked.problems);
   } catch (error) {
     problems.push(`the state can not be read to its end: ${(error as Error).message}`);
   }
@@ -50,7 +61,7 @@ async function checkTable(
   database: SqlDatabase,
   table: (typeof tables)[number],
   newest: number,
-  seal: Seal | null,
+  fields: FieldSeal,
   problems: string[],
 ): Promise<number> {
   const columns = keys[table];
@@ -62,20 +73,20 @@ async function checkTable(
     );
     for (const row of page) {
       const place = `${table}/${columns.map((column) => String(row[column])).join('/')}`;
-      for (const problem of problemsOf(table, row, newest, place, seal)) problems.push(`${place} ${problem}`);
+      for (const problem of await problemsOf(table, row, newest, fields))
+        problems.push(`${place} ${problem}`);
     }
     count += page.length;
     if (page.length < PAGE) return count;
   }
 }
 
-function problemsOf(
+async function problemsOf(
   table: (typeof tables)[number],
   row: SqlRow,
   newest: number,
-  place: string,
-  seal: Seal | null,
-): string[] {
+  fields: FieldSeal,
+): Promise<string[]> {
   const out: string[] = [];
   if (table !== 'key_uses' && !(Number(row['revision']) >= 1 && Number(row['revision']) <= newest))
     out.push(`has revision ${String(row['revision'])}, the newest is ${newest}`);
@@ -90,14 +101,15 @@ function problemsOf(
       out.push('has scopes that are no list of texts');
     if (!isTextList(row['addresses'])) out.push('has addresses that are no list of texts');
   }
-  if (table === 'signing_keys') {
-    if (seal === null) out.push('can not be opened: there is no seal key');
-    else {
-      try {
-        JSON.parse(seal.open(place, String(row['sealed'])));
-      } catch (error) {
-        out.push(error instanceof StateError ? 'can not be opened with the seal key' : 'holds no key');
-      }
+  for (const column of sealedColumns) {
+    if (column.table !== table) continue;
+    const value = String(row[column.column]);
+    if (value === '' || (table !== 'signing_keys' && !isEnvelope(value))) continue;
+    try {
+      const clear = await fields.open(`${column.prefix}${String(row[column.id])}`, value);
+      if (table === 'signing_keys') JSON.parse(clear);
+    } catch (error) {
+      out.push(error instanceof StateError ? `can not be opened: ${error.message}` : 'holds no key');
     }
   }
   return out;

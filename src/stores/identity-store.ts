@@ -13,8 +13,9 @@ import {
   type Revocation,
   type SigningKeyRecord,
 } from '../identity/index.ts';
-import { type SqlDatabase, type SqlRow, type SqlSession, type SqlValue, StateError } from './contract.ts';
-import type { Seal } from './seal.ts';
+import type { SqlDatabase, SqlRow, SqlSession, SqlValue } from './contract.ts';
+import type { FieldSeal } from './field-seal.ts';
+import { lockVault } from './vault-store.ts';
 
 /** Keys of one page of a full load. */
 const PAGE = 1000;
@@ -27,11 +28,20 @@ const keyColumns =
 
 export class SqlIdentityStore implements IdentityStore {
   readonly #database: SqlDatabase;
-  readonly #seal: Seal | null;
+  readonly #seal: FieldSeal;
 
-  constructor(database: SqlDatabase, seal: Seal | null) {
+  constructor(database: SqlDatabase, seal: FieldSeal) {
     this.#database = database;
     this.#seal = seal;
+  }
+
+  /** As `#change`, for work that seals: no key is retired between the sealing and the end of the transaction. */
+  #changeSealed<T>(work: (session: SqlSession, revision: number) => Promise<T>): Promise<T> {
+    return this.#change(async (session, revision) => {
+      await lockVault(session);
+      await this.#seal.renew(session);
+      return work(session, revision);
+    });
   }
 
   /** Runs `work` with the next revision, in one transaction. */
@@ -47,14 +57,14 @@ export class SqlIdentityStore implements IdentityStore {
   // Principals.
 
   addPrincipal(principal: Principal, key: ApiKeyRecord | null): Promise<void> {
-    return this.#change(async (session, revision) => {
+    return this.#changeSealed(async (session, revision) => {
       const added = await session.run(
         `INSERT INTO principals (id, kind, note, scopes, created_ms, disabled_ms, revision)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING RETURNING id`,
         [
           principal.id,
           principal.kind,
-          principal.note,
+          this.#seal.closeNote(notePlace(principal.id), principal.note),
           JSON.stringify(principal.scopes),
           principal.createdMs,
           principal.disabledMs,
@@ -70,14 +80,14 @@ export class SqlIdentityStore implements IdentityStore {
     id: string,
     change: Partial<Pick<Principal, 'note' | 'scopes' | 'disabledMs'>>,
   ): Promise<void> {
-    return this.#change(async (session, revision) => {
+    return this.#changeSealed(async (session, revision) => {
       const [row] = await session.run('SELECT note, scopes, disabled_ms FROM principals WHERE id = $1', [id]);
       if (row === undefined) throw new IdentityError('unknown', `there is no "${id}"`);
       const scopes = change.scopes === undefined ? row['scopes']! : JSON.stringify(change.scopes);
       await session.run(
         'UPDATE principals SET note = $1, scopes = $2, disabled_ms = $3, revision = $4 WHERE id = $5',
         [
-          change.note ?? row['note']!,
+          change.note === undefined ? row['note']! : this.#seal.closeNote(notePlace(id), change.note),
           scopes,
           change.disabledMs === undefined ? row['disabled_ms']! : change.disabledMs,
           revision,
@@ -112,7 +122,7 @@ export class SqlIdentityStore implements IdentityStore {
 
   async principal(id: string): Promise<Principal | null> {
     const [row] = await this.#database.run('SELECT * FROM principals WHERE id = $1', [id]);
-    return row === undefined ? null : principalOf(row);
+    return row === undefined ? null : this.#principalOf(row);
   }
 
   async principals(kind: PrincipalKind | null, after: string, limit: number): Promise<readonly Principal[]> {
@@ -126,7 +136,12 @@ export class SqlIdentityStore implements IdentityStore {
             'SELECT * FROM principals WHERE id > $1 AND kind = $3 ORDER BY id LIMIT $2',
             [after, limit, kind],
           );
-    return rows.map(principalOf);
+    return Promise.all(rows.map((row) => this.#principalOf(row)));
+  }
+
+  async #principalOf(row: SqlRow): Promise<Principal> {
+    const principal = principalOf(row);
+    return { ...principal, note: await this.#seal.openNote(notePlace(principal.id), principal.note) };
   }
 
   // Keys.
@@ -231,31 +246,26 @@ export class SqlIdentityStore implements IdentityStore {
 
   // Signing keys.
 
-  #sealOrThrow(): Seal {
-    if (this.#seal === null)
-      throw new StateError('keys can not be kept without a seal key: set "state.seal"');
-    return this.#seal;
-  }
-
   async signingKeys(purpose: string, nowMs: number): Promise<readonly SigningKeyRecord[]> {
     const rows = await this.#database.run(
       'SELECT * FROM signing_keys WHERE purpose = $1 AND until_ms > $2 ORDER BY active_ms, id',
       [purpose, nowMs],
     );
-    return rows.map((row) => ({
+    const signingKeyOf = async (row: SqlRow): Promise<SigningKeyRecord> => ({
       id: String(row['id']),
       purpose: String(row['purpose']),
       algorithm: String(row['algorithm']),
-      jwk: this.#sealOrThrow().open(`signing_keys/${String(row['id'])}`, String(row['sealed'])),
+      jwk: await this.#seal.open(`signing_keys/${String(row['id'])}`, String(row['sealed'])),
       createdMs: Number(row['created_ms']),
       activeMs: Number(row['active_ms']),
       untilMs: Number(row['until_ms']),
-    }));
+    });
+    return Promise.all(rows.map(signingKeyOf));
   }
 
-  addSigningKey(key: SigningKeyRecord, unlessActiveMs: number): Promise<boolean> {
-    const sealed = this.#sealOrThrow().close(`signing_keys/${key.id}`, key.jwk);
-    return this.#change(async (session, revision) => {
+  async addSigningKey(key: SigningKeyRecord, unlessActiveMs: number): Promise<boolean> {
+    return this.#changeSealed(async (session, revision) => {
+      const sealed = this.#seal.close(`signing_keys/${key.id}`, key.jwk);
       const [newer] = await session.run(
         'SELECT id FROM signing_keys WHERE purpose = $1 AND active_ms >= $2 LIMIT 1',
         [key.purpose, unlessActiveMs],
@@ -387,6 +397,8 @@ async function insertKey(session: SqlSession, key: ApiKeyRecord, revision: numbe
 
 const list = (value: SqlValue | undefined): readonly string[] =>
   JSON.parse(String(value)) as readonly string[];
+
+const notePlace = (id: string): string => `principals.note/${id}`;
 
 const principalOf = (row: SqlRow): Principal => ({
   id: String(row['id']),

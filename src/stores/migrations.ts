@@ -70,7 +70,37 @@ const identity: Migration = {
   ],
 };
 
-export const migrations: readonly Migration[] = [identity];
+const vault: Migration = {
+  version: 2,
+  name: 'vault',
+  statements: [
+    'CREATE TABLE vault_revision (one INTEGER PRIMARY KEY CHECK (one = 1), value BIGINT NOT NULL)',
+    'INSERT INTO vault_revision (one, value) VALUES (1, 0)',
+    'CREATE TABLE vault_root (one INTEGER PRIMARY KEY CHECK (one = 1), value TEXT NOT NULL)',
+    `CREATE TABLE vault_keys (
+      name TEXT NOT NULL,
+      version INTEGER NOT NULL CHECK (version >= 1),
+      wrapped TEXT NOT NULL,
+      created_ms BIGINT NOT NULL,
+      PRIMARY KEY (name, version)
+    )`,
+    `CREATE TABLE vault_records (
+      place {BINARY TEXT} PRIMARY KEY,
+      key_name TEXT NOT NULL,
+      key_version INTEGER NOT NULL,
+      envelope TEXT NOT NULL,
+      due_ms BIGINT,
+      FOREIGN KEY (key_name, key_version) REFERENCES vault_keys (name, version)
+    )`,
+    'CREATE INDEX vault_records_by_key ON vault_records (key_name, key_version)',
+    'CREATE INDEX vault_records_by_due ON vault_records (due_ms) WHERE due_ms IS NOT NULL',
+  ],
+};
+
+export const migrations: readonly Migration[] = [identity, vault];
+
+/** Texts that are ordered by their bytes; in PostgreSQL the database's collation may say otherwise. */
+const binaryText = { sqlite: 'TEXT', postgres: 'TEXT COLLATE "C"' } as const;
 
 const fingerprint = (migration: Migration): string => hash('sha256', migration.statements.join(';\n'), 'hex');
 
@@ -105,7 +135,8 @@ export async function migrate(
     const problem = compare(done, steps)[0];
     if (problem !== undefined) throw new StateError(`${database.label} can not be used: ${problem}`);
     for (const step of steps.slice(done.length)) {
-      for (const statement of step.statements) await session.run(statement);
+      for (const statement of step.statements)
+        await session.run(statement.replaceAll('{BINARY TEXT}', binaryText[database.kind]));
       await session.run(
         'INSERT INTO migrations (version, name, sha256, applied_ms) VALUES ($1, $2, $3, $4)',
         [step.version, step.name, fingerprint(step), nowMs],
