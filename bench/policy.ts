@@ -1,9 +1,10 @@
 // What a decision of the policies costs on the request path, and what taking over a large set costs a thread:
 // `node bench/policy.ts`. CPU time of this process, so that a busy machine changes little; needs nothing else.
-import { Diagnostics } from '../src/core/index.ts';
+import { Diagnostics, systemClock } from '../src/core/index.ts';
 import { type Consumer, Exchange } from '../src/exchange/index.ts';
 import { NO_BODY, Principals } from '../src/guards/authorize/index.ts';
-import { compilePolicies } from '../src/guards/authorize/policies.ts';
+import { compileApiPolicies, compilePolicies } from '../src/guards/authorize/policies.ts';
+import { createLimitTable, LimitTable } from '../src/limits/index.ts';
 import { PolicySet, type PolicySyntax, parsePolicies } from '../src/policy/index.ts';
 
 const ROLES = 10_000;
@@ -71,7 +72,7 @@ function exchangeOf(who: Consumer): Exchange {
 }
 
 function measure(name: string, text: string, who: Consumer): void {
-  const set = new PolicySet(parse(text));
+  const set = compileApiPolicies('bank', parse(text), new LimitTable(createLimitTable(64)), systemClock);
   const parameter = { name: 'account', place: 'path', kind: 'string', separator: '' } as const;
   const readers = new Map([['account', { parameter, texts: (exchange: Exchange) => exchange.params }]]);
   const operation = { id: 'pay', method: 'POST', api: 'bank', takesBody: false };

@@ -10,7 +10,7 @@ import type {
   RelationConfig,
   RiskConfig,
 } from '../guards/authorize/contract.ts';
-import { parametersOf } from '../guards/authorize/schema.ts';
+import { limitProblem, parametersOf } from '../guards/authorize/schema.ts';
 import type { ContractOperation, SchemaSet } from '../openapi/index.ts';
 import { type PolicySyntax, parsePolicies } from '../policy/index.ts';
 import type { ConfigDocument } from './document.ts';
@@ -187,6 +187,8 @@ function readPolicies(path: Path, files: readonly string[], context: ResolveCont
     context.files.push(file);
     const ids = new Map(all.map((policy) => [policy.id, policy]));
     for (const policy of parsePolicies(text, name, context.diagnostics, all.length)) {
+      const problem = limitProblem(policy);
+      if (problem !== '') context.diagnostics.error('policy-limit', policy, `In "${policy.id}", ${problem}.`);
       const before = ids.get(policy.id);
       if (before === undefined) {
         all.push(policy);

@@ -210,6 +210,10 @@ export const diagnosticTable = {
     'Remove it, or permit less.',
   ),
   'policy-duplicate-id': row('Two policies have the same `@id`.', 'Give each its own.'),
+  'policy-limit': row(
+    'A policy has `@limit` where it can have none, or with something that is no rate.',
+    'Write it on a forbid, for instance `@limit("10/m")`.',
+  ),
   'seclang-quote-open': row(
     'A quote in a rule file is never closed.',
     'Close it; a directive over several lines needs a backslash at the end of each line but the last.',

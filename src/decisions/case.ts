@@ -6,6 +6,7 @@ import { closestName, systemClock } from '../core/index.ts';
 import { type Consumer, Exchange } from '../exchange/index.ts';
 import {
   type AuthorizeContext,
+  compileApiPolicies,
   compileRisk,
   compileRules,
   createWatch,
@@ -20,7 +21,6 @@ import {
 } from '../guards/authorize/index.ts';
 import { createLimitTable, LimitTable } from '../limits/index.ts';
 import { SchemaSet } from '../openapi/index.ts';
-import { PolicySet } from '../policy/index.ts';
 
 const plain = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -161,11 +161,12 @@ export class CaseJudge {
     if (context === undefined) {
       const { policies } = api.authorize;
       // Nobody is taken for trying ids here, however many cases there are.
+      const table = new LimitTable(createLimitTable(64));
       const watch = { ...api.authorize, enumeration: { count: 1_000_000, periodMs: 1 } };
       context = {
         principals: this.#principals,
-        policies: policies === null ? null : new PolicySet(policies),
-        watch: createWatch(api.name, watch, new LimitTable(createLimitTable(64)), systemClock),
+        policies: policies === null ? null : compileApiPolicies(api.name, policies, table, systemClock),
+        watch: createWatch(api.name, watch, table, systemClock),
         relations: this.#relations,
         assess: this.#config.risk === null ? null : compileRisk(this.#config.risk),
         schemas: new SchemaSet(api.contractDocument, { checked: true }),

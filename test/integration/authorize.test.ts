@@ -457,3 +457,40 @@ permit(principal == Client::"partner", action == Action::"getAccount", resource)
   // A token of the other issuer that calls itself one of this issuer is not even a token.
   assert.equal(await ask('/accounts', bearer(other, claims)), 401);
 });
+
+test('a policy lowers the limit of whom it holds for, on all threads, and of nobody else', async (t) => {
+  const { call, gate, key } = await setUp(t, {
+    ...policyParts,
+    policy: `@id("all") permit(principal, action, resource);
+@id("suspects") @limit("3/h") forbid(principal, action in Action::"reads", resource) when { context.risk >= 50 };
+@id("small") @limit("1/h")
+forbid(principal, action == Action::"createPayment", resource) when { context has body && context.body.amount > 100 };
+`,
+  });
+  const from = (address: string, sub = 'ingrid') =>
+    outcome(call('GET', '/accounts/a1', { ...ingrid, sub }, { fields: { 'x-forwarded-for': address } }));
+  for (let i = 0; i < 3; i++) assert.equal(await from('198.51.100.7'), '200');
+  assert.equal(await from('198.51.100.7'), '429 rate-limited');
+  // The same caller from elsewhere, and another suspect, have limits of their own.
+  assert.equal(await from('192.0.2.1'), '200');
+  assert.equal(await from('198.51.100.8', 'tom'), '200');
+  const refused = await exchange(
+    gate.port,
+    request('GET', '/accounts/a1', { 'x-api-key': key, 'x-forwarded-for': '198.51.100.7' }),
+  );
+  assert.equal(refused.status, 200);
+  const pay = (amount: number) =>
+    outcome(call('POST', '/payments', ingrid, { body: { from: 'a1', amount } }));
+  assert.deepEqual([await pay(500), await pay(500), await pay(50)], ['200', '429 rate-limited', '200']);
+  const lines = await gate.accessLines(10);
+  const limited = lines.find((line) => line['reason'] === 'policy-limit');
+  assert.deepEqual([limited?.['policy'], limited?.['guard']], ['suspects', 'authorize']);
+});
+
+test('@limit stands on forbids, and is a rate', async (t) => {
+  for (const [policy, problem] of [
+    ['@limit("3/h") permit(principal, action, resource);', /only a forbid can have @limit/],
+    ['@limit("often") forbid(principal, action, resource);', /"often" is not a rate such as 10\/m/],
+  ] as const)
+    await assert.rejects(setUp(t, { ...policyParts, policy }), problem);
+});

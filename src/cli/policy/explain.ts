@@ -96,7 +96,8 @@ function printRule(rule: RuleOutcome): void {
   print(`  ${rule.passes ? 'pass  ' : 'refuse'}  ${rule.text}${refused}`);
   for (const policy of rule.policies) {
     const place = `${policy.file}:${policy.line}`;
-    print(`            ${policy.effect} "${policy.id}" (${place}) ${words[policy.outcome]}`);
+    const beyond = policy.limit === '' ? '' : ` beyond ${policy.limit}`;
+    print(`            ${policy.effect}${beyond} "${policy.id}" (${place}) ${words[policy.outcome]}`);
     for (const clause of policy.clauses) {
       const value = clause.value === null ? `no value: ${clause.error}` : String(clause.value);
       print(`              ${clause.kind} ${clause.text}  →  ${value}`);

@@ -33,6 +33,7 @@ import {
 import {
   type AuthorizeContext,
   closedDesk,
+  compileApiPolicies,
   compileAuthorize,
   compileAuthorizeBody,
   compileMethodOverride,
@@ -52,7 +53,6 @@ import { AddressSet } from '../../net/index.ts';
 import { compileUpstreamTls } from '../../net/tls/index.ts';
 import { SchemaSet } from '../../openapi/index.ts';
 import { compilePipeline } from '../../pipeline/index.ts';
-import { PolicySet } from '../../policy/index.ts';
 import {
   ConnectionPool,
   Front,
@@ -152,7 +152,10 @@ export function compileSnapshot(
     if (upstream === undefined) throw new RangeError(`unknown upstream ${api.upstream}`);
     const authorize: AuthorizeContext = {
       principals,
-      policies: api.authorize.policies === null ? null : new PolicySet(api.authorize.policies),
+      policies:
+        api.authorize.policies === null
+          ? null
+          : compileApiPolicies(api.name, api.authorize.policies, state.limits, state.clock),
       watch: createWatch(api.name, api.authorize, state.limits, state.clock),
       relations,
       assess,

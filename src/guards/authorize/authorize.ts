@@ -11,7 +11,6 @@ import {
 } from '../../exchange/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
 import { type ContractOperation, JsonBody, parseJsonBody, type SchemaSet } from '../../openapi/index.ts';
-import type { PolicySet } from '../../policy/index.ts';
 import { bodyTypeOf } from './body-type.ts';
 import type { RequestShape } from './context.ts';
 import type { ApiAuthorizeConfig, AuthorizeConfig, ScopeAlternative } from './contract.ts';
@@ -19,7 +18,7 @@ import { compileField, compileRoles } from './fields.ts';
 import { parametersOf } from './operation-parameters.ts';
 import { compileOwnership, EnumerationWatch } from './ownership.ts';
 import { compileParameterReader } from './parameters.ts';
-import { compilePolicies } from './policies.ts';
+import { type ApiPolicies, compilePolicies } from './policies.ts';
 import type { Principals } from './principal.ts';
 import type { Relation } from './relations.ts';
 import type { Assess } from './risk.ts';
@@ -30,7 +29,7 @@ import { compileScopes } from './scopes.ts';
 export interface AuthorizeContext {
   readonly principals: Principals;
   /** Null when the API has no policies. */
-  readonly policies: PolicySet | null;
+  readonly policies: ApiPolicies | null;
   readonly watch: EnumerationWatch;
   /** By name. */
   readonly relations: ReadonlyMap<string, Relation>;

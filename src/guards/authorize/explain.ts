@@ -11,6 +11,7 @@ import {
 } from '../../policy/index.ts';
 import type { PoliciesRule } from './policies.ts';
 import type { Rule } from './rule.ts';
+import { limitOf } from './throttles.ts';
 
 export interface RuleOutcome {
   readonly kind: Rule['kind'];
@@ -26,6 +27,8 @@ export interface RuleOutcome {
 export interface PolicyOutcome {
   readonly id: string;
   readonly effect: 'permit' | 'forbid';
+  /** Rate of a forbid that only lowers a limit; empty for others. */
+  readonly limit: string;
   readonly file: string;
   readonly line: number;
   /** `no-value` when an expression fails to evaluate. */
@@ -75,7 +78,7 @@ function explainPolicies(rule: PoliciesRule, exchange: Exchange, body: unknown):
 
 function explainPolicy(policy: CompiledPolicy, request: PolicyRequest): PolicyOutcome {
   const { id, effect, syntax } = policy;
-  const base = { id, effect, file: syntax.file, line: syntax.line, clauses: [] };
+  const base = { id, effect, limit: limitOf(syntax), file: syntax.file, line: syntax.line, clauses: [] };
   const { principal, resource } = request;
   if (!matchesScope(policy.principal, principal, principal.data?.ancestors ?? null))
     return { ...base, outcome: 'not-for-this-principal' };

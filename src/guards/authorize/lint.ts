@@ -5,6 +5,7 @@ import { CompiledPolicy, type CompiledScope, matchesScope, type PolicySyntax } f
 import type { AuthorizeConfig, IdentityConfig } from './contract.ts';
 import { actionOf, resourceOf } from './policies.ts';
 import { roleKey } from './principal.ts';
+import { limitOf } from './throttles.ts';
 
 export interface LintedApi {
   readonly name: string;
@@ -44,7 +45,8 @@ export function lintPolicies(api: LintedApi, identity: IdentityConfig, diagnosti
     const message = `The policy "${policy.id}" is for no operation of "${api.name}".`;
     diagnostics.warning('policy-unreachable', policy.syntax, message, 'Mend its action or resource.');
   }
-  const live = rows.filter(({ operations }) => operations.size > 0);
+  // What only lowers a limit neither forbids nor permits anything for good.
+  const live = rows.filter(({ policy, operations }) => operations.size > 0 && limitOf(policy.syntax) === '');
   reportShadowed(live, diagnostics);
   reportClosed(api, live, diagnostics);
   reportPowerful(api, live, identity, diagnostics);

@@ -1,6 +1,8 @@
 // Cedar policies of an API, asked about one operation. A permit must hold and no forbid may; a forbid that has no value
 // refuses as well: Cedar would skip it, and nobody knows what it would have said. HOT
+import type { Clock } from '../../core/index.ts';
 import { type Exchange, Refusal } from '../../exchange/index.ts';
+import type { LimitTable } from '../../limits/index.ts';
 import {
   type CompiledPolicy,
   contextReads,
@@ -10,12 +12,14 @@ import {
   entityKey,
   type FullVerdict,
   PolicyRequest,
-  type PolicySet,
+  PolicySet,
+  type PolicySyntax,
   Verdict,
 } from '../../policy/index.ts';
 import { RequestContext, type RequestShape } from './context.ts';
 import type { Principals } from './principal.ts';
 import type { Rule } from './rule.ts';
+import { limitOf, Throttles } from './throttles.ts';
 
 export interface PoliciesRule extends Rule {
   readonly kind: 'policies';
@@ -23,6 +27,29 @@ export interface PoliciesRule extends Rule {
   readonly policies: readonly CompiledPolicy[];
   /** The request as policies see it. */
   requestOf(exchange: Exchange, body: unknown): PolicyRequest | null;
+}
+
+/** The policies of one API: those that decide, and those that lower limits. */
+export interface ApiPolicies {
+  readonly set: PolicySet;
+  readonly throttles: Throttles;
+}
+
+export function compileApiPolicies(
+  api: string,
+  policies: readonly PolicySyntax[],
+  table: LimitTable,
+  clock: Clock,
+): ApiPolicies {
+  return {
+    set: new PolicySet(policies.filter((policy) => limitOf(policy) === '')),
+    throttles: new Throttles(
+      api,
+      policies.filter((policy) => limitOf(policy) !== ''),
+      table,
+      clock,
+    ),
+  };
 }
 
 /** Groups of operations that policies can name: `action in Action::"reads"`. */
@@ -46,7 +73,7 @@ const forbidden = new Refusal('policy-denied', 'authorize', 'forbid');
 const valueless = new Refusal('policy-denied', 'authorize', 'policy-error');
 
 export function compilePolicies(
-  set: PolicySet,
+  { set, throttles }: ApiPolicies,
   operation: {
     readonly id: string;
     readonly method: string;
@@ -60,6 +87,8 @@ export function compilePolicies(
   const action = actionOf(operation);
   const resource = resourceOf(operation.api);
   const policies = set.forAction(action);
+  const lowered = throttles.forAction(action);
+  const all = [...policies.policies, ...lowered.policies];
   const verdict = new Verdict();
   // Most of ten thousand operations are not asked for soon: what the contract says is read at the first request.
   let shape: RequestShape | null = null;
@@ -97,18 +126,16 @@ export function compilePolicies(
       return noPermit;
     }
     exchange.policy = policy.id;
-    if (verdict.allowed) return null;
+    if (verdict.allowed) return lowered.judge(request, exchange);
     return challenges.has(policy) ? challengeFor(set.evaluate(request), challenges) : forbidden;
   };
   return {
     kind: 'policies',
-    text: `${policies.policies.length} of ${set.policies.length} policies`,
-    needsBody:
-      operation.takesBody &&
-      policies.policies.some(({ syntax }) => contextReads(syntax)?.has('body') !== false),
+    text: `${all.length} of ${set.policies.length + throttles.size} policies`,
+    needsBody: operation.takesBody && all.some(({ syntax }) => contextReads(syntax)?.has('body') !== false),
     judge,
     requestOf,
-    policies: policies.policies,
+    policies: all,
   };
 }
 

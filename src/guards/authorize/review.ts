@@ -12,6 +12,7 @@ import type { IdentityConfig, ScopeAlternative } from './contract.ts';
 import type { LintedApi } from './lint.ts';
 import { actionOf, resourceOf } from './policies.ts';
 import { principalTypes, roleKey } from './principal.ts';
+import { limitOf } from './throttles.ts';
 
 export type Access = 'yes' | 'conditional' | 'no';
 
@@ -44,7 +45,10 @@ interface Subject {
 
 export function reviewAccess(api: ReviewedApi, identity: IdentityConfig): ReviewRow[] {
   const resource = resourceOf(api.name);
-  const policies = api.policies?.map((syntax, order) => new CompiledPolicy(syntax, order)) ?? null;
+  const policies =
+    api.policies
+      ?.filter((syntax) => limitOf(syntax) === '')
+      .map((syntax, order) => new CompiledPolicy(syntax, order)) ?? null;
   return api.operations.flatMap((operation) => {
     const action = actionOf(operation);
     const { own, fields, roles } = operation.authorize;

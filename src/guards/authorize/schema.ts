@@ -18,6 +18,7 @@ export interface SchemaOperation {
   readonly validated: boolean;
 }
 
+export { limitProblem } from './throttles.ts';
 export { parametersOf };
 
 const claimTypes: Readonly<Record<ClaimType, string>> = {
