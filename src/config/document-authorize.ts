@@ -131,6 +131,15 @@ export const risk = z
       })
       .optional()
       .describe('Old tokens.'),
+    'new-device': z
+      .strictObject({
+        adds: z.int().min(1).max(100).describe('What a known caller with a new device adds.'),
+        remember: duration().default(2_592_000_000).describe('How long a device is known.'),
+      })
+      .optional()
+      .describe(
+        'Callers that were seen before, and never with this User-Agent, language and client certificate.',
+      ),
   })
   .optional()
   .describe('What makes a request suspicious: added up to `context.risk`, 0 to 100, for policies.');

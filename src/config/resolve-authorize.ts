@@ -123,6 +123,10 @@ export const resolveRisk = (risk: ConfigDocument['risk']): RiskConfig | null =>
           risk['token-age'] === undefined
             ? null
             : { overMs: risk['token-age'].over, adds: risk['token-age'].adds },
+        newDevice:
+          risk['new-device'] === undefined
+            ? null
+            : { rememberMs: risk['new-device'].remember, adds: risk['new-device'].adds },
       };
 
 export function resolveApiAuthorize(

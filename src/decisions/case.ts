@@ -168,7 +168,7 @@ export class CaseJudge {
         policies: policies === null ? null : compileApiPolicies(api.name, policies, table, systemClock),
         watch: createWatch(api.name, watch, table, systemClock),
         relations: this.#relations,
-        assess: this.#config.risk === null ? null : compileRisk(this.#config.risk),
+        assess: this.#config.risk === null ? null : compileRisk(this.#config.risk, table, systemClock),
         schemas: new SchemaSet(api.contractDocument, { checked: true }),
         document: api.contractDocument,
       };

@@ -144,7 +144,7 @@ export function compileSnapshot(
   const relations = new Map(
     config.relations.map(({ name, cacheMs }) => [name, new Relation(name, cacheMs, state.relations)]),
   );
-  const assess = config.risk === null ? null : compileRisk(config.risk);
+  const assess = config.risk === null ? null : compileRisk(config.risk, state.limits, state.clock);
   const methodOverride = compileMethodOverride();
   for (const api of config.apis) {
     const schemas = new SchemaSet(api.contractDocument, { checked: true });

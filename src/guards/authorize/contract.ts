@@ -87,6 +87,8 @@ export interface RiskConfig {
   readonly addresses: readonly { readonly blocks: readonly string[]; readonly adds: number }[];
   /** Null: the age of tokens says nothing. */
   readonly tokenAge: { readonly overMs: number; readonly adds: number } | null;
+  /** Null: devices say nothing. A device is forgotten when it was not seen for `rememberMs`. */
+  readonly newDevice: { readonly rememberMs: number; readonly adds: number } | null;
 }
 
 /** Authorization of an API. */
