@@ -27,6 +27,7 @@ import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
+import { VaultPlane } from './vault-plane.ts';
 import { version } from './version.ts';
 
 export interface GateOptions {
@@ -112,6 +113,7 @@ class Gate implements RunningGate {
   readonly #identity: IdentityPlane;
   readonly #relations = new RelationPlane();
   readonly #control: ControlPlane;
+  readonly #vault: VaultPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -132,7 +134,9 @@ class Gate implements RunningGate {
     this.#workers = this.config.workers;
     this.#certificates = createCertificates(options.log, () => this.#supervisor);
     this.#identity = new IdentityPlane(this.#log, (message) => this.#supervisor.broadcast(message));
+    this.#vault = new VaultPlane(this.#log);
     this.#control = new ControlPlane(this.#log, {
+      vault: this.#vault.handler,
       'key-set': keySetHandler(() => this.#identity.signingKeySet()),
       decisions: createDecisionsHandler(() => this.#relations.decisionPoint(this.config)),
     });
@@ -179,6 +183,7 @@ class Gate implements RunningGate {
     if (to !== 'none') this.#reader = new AccessLogReader(to === 'stdout' ? stdoutSink() : fileSink(to.file));
     this.#addGauges();
     await this.#startParts(this.config, true);
+    this.#vault.start(this.config, this.#identity.state);
     await this.#supervisor.start();
     this.#certificates.serve();
     if (telemetry.listen !== null) {
@@ -337,6 +342,7 @@ class Gate implements RunningGate {
     this.#certificates.serve();
     for (const workerId of this.#metrics.keys()) this.#registry.retireOthers(workerId, generation);
     this.#reloads.success++;
+    this.#vault.configure(config);
     this.warnings = loaded.diagnostics;
     const { telemetry } = previous.config;
     if (JSON.stringify(telemetry) !== JSON.stringify(config.telemetry))
@@ -453,6 +459,7 @@ class Gate implements RunningGate {
     for (const { monitor } of this.#monitors.values()) monitor.stop();
     this.#certificates.stop();
     await this.#control.close();
+    await this.#vault.close();
     await this.#identity.close();
     await this.#reader?.close();
     await this.#server?.close();

@@ -89,6 +89,11 @@ export class IdentityPlane {
     }));
   }
 
+  /** Open until `close`; null without one. */
+  get state(): State | null {
+    return this.#state;
+  }
+
   /** Whether the state answered when it was last asked; true without one. */
   get stateUp(): boolean {
     return this.#stateUp;

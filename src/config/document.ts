@@ -20,6 +20,7 @@ import {
 } from './document-identity.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
+import { vaultSchema } from './document-vault.ts';
 import { inspectOfApi, inspectOfOperation } from './inspect-document.ts';
 import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
 
@@ -529,6 +530,9 @@ export const documentSchema = z.strictObject({
     .record(nameKey(), acmeAccount)
     .default({})
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
+  vault: vaultSchema
+    .optional()
+    .describe("How secrets of the state are sealed; by the state's seal key by default."),
   state: stateSchema.optional().describe('Where the gate keeps what must outlast it; nowhere by default.'),
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
   relations,

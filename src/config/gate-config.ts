@@ -46,6 +46,7 @@ export interface GateConfig {
   readonly forward: ForwardConfig | null;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
+  readonly vault: VaultConfig;
   readonly identity: IdentityConfig;
   readonly relations: readonly RelationConfig[];
   /** Null: nothing is weighed. */
@@ -68,6 +69,12 @@ export interface GateConfig {
 export type StateConfig =
   | (StateSealing & { readonly kind: 'sqlite'; readonly file: string })
   | (StateSealing & { readonly kind: 'postgres'; readonly url: string; readonly schema: string });
+
+export interface VaultConfig {
+  /** Age at which each key gets a new version, ms; 0 for never. */
+  readonly rotateMs: number;
+  readonly isConfigured: boolean;
+}
 
 export interface StateSealing {
   readonly sealKey: string | null;

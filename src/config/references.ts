@@ -22,6 +22,13 @@ const secretPaths = [
   'apis.*.operations.*.authenticate.*.all-of.*.webhook.secrets.*',
   'state.postgres',
   'state.seal',
+  'vault.root.passphrase',
+  'vault.root.aws-kms.secret-access-key',
+  'vault.root.aws-kms.session-token',
+  'vault.root.google-kms.credentials',
+  'vault.root.azure-key-vault.client-secret',
+  'vault.root.transit.token',
+  'vault.root.pkcs11.pin',
 ];
 const MAX_FILE_BYTES = 1_048_576;
 

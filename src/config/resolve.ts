@@ -15,6 +15,7 @@ import { loginApis, resolveLogins } from './resolve-login.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { controlUpstreamConfig } from './resolve-service.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
+import { resolveRoot, resolveVault } from './resolve-vault.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 export interface ResolveContext {
@@ -85,7 +86,8 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     },
     logins,
     forward: resolveForward(document, context),
-    state: resolveState(document.state, context),
+    state: resolveState(document, context),
+    vault: resolveVault(document, context),
     identity,
     relations: resolveRelations(document.relations, context),
     risk: resolveRisk(document.risk),
@@ -120,12 +122,14 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
   };
 }
 
-function resolveState(entry: ConfigDocument['state'], context: ResolveContext): StateConfig | null {
+function resolveState(document: ConfigDocument, context: ResolveContext): StateConfig | null {
+  const { state: entry, vault } = document;
   if (entry === undefined) return null;
   const sealKey = entry.seal ?? null;
+  const root = resolveRoot(vault, context);
   return 'sqlite' in entry
-    ? { kind: 'sqlite', file: resolve(context.folder, entry.sqlite), sealKey }
-    : { kind: 'postgres', url: entry.postgres, schema: entry.schema, sealKey };
+    ? { kind: 'sqlite', file: resolve(context.folder, entry.sqlite), sealKey, root }
+    : { kind: 'postgres', url: entry.postgres, schema: entry.schema, sealKey, root };
 }
 
 export function fail(

@@ -23,6 +23,8 @@ export function compileForwardCall(service: string, api: string, base: string, s
       traceId: exchange.traceId,
     });
     exchange.upstreamFields.push(secretField, secret, callField, call);
+    // Node's HTTP parser does not know every method that a service may have; `operation` says which it was.
+    if (exchange.method === 'LIST') exchange.method = 'GET';
     return null;
   };
   return { ...noHooks, name: 'authenticate', onRequest };

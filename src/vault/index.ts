@@ -1,3 +1,8 @@
+export { PolicyStore } from './access/policy-store.ts';
+export { type IssuedToken, parseTtl, type Token, TokenStore } from './access/tokens.ts';
+export type { Json, VaultCall, VaultReply, VaultRequest } from './api/contract.ts';
+export { serveVault } from './api/http.ts';
+export { type MountedEngine, type VaultParts, VaultService } from './api/service.ts';
 export { Barrier, type BarrierStatus, type ClearSession, type KeyStatus } from './barrier.ts';
 export {
   type AuditSink,
@@ -12,6 +17,7 @@ export {
   type VaultUse,
 } from './contract.ts';
 export { checkVault, type VaultCheck } from './fsck.ts';
+export { type Mount, Mounts, type MountTable } from './mounts.ts';
 export {
   givenSharesRoot,
   keyFileRoot,
@@ -24,10 +30,4 @@ export {
 } from './roots/local.ts';
 export { createRoot, type KmsConfig, type RootConfig } from './roots/root-config.ts';
 export { type KvData, type KvMeta, KvMount, type KvRead } from './secrets/kv.ts';
-export { type IssuedToken, parseTtl, type Token, TokenStore } from './access/tokens.ts';
-export { PolicyStore } from './access/policy-store.ts';
-export type { Json, VaultCall, VaultReply, VaultRequest } from './api/contract.ts';
-export { serveVault } from './api/http.ts';
-export { type MountedEngine, type VaultParts, VaultService } from './api/service.ts';
-export { type Mount, Mounts, type MountTable } from './mounts.ts';
 export { type SealStatus, Unsealing } from './unsealing.ts';

@@ -78,10 +78,13 @@ export class Mounts {
     const key = keyOfMount(made);
     if (key !== null) await this.#barrier.ensureKey(key);
     await this.#change((table) => {
-      const taken = Object.keys(table[where]).find((other) => other.startsWith(clean) || clean.startsWith(other));
+      const taken = Object.keys(table[where]).find(
+        (other) => other.startsWith(clean) || clean.startsWith(other),
+      );
       if (taken !== undefined || (where === 'engines' && reserved.some((name) => clean.startsWith(name))))
         throw new VaultError('invalid', `path is already in use at ${taken ?? clean}`);
-      if (Object.keys(table[where]).length >= MAX_MOUNTS) throw new VaultError('invalid', 'there are too many mounts');
+      if (Object.keys(table[where]).length >= MAX_MOUNTS)
+        throw new VaultError('invalid', 'there are too many mounts');
       return { ...table, [where]: { ...table[where], [clean]: made } };
     });
   }
@@ -91,7 +94,8 @@ export class Mounts {
     const clean = cleanPath(path);
     const found = (await this.table())[where][clean];
     if (found === undefined) return null;
-    if (found.type === 'token') throw new VaultError('invalid', 'token credential backend cannot be disabled');
+    if (found.type === 'token')
+      throw new VaultError('invalid', 'token credential backend cannot be disabled');
     await this.#change((table) => {
       const { [clean]: _gone, ...rest } = table[where];
       return { ...table, [where]: rest };

@@ -1,6 +1,6 @@
 // Setting up and unsealing with shares: keepers come one after the other, to this node. What they gave is kept in memory until
 // enough of it is there.
-import { parseShare, type Share, ShareError, SealError } from '../envelope/index.ts';
+import { parseShare, SealError, type Share, ShareError } from '../envelope/index.ts';
 import type { Barrier } from './barrier.ts';
 import { VaultError } from './contract.ts';
 import { givenSharesRoot, newSharesRoot, sharesInfo } from './roots/local.ts';
@@ -68,7 +68,8 @@ export class Unsealing {
       if (error instanceof ShareError) throw new VaultError('invalid', error.message);
       throw error;
     }
-    if (share.set !== set) throw new VaultError('invalid', 'this share is of another vault, or of an older root key');
+    if (share.set !== set)
+      throw new VaultError('invalid', 'this share is of another vault, or of an older root key');
     if (!this.#given.some(({ x }) => x === share.x)) this.#given.push(share);
     if (this.#given.length < threshold) return this.status();
     const given = this.#given;

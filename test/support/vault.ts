@@ -8,13 +8,9 @@ import type { TestContext } from 'node:test';
 import type { StateConfig } from '../../src/config/index.ts';
 import { systemClock } from '../../src/core/index.ts';
 import { openState, type State } from '../../src/stores/index.ts';
-import {
-  serveVault,
-  Unsealing,
-  type VaultParts,
-  VaultService,
-} from '../../src/vault/index.ts';
 import type { VaultUse } from '../../src/vault/contract.ts';
+import { serveVault, TokenStore, Unsealing, type VaultParts, VaultService } from '../../src/vault/index.ts';
+import { startTestGate, type TestGate } from './gate.ts';
 
 export interface TestVault {
   readonly state: State;
@@ -24,7 +20,13 @@ export interface TestVault {
   readonly uses: VaultUse[];
   readonly config: StateConfig;
   /** One call of the API. */
-  call(method: string, path: string, body?: unknown, token?: string, headers?: Record<string, string>): Promise<Answer>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    token?: string,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
 }
 
 export interface Answer {
@@ -96,4 +98,51 @@ async function serve(t: TestContext, service: VaultService): Promise<string> {
       }),
   );
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+export interface VaultGate extends TestGate {
+  readonly address: string;
+  /** Empty while the vault is sealed. */
+  readonly rootToken: string;
+}
+
+export interface VaultGateOptions {
+  /** The `vault:` section and whatever else, each key at column 0. */
+  readonly extra?: string;
+  readonly state?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** A whole gate whose vault is served on its listener. */
+export async function startVaultGate(t: TestContext, options: VaultGateOptions = {}): Promise<VaultGate> {
+  const gate = await startTestGate(t, {
+    config: `listeners: { public: { port: 0, host: 127.0.0.1 } }
+upstreams: {}
+state: ${options.state ?? '{ sqlite: ./state.db }'}
+apis:
+  vault: { service: vault, limits: [] }
+telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
+${options.extra ?? ''}
+`,
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.files === undefined ? {} : { files: options.files }),
+  });
+  const rootToken =
+    options.extra?.includes('shares') === true ? '' : await rootTokenOf(gate.gate.config.state!);
+  return { ...gate, address: `http://127.0.0.1:${gate.port}`, rootToken };
+}
+
+/** A root token, made beside the running gate as the command line makes it. */
+export async function rootTokenOf(config: StateConfig): Promise<string> {
+  const state = await openState(config);
+  try {
+    const tokens = new TokenStore(state.vault, systemClock);
+    const made = await state.vault.transaction((session) =>
+      tokens.issue(session, { policies: ['root'], ttlMs: 0, path: 'auth/token/root' }),
+    );
+    return made.id;
+  } finally {
+    await state.close();
+  }
 }

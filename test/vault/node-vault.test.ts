@@ -2,28 +2,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import nodeVault from 'node-vault';
-import { startTestVault } from '../support/vault.ts';
+import { startVaultGate } from '../support/vault.ts';
 
 const refused = (status: number) => (error: { response?: { statusCode?: number } }) =>
   error.response?.statusCode === status;
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 test('KV version 2: write, read, versions, check-and-set, delete, undelete, destroy, metadata, list', async (t) => {
-  const { address, rootToken } = await startTestVault(t);
+  const { address, rootToken } = await startVaultGate(t);
   const vault = nodeVault({ apiVersion: 'v1', endpoint: address, token: rootToken });
   const health = await vault.health();
   assert.equal(health.sealed, false);
   assert.equal((await vault.initialized()).initialized, true);
   assert.equal((await vault.status()).sealed, false);
 
-  const first = await vault.write('secret/data/app/db', { data: { user: 'a', password: 'p1' }, options: { cas: 0 } });
+  const first = await vault.write('secret/data/app/db', {
+    data: { user: 'a', password: 'p1' },
+    options: { cas: 0 },
+  });
   assert.equal(first.data.version, 1);
   await vault.write('secret/data/app/db', { data: { user: 'a', password: 'p2' } });
   const read = await vault.read('secret/data/app/db');
   assert.deepEqual(read.data.data, { user: 'a', password: 'p2' });
   assert.equal(read.data.metadata.version, 2);
-  assert.deepEqual((await vault.read('secret/data/app/db?version=1')).data.data, { user: 'a', password: 'p1' });
-  await assert.rejects(vault.write('secret/data/app/db', { data: { x: 1 }, options: { cas: 1 } }), refused(400));
+  assert.deepEqual((await vault.read('secret/data/app/db?version=1')).data.data, {
+    user: 'a',
+    password: 'p1',
+  });
+  await assert.rejects(
+    vault.write('secret/data/app/db', { data: { x: 1 }, options: { cas: 1 } }),
+    refused(400),
+  );
 
   await vault.update('secret/data/app/db', { data: { password: 'p3' } });
   assert.deepEqual((await vault.read('secret/data/app/db')).data.data, { user: 'a', password: 'p3' });
@@ -48,18 +57,24 @@ test('KV version 2: write, read, versions, check-and-set, delete, undelete, dest
 });
 
 test('transit: keys, encrypt, decrypt, rotate, rewrap, batches', async (t) => {
-  const { address, rootToken } = await startTestVault(t);
+  const { address, rootToken } = await startVaultGate(t);
   const vault = nodeVault({ endpoint: address, token: rootToken });
   await vault.mount({ mount_point: 'transit', type: 'transit', description: 'encryption' });
   assert.ok(Object.hasOwn(await vault.mounts(), 'transit/'));
   await vault.transitCreateKey({ name: 'orders' });
   const { data } = await vault.encryptData({ name: 'orders', plaintext: base64('4111') });
   assert.match(data.ciphertext, /^vault:v1:/);
-  assert.equal((await vault.decryptData({ name: 'orders', ciphertext: data.ciphertext })).data.plaintext, base64('4111'));
+  assert.equal(
+    (await vault.decryptData({ name: 'orders', ciphertext: data.ciphertext })).data.plaintext,
+    base64('4111'),
+  );
   await vault.write('transit/keys/orders/rotate', {});
   const again = await vault.rewrapData({ name: 'orders', ciphertext: data.ciphertext });
   assert.match(again.data.ciphertext, /^vault:v2:/);
-  assert.equal((await vault.decryptData({ name: 'orders', ciphertext: again.data.ciphertext })).data.plaintext, base64('4111'));
+  assert.equal(
+    (await vault.decryptData({ name: 'orders', ciphertext: again.data.ciphertext })).data.plaintext,
+    base64('4111'),
+  );
   assert.equal((await vault.transitReadKey({ name: 'orders' })).data.latest_version, 2);
   assert.deepEqual((await vault.transitListKeys()).data.keys, ['orders']);
   const batch = await vault.encryptData({
@@ -74,19 +89,27 @@ test('transit: keys, encrypt, decrypt, rotate, rewrap, batches', async (t) => {
 });
 
 test('AppRole: a role, its ids, logging in with policy, secret ids that end', async (t) => {
-  const { address, rootToken } = await startTestVault(t);
+  const { address, rootToken } = await startVaultGate(t);
   const vault = nodeVault({ endpoint: address, token: rootToken });
   await vault.enableAuth({ mount_point: 'approle', type: 'approle', description: 'programs' });
   assert.ok(Object.hasOwn(await vault.auths(), 'approle/'));
-  await vault.addPolicy({ name: 'app', rules: 'path "secret/data/app/*" { capabilities = ["read", "create"] }' });
+  await vault.addPolicy({
+    name: 'app',
+    rules: 'path "secret/data/app/*" { capabilities = ["read", "create"] }',
+  });
   assert.match((await vault.getPolicy({ name: 'app' })).rules, /secret\/data\/app/);
   assert.ok((await vault.policies()).policies.includes('app'));
   await vault.addApproleRole({ role_name: 'shop', policies: 'app', token_ttl: 1200, secret_id_num_uses: 2 });
   assert.deepEqual((await vault.approleRoles()).data.keys, ['shop']);
   const { role_id } = (await vault.getApproleRoleId({ role_name: 'shop' })).data;
   const { secret_id, secret_id_accessor } = (await vault.getApproleRoleSecret({ role_name: 'shop' })).data;
-  assert.deepEqual((await vault.approleSecretAccessors({ role_name: 'shop' })).data.keys, [secret_id_accessor]);
-  assert.equal((await vault.approleSecretLookup({ role_name: 'shop', secret_id })).data.secret_id_num_uses, 2);
+  assert.deepEqual((await vault.approleSecretAccessors({ role_name: 'shop' })).data.keys, [
+    secret_id_accessor,
+  ]);
+  assert.equal(
+    (await vault.approleSecretLookup({ role_name: 'shop', secret_id })).data.secret_id_num_uses,
+    2,
+  );
 
   const stranger = nodeVault({ endpoint: address });
   const login = await stranger.approleLogin({ role_id, secret_id });
@@ -115,10 +138,14 @@ test('AppRole: a role, its ids, logging in with policy, secret ids that end', as
 });
 
 test('tokens: children end with their parents, uses run out, wrapped answers open once', async (t) => {
-  const { address, rootToken } = await startTestVault(t);
+  const { address, rootToken } = await startVaultGate(t);
   const vault = nodeVault({ endpoint: address, token: rootToken });
-  await vault.addPolicy({ name: 'maker', rules: JSON.stringify({ path: { 'auth/token/create': { capabilities: ['update'] } } }) });
-  const parent = (await vault.tokenCreate({ policies: ['maker'], ttl: '1h' })).auth;
+  await vault.addPolicy({
+    name: 'maker',
+    rules: JSON.stringify({ path: { 'auth/token/create': { capabilities: ['update'] } } }),
+  });
+  const maker = nodeVault({ endpoint: address, token: rootToken });
+  const parent = (await maker.tokenCreate({ policies: ['maker'], ttl: '1h' })).auth;
   const child = (await nodeVault({ endpoint: address, token: parent.client_token }).tokenCreate({})).auth;
   await assert.rejects(
     nodeVault({ endpoint: address, token: parent.client_token }).tokenCreate({ policies: ['root'] }),
@@ -129,7 +156,12 @@ test('tokens: children end with their parents, uses run out, wrapped answers ope
   await vault.tokenRevokeAccessor({ accessor: parent.accessor });
   await assert.rejects(asChild.tokenLookupSelf(), refused(403));
 
-  const once = (await vault.tokenCreate({ policies: ['default'], num_uses: 1 })).auth.client_token;
+  const once = (
+    await nodeVault({ endpoint: address, token: rootToken }).tokenCreate({
+      policies: ['default'],
+      num_uses: 1,
+    })
+  ).auth.client_token;
   await nodeVault({ endpoint: address, token: once }).tokenLookupSelf();
   await assert.rejects(nodeVault({ endpoint: address, token: once }).tokenLookupSelf(), refused(403));
 
@@ -138,18 +170,20 @@ test('tokens: children end with their parents, uses run out, wrapped answers ope
   assert.equal(wrapped.data, null);
   const opened = await nodeVault({ endpoint: address }).unwrap({ token: wrapped.wrap_info.token });
   assert.deepEqual(opened.data.data, { a: 1 });
-  await assert.rejects(nodeVault({ endpoint: address }).unwrap({ token: wrapped.wrap_info.token }), refused(400));
+  await assert.rejects(
+    nodeVault({ endpoint: address }).unwrap({ token: wrapped.wrap_info.token }),
+    refused(400),
+  );
   // A wrapping token opens its answer and nothing else.
   const second = await vault.read('secret/data/w', { headers: { 'X-Vault-Wrap-TTL': '60s' } });
-  await assert.rejects(nodeVault({ endpoint: address, token: second.wrap_info.token }).read('secret/data/w'), refused(403));
+  await assert.rejects(
+    nodeVault({ endpoint: address, token: second.wrap_info.token }).read('secret/data/w'),
+    refused(403),
+  );
 });
 
 test('shares: init, unseal by three keepers, seal', async (t) => {
-  const folder = (await import('node:fs/promises')).mkdtemp;
-  const dir = await folder((await import('node:path')).join((await import('node:os')).tmpdir(), 'gatewright-shares-'));
-  const { address, state } = await startTestVault(t, {
-    config: { kind: 'sqlite', file: `${dir}/state.db`, sealKey: null, root: { kind: 'shares' } },
-  });
+  const { address } = await startVaultGate(t, { extra: 'vault: { root: { shares: true } }' });
   const vault = nodeVault({ endpoint: address });
   assert.equal((await vault.initialized()).initialized, false);
   const made = await vault.init({ secret_shares: 5, secret_threshold: 3 });
@@ -165,7 +199,7 @@ test('shares: init, unseal by three keepers, seal', async (t) => {
   assert.equal((await vault.unseal({ key: made.keys[2] })).sealed, false);
   await vault.write('secret/data/a', { data: { a: 1 } });
   await vault.seal();
-  assert.equal(state.vault.sealed, true);
+  assert.equal((await vault.status()).sealed, true);
   await assert.rejects(vault.read('secret/data/a'), refused(503));
   for (const key of made.keys.slice(1, 4)) await vault.unseal({ key });
   assert.deepEqual((await vault.read('secret/data/a')).data.data, { a: 1 });

@@ -14,18 +14,21 @@ import type { HeadLimits } from './limits.ts';
 /** Body length that only the chunked coding tells. */
 export const CHUNKED = -1;
 
-/** Registered methods that a proxy may pass on (IANA HTTP Method Registry); CONNECT, TRACE and PRI are not among them. */
+/**
+ * Registered methods that a proxy may pass on (IANA HTTP Method Registry); CONNECT, TRACE and PRI are not among them. LIST is
+ * what clients of Vault send.
+ */
 const methods = new Set(
   (
     'GET HEAD POST PUT DELETE PATCH OPTIONS QUERY ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL LINK LOCK MERGE ' +
     'MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE ORDERPATCH PROPFIND PROPPATCH REBIND REPORT SEARCH ' +
-    'UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL'
+    'UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL LIST'
   ).split(' '),
 );
 
 const target = /^[\x21-\x7e]+$/;
 
-/** Whether the method is a registered one that a proxy may pass on. */
+/** Whether the method is one that a proxy may pass on. */
 export const isPassableMethod = (method: string): boolean => methods.has(method);
 
 /** Whether the request target holds visible ASCII only. */

@@ -43,7 +43,8 @@ export interface NewSecretId {
   readonly uses?: number;
 }
 
-const hashSecret = (value: string): string => createHash('sha256').update(`gatewright secret id ${value}`).digest('hex');
+const hashSecret = (value: string): string =>
+  createHash('sha256').update(`gatewright secret id ${value}`).digest('hex');
 const denied = (): VaultError => new VaultError('invalid', 'invalid role or secret ID');
 
 export const emptyRole = (): AppRole => ({
@@ -76,7 +77,8 @@ export class AppRoles {
   }
 
   #rolePlace(name: string): string {
-    if (!/^[A-Za-z0-9._-]{1,128}$/.test(name)) throw new VaultError('invalid', 'the name of a role has letters, digits, ".", "-" and "_"');
+    if (!/^[A-Za-z0-9._-]{1,128}$/.test(name))
+      throw new VaultError('invalid', 'the name of a role has letters, digits, ".", "-" and "_"');
     return `${this.#base}/role/${name}`;
   }
 
@@ -96,7 +98,8 @@ export class AppRoles {
       throw new VaultError('invalid', 'token_ttl is longer than token_max_ttl');
     for (const block of [...(change.tokenAddresses ?? []), ...(change.secretIdAddresses ?? [])])
       if (parseCidr(block) === null) throw new VaultError('invalid', `"${block}" is no block of addresses`);
-    if (change.policies?.includes('root')) throw new VaultError('invalid', 'a role can not give out the root policy');
+    if (change.policies?.includes('root'))
+      throw new VaultError('invalid', 'a role can not give out the root policy');
     if (change.roleId !== undefined && !/^[A-Za-z0-9._-]{1,128}$/.test(change.roleId))
       throw new VaultError('invalid', 'a role id has letters, digits, ".", "-" and "_"');
     await this.#barrier.transaction(async (session) => {
@@ -105,7 +108,8 @@ export class AppRoles {
       const next = { ...old, ...change };
       const idPlace = `${this.#base}/id/${next.roleId}`;
       const owner = await session.get<{ role: string }>(idPlace);
-      if (owner !== null && owner.role !== name) throw new VaultError('invalid', 'the role id belongs to another role');
+      if (owner !== null && owner.role !== name)
+        throw new VaultError('invalid', 'the role id belongs to another role');
       if (old.roleId !== next.roleId) await session.remove(`${this.#base}/id/${old.roleId}`);
       await session.put(place, SYSTEM, next);
       await session.put(idPlace, SYSTEM, { role: name });
@@ -166,7 +170,9 @@ export class AppRoles {
     this.#rolePlace(name);
     if (given.value !== undefined) return hashSecret(given.value);
     if (!/^[A-Za-z0-9_-]{24}$/.test(given.accessor ?? '')) return '';
-    const found = await this.#barrier.read<{ hash: string }>(`${this.#base}/accessor/${name}/${given.accessor}`);
+    const found = await this.#barrier.read<{ hash: string }>(
+      `${this.#base}/accessor/${name}/${given.accessor}`,
+    );
     return found?.hash ?? '';
   }
 
@@ -218,7 +224,8 @@ export class AppRoles {
           );
         meta = secret.meta ?? {};
       }
-      if (!addressAllowed(address, role.secretIdAddresses) || !addressAllowed(address, role.tokenAddresses)) throw denied();
+      if (!addressAllowed(address, role.secretIdAddresses) || !addressAllowed(address, role.tokenAddresses))
+        throw denied();
       return this.#tokens.issue(session, {
         policies: withDefault(role.policies, role.noDefaultPolicy),
         ttlMs: role.tokenTtlMs,

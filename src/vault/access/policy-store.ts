@@ -9,7 +9,15 @@ interface StoredPolicy {
 }
 
 const place = (name: string): string => `policy/${name}`;
-const every: ReadonlySet<Capability> = new Set(['create', 'read', 'update', 'patch', 'delete', 'list', 'sudo']);
+const every: ReadonlySet<Capability> = new Set([
+  'create',
+  'read',
+  'update',
+  'patch',
+  'delete',
+  'list',
+  'sudo',
+]);
 
 export class PolicyStore {
   readonly #barrier: Barrier;
@@ -34,7 +42,10 @@ export class PolicyStore {
   async put(name: string, text: string): Promise<void> {
     if (name === 'root') throw new VaultError('invalid', 'cannot update "root" policy');
     if (!/^[a-z0-9][a-z0-9._-]{0,127}$/.test(name))
-      throw new VaultError('invalid', 'the name of a policy has lower-case letters, digits, ".", "-" and "_"');
+      throw new VaultError(
+        'invalid',
+        'the name of a policy has lower-case letters, digits, ".", "-" and "_"',
+      );
     parsePolicy(text);
     await this.#barrier.transaction((session) => session.put(place(name), SYSTEM, { text }));
   }

@@ -60,13 +60,18 @@ export class Wrapping {
   }
 
   async lookup(id: string): Promise<Omit<Wrapped, 'body'>> {
-    const found = (await this.#tokens.lookup(id)) === null ? null : await this.#barrier.read<Wrapped>(place(hashToken(id)));
+    const found =
+      (await this.#tokens.lookup(id)) === null
+        ? null
+        : await this.#barrier.read<Wrapped>(place(hashToken(id)));
     if (found === null) throw gone();
     return { path: found.path, createdMs: found.createdMs, ttlMs: found.ttlMs };
   }
 
   /** The answer, and its end, in one transaction. */
-  async unwrap(id: string): Promise<{ readonly body: unknown; readonly path: string; readonly ttlMs: number }> {
+  async unwrap(
+    id: string,
+  ): Promise<{ readonly body: unknown; readonly path: string; readonly ttlMs: number }> {
     if ((await this.#tokens.lookup(id)) === null) throw gone();
     const hash = hashToken(id);
     return this.#barrier.transaction(async (session) => {

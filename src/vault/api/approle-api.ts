@@ -1,8 +1,17 @@
 // auth/approle over HTTP: roles, their ids and secret ids, and logging in.
-import { type AppRole, AppRoles, type SecretId } from '../access/approle.ts';
+import type { AppRole, AppRoles, SecretId } from '../access/approle.ts';
 import { parseTtl } from '../access/tokens.ts';
 import { VaultError } from '../contract.ts';
-import { type Json, listReply, noContent, notFound, seconds, timeText, type VaultCall, type VaultReply } from './contract.ts';
+import {
+  type Json,
+  listReply,
+  noContent,
+  notFound,
+  seconds,
+  timeText,
+  type VaultCall,
+  type VaultReply,
+} from './contract.ts';
 import { readBoolean, readCount, readText, readTextMap, readTexts } from './read-body.ts';
 
 export async function handleAppRole(call: VaultCall, roles: AppRoles): Promise<VaultReply> {
@@ -123,7 +132,12 @@ async function secretId(call: VaultCall, roles: AppRoles, name: string, action: 
   return noContent;
 }
 
-async function byAccessor(call: VaultCall, roles: AppRoles, name: string, action: string): Promise<VaultReply> {
+async function byAccessor(
+  call: VaultCall,
+  roles: AppRoles,
+  name: string,
+  action: string,
+): Promise<VaultReply> {
   const accessor = readText(call.body, 'secret_id_accessor');
   if (action === 'lookup') {
     const found = await roles.secretId(name, { accessor });
@@ -135,7 +149,12 @@ async function byAccessor(call: VaultCall, roles: AppRoles, name: string, action
   return noContent;
 }
 
-async function addSecretId(call: VaultCall, roles: AppRoles, name: string, value?: string): Promise<VaultReply> {
+async function addSecretId(
+  call: VaultCall,
+  roles: AppRoles,
+  name: string,
+  value?: string,
+): Promise<VaultReply> {
   if (call.operation !== 'update') throw new VaultError('unsupported', 'unsupported operation');
   const { body } = call;
   const made = await roles.addSecretId(name, {

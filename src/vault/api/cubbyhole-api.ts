@@ -24,7 +24,8 @@ export async function handleCubbyhole(call: VaultCall, barrier: Barrier): Promis
       return data === null ? notFound : { status: 200, data };
     }
     case 'update':
-      if (Buffer.byteLength(JSON.stringify(call.body)) > MAX_BYTES) throw new VaultError('invalid', 'this is too much for a cubbyhole');
+      if (Buffer.byteLength(JSON.stringify(call.body)) > MAX_BYTES)
+        throw new VaultError('invalid', 'this is too much for a cubbyhole');
       await barrier.transaction((session) => session.put(place, SYSTEM, call.body));
       return noContent;
     case 'delete':

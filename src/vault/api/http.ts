@@ -14,6 +14,8 @@ export interface HttpFacts {
   readonly target: string;
   /** The client's address, as the gate knows it. */
   readonly address: string;
+  /** Instead of the request's own: Node's HTTP parser does not know LIST. */
+  readonly method?: string;
 }
 
 /** Answers one request. Rejects only for faults of the program. */
@@ -39,17 +41,22 @@ function send(response: ServerResponse, { status, body }: HttpReply, isHead: boo
   const text = body === null ? '' : JSON.stringify(body);
   response.writeHead(status, {
     'cache-control': 'no-store',
-    ...(body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+    ...(body === null
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
   });
   response.end(isHead ? '' : text);
 }
 
-async function readRequest(request: IncomingMessage, { target, address }: HttpFacts): Promise<VaultRequest> {
+async function readRequest(
+  request: IncomingMessage,
+  { target, address, method }: HttpFacts,
+): Promise<VaultRequest> {
   const question = target.indexOf('?');
   const rawPath = question === -1 ? target : target.slice(0, question);
   const query = new URLSearchParams(question === -1 ? '' : target.slice(question + 1));
   if (!rawPath.startsWith('/v1/')) throw new VaultError('invalid', 'unsupported path');
-  const operation = operationOf(request.method ?? '', query);
+  const operation = operationOf(method ?? request.method ?? '', query);
   const field = (name: string): string => {
     const value = request.headers[name];
     return typeof value === 'string' ? value : '';
@@ -61,7 +68,10 @@ async function readRequest(request: IncomingMessage, { target, address }: HttpFa
     operation,
     path: decodePath(rawPath.slice('/v1/'.length)),
     query,
-    body: operation === 'update' || operation === 'patch' || operation === 'delete' ? await readBody(request) : {},
+    body:
+      operation === 'update' || operation === 'patch' || operation === 'delete'
+        ? await readBody(request)
+        : {},
     tokenId: field('x-vault-token') || (bearer.startsWith('gw') ? bearer : ''),
     wrapTtlMs: parseTtl(field('x-vault-wrap-ttl'), 'X-Vault-Wrap-TTL'),
     address,

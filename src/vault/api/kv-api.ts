@@ -30,9 +30,7 @@ export async function handleKv(call: VaultCall, kv: KvMount, mounts: Mounts): Pr
   const path = slash === -1 ? '' : call.rest.slice(slash + 1);
   if (kind === 'config') return config(call, kv, mounts);
   if (kind === 'metadata' && (path === '' || call.operation === 'list'))
-    return call.operation === 'list'
-      ? listReply(await kv.list(path === '' ? '' : `${path}/`))
-      : notFound;
+    return call.operation === 'list' ? listReply(await kv.list(path === '' ? '' : `${path}/`)) : notFound;
   if (path === '') return notFound;
   switch (kind) {
     case 'data':
@@ -78,7 +76,9 @@ async function data(call: VaultCall, kv: KvMount, path: string): Promise<VaultRe
       const reads = readCount(options, 'reads', 0);
       const wanted = { ...(cas === undefined ? {} : { cas }), ...(reads === 0 ? {} : { reads }) };
       const written: KvRead | null =
-        call.operation === 'update' ? await kv.write(path, given, wanted) : await kv.patch(path, given, wanted);
+        call.operation === 'update'
+          ? await kv.write(path, given, wanted)
+          : await kv.patch(path, given, wanted);
       return written === null ? notFound : { status: 200, data: versionText(written.meta, written.version) };
     }
     case 'delete':
@@ -129,7 +129,9 @@ async function metadata(call: VaultCall, kv: KvMount, path: string): Promise<Vau
       const custom = readTextMap(body, 'custom_metadata');
       await kv.setMeta(path, {
         ...(Object.hasOwn(body, 'max_versions') ? { maxVersions: readCount(body, 'max_versions', 0) } : {}),
-        ...(Object.hasOwn(body, 'cas_required') ? { casRequired: readBoolean(body, 'cas_required', false) } : {}),
+        ...(Object.hasOwn(body, 'cas_required')
+          ? { casRequired: readBoolean(body, 'cas_required', false) }
+          : {}),
         ...(Object.hasOwn(body, 'delete_version_after')
           ? { deleteAfterMs: parseTtl(body['delete_version_after'], 'delete_version_after') }
           : {}),
@@ -151,14 +153,18 @@ async function subkeys(call: VaultCall, kv: KvMount, path: string): Promise<Vaul
   const meta = await kv.meta(path);
   // Looking at names is no read of the secret where reads are counted.
   const entry = meta?.versions[meta.current];
-  if (meta === null || entry === undefined || entry.destroyed || isDeleted(entry, Date.now())) return notFound;
+  if (meta === null || entry === undefined || entry.destroyed || isDeleted(entry, Date.now()))
+    return notFound;
   if (entry.readsLeft !== null) throw new VaultError('invalid', 'the reads of this secret are counted');
   const read = await kv.read(path);
   if (read?.data == null) return notFound;
   const depth = readCount({ depth: call.query.get('depth') }, 'depth', 0);
   return {
     status: 200,
-    data: { subkeys: namesOf(read.data, depth === 0 ? 100 : depth), metadata: versionText(read.meta, read.version) },
+    data: {
+      subkeys: namesOf(read.data, depth === 0 ? 100 : depth),
+      metadata: versionText(read.meta, read.version),
+    },
   };
 }
 

@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/index.ts';
 import { addressAllowed } from '../access/addresses.ts';
 import { AppRoles } from '../access/approle.ts';
-import { PolicyStore } from '../access/policy-store.ts';
 import type { Capability } from '../access/policies.ts';
+import { PolicyStore } from '../access/policy-store.ts';
 import { TokenStore } from '../access/tokens.ts';
 import { Wrapping } from '../access/wrapping.ts';
 import type { Barrier } from '../barrier.ts';
@@ -64,7 +64,10 @@ const statusOf: Readonly<Record<VaultFault, number>> = {
 
 const denied = (): VaultError => new VaultError('denied', 'permission denied');
 /** Paths that need `sudo` besides. */
-const sudoPaths = [/^auth\/token\/(?:accessors|revoke-orphan)/, /^sys\/(?:auth\/.+|audit.*|leases\/(?:lookup\/|revoke-prefix\/|revoke-force\/).*|revoke-prefix\/.*|rotate.*|seal|rekey.*|gatewright\/.*)$/];
+const sudoPaths = [
+  /^auth\/token\/(?:accessors|revoke-orphan)/,
+  /^sys\/(?:auth\/.+|audit.*|leases\/(?:lookup\/|revoke-prefix\/|revoke-force\/).*|revoke-prefix\/.*|rotate.*|seal|rekey.*|gatewright\/.*)$/,
+];
 
 export class VaultService {
   readonly barrier: Barrier;
@@ -122,7 +125,11 @@ export class VaultService {
       if (error instanceof VaultError) return errorReply(error);
       throw error;
     }
-    if (found === null || found.token.kind !== 'service' || !addressAllowed(request.address, found.token.addresses))
+    if (
+      found === null ||
+      found.token.kind !== 'service' ||
+      !addressAllowed(request.address, found.token.addresses)
+    )
       return this.#audited(request, '', () => Promise.reject(denied()));
     const { hash, token } = found;
     return this.#audited(request, token.accessor, async () => {
@@ -213,7 +220,10 @@ export class VaultService {
         body: fullBody(wrapReply(await this.wrapping.wrap(fullBody(reply), request.path, request.wrapTtlMs))),
       };
     if (isBare) return { status: reply.status, body: null };
-    return { status: reply.status, body: reply.raw !== undefined && reply.data === undefined ? reply.raw : fullBody(reply) };
+    return {
+      status: reply.status,
+      body: reply.raw !== undefined && reply.data === undefined ? reply.raw : fullBody(reply),
+    };
   }
 
   /** Whether the token may use `path` so. Rejects with VaultError. */
@@ -275,7 +285,8 @@ export class VaultService {
     }
     const engine = this.#engines.get(mount.type);
     await this.#permit(inner, () => engine?.exists?.(mount, found.rest) ?? always());
-    if (engine === undefined) throw new VaultError('unsupported', `there is no engine for ${mount.type} here`);
+    if (engine === undefined)
+      throw new VaultError('unsupported', `there is no engine for ${mount.type} here`);
     return engine.handle(inner, mount);
   }
 
@@ -295,7 +306,11 @@ export class VaultService {
   }
 }
 
-const wrapReply = (info: Json | object): VaultReply => ({ status: 200, data: null, raw: { wrap_info: info } });
+const wrapReply = (info: Json | object): VaultReply => ({
+  status: 200,
+  data: null,
+  raw: { wrap_info: info },
+});
 
 function fullBody(reply: VaultReply): Json {
   return {

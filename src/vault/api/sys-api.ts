@@ -22,7 +22,10 @@ const VERSION = '1.15.0';
 const CLUSTER = 'gatewright';
 
 /** Answers what needs no token and works on a sealed vault; null for everything else. */
-export async function handleUnsealed(request: VaultRequest, service: VaultService): Promise<VaultReply | null> {
+export async function handleUnsealed(
+  request: VaultRequest,
+  service: VaultService,
+): Promise<VaultReply | null> {
   switch (request.path) {
     case 'sys/health':
       return request.operation === 'read' ? health(request, service) : null;
@@ -31,7 +34,13 @@ export async function handleUnsealed(request: VaultRequest, service: VaultServic
     case 'sys/leader':
       return {
         status: 200,
-        raw: { ha_enabled: false, is_self: true, leader_address: '', leader_cluster_address: '', performance_standby: false },
+        raw: {
+          ha_enabled: false,
+          is_self: true,
+          leader_address: '',
+          leader_cluster_address: '',
+          performance_standby: false,
+        },
       };
     case 'sys/init':
       if (request.operation === 'read')
@@ -65,7 +74,11 @@ async function health({ query }: VaultRequest, service: VaultService): Promise<V
     const wanted = Number(query.get(name) ?? fallback);
     return Number.isInteger(wanted) && wanted >= 200 && wanted < 600 ? wanted : fallback;
   };
-  const status = !initialized ? code('uninitcode', 501) : sealed ? code('sealedcode', 503) : code('activecode', 200);
+  const status = !initialized
+    ? code('uninitcode', 501)
+    : sealed
+      ? code('sealedcode', 503)
+      : code('activecode', 200);
   return {
     status,
     raw: {
@@ -111,13 +124,24 @@ async function initialize({ body, operation }: VaultRequest, service: VaultServi
   );
   await service.mounts.table();
   const root = await service.barrier.transaction((session) =>
-    service.tokens.issue(session, { policies: ['root'], ttlMs: 0, path: 'auth/token/root', displayName: 'root' }),
+    service.tokens.issue(session, {
+      policies: ['root'],
+      ttlMs: 0,
+      path: 'auth/token/root',
+      displayName: 'root',
+    }),
   );
   // As with every Vault, the one that was set up begins sealed.
   service.barrier.seal();
   return {
     status: 200,
-    raw: { keys: shares, keys_base64: shares, recovery_keys: null, recovery_keys_base64: null, root_token: root.id },
+    raw: {
+      keys: shares,
+      keys_base64: shares,
+      recovery_keys: null,
+      recovery_keys_base64: null,
+      root_token: root.id,
+    },
   };
 }
 
@@ -156,22 +180,43 @@ export async function handleSys(call: VaultCall, service: VaultService): Promise
       return rotate(call, service, name);
     case 'key-status': {
       const key = (await service.barrier.keyStatus()).find((entry) => entry.name === 'system');
-      return { status: 200, data: { term: key?.current ?? 0, install_time: timeText(key?.createdMs ?? 0), encryptions: 0 } };
+      return {
+        status: 200,
+        data: { term: key?.current ?? 0, install_time: timeText(key?.createdMs ?? 0), encryptions: 0 },
+      };
     }
     case 'audit':
       return call.operation === 'read'
-        ? { status: 200, data: { 'gatewright/': { type: 'gatewright', path: 'gatewright/', description: 'audit log of the gate', options: {}, local: false } } }
+        ? {
+            status: 200,
+            data: {
+              'gatewright/': {
+                type: 'gatewright',
+                path: 'gatewright/',
+                description: 'audit log of the gate',
+                options: {},
+                local: false,
+              },
+            },
+          }
         : notFound;
     default:
       return notFound;
   }
 }
 
-async function policy(call: VaultCall, { policies }: VaultService, name: string, member: string): Promise<VaultReply> {
+async function policy(
+  call: VaultCall,
+  { policies }: VaultService,
+  name: string,
+  member: string,
+): Promise<VaultReply> {
   if (name === '') {
     const names = await policies.names();
     if (call.operation === 'list') return listReply(names);
-    return call.operation === 'read' ? { status: 200, data: { keys: names, policies: names }, raw: { policies: names } } : notFound;
+    return call.operation === 'read'
+      ? { status: 200, data: { keys: names, policies: names }, raw: { policies: names } }
+      : notFound;
   }
   switch (call.operation) {
     case 'read': {
@@ -205,11 +250,17 @@ async function capabilities(call: VaultCall, service: VaultService, kind: string
   const paths = readTexts(body, 'paths') ?? readTexts(body, 'path') ?? [];
   const entries: [string, string[]][] = [];
   for (const path of paths) {
-    const may = token.policies.includes('root') ? new Set(['root']) : await service.policies.capabilities(token, path);
+    const may = token.policies.includes('root')
+      ? new Set(['root'])
+      : await service.policies.capabilities(token, path);
     entries.push([path, may.size === 0 ? ['deny'] : [...may]]);
   }
   const all = entries[0]?.[1] ?? [];
-  return { status: 200, data: { ...Object.fromEntries(entries), capabilities: all }, raw: { capabilities: all } };
+  return {
+    status: 200,
+    data: { ...Object.fromEntries(entries), capabilities: all },
+    raw: { capabilities: all },
+  };
 }
 
 async function leases(call: VaultCall, service: VaultService, parts: readonly string[]): Promise<VaultReply> {
@@ -250,7 +301,11 @@ async function leases(call: VaultCall, service: VaultService, parts: readonly st
       const { problem } = await service.leases.revoke(id);
       return problem === ''
         ? noContent
-        : { status: 200, data: null, warnings: ['what was leased could not be unmade yet; it is tried again'] };
+        : {
+            status: 200,
+            data: null,
+            warnings: ['what was leased could not be unmade yet; it is tried again'],
+          };
     }
     case 'revoke-prefix':
     case 'revoke-force': {

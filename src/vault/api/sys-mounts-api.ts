@@ -42,7 +42,9 @@ export async function handleMounts(
   if (isTune) {
     if (found === undefined) return notFound;
     // Times of leases are set where they are made.
-    return call.operation === 'read' ? { status: 200, data: { ...(describe(found)['config'] as Json), description: found.description } } : noContent;
+    return call.operation === 'read'
+      ? { status: 200, data: { ...(describe(found)['config'] as Json), description: found.description } }
+      : noContent;
   }
   switch (call.operation) {
     case 'read':
@@ -77,8 +79,10 @@ async function mount(
     return noContent;
   }
   const engine = engineTypes.find((known) => known === type);
-  const isThere = engine === 'kv' || engine === 'transit' || (engine !== undefined && service.engine(engine) !== null);
-  if (engine === undefined || !isThere) throw new VaultError('unsupported', `there is no engine of type ${type}`);
+  const isThere =
+    engine === 'kv' || engine === 'transit' || (engine !== undefined && service.engine(engine) !== null);
+  if (engine === undefined || !isThere)
+    throw new VaultError('unsupported', `there is no engine of type ${type}`);
   await service.mounts.mount(where, path, engine, readText(body, 'description', ''));
   return noContent;
 }
@@ -98,7 +102,11 @@ async function destroy(service: VaultService, mount: Mount, path: string): Promi
 }
 
 /** What command lines ask to learn which version of kv a path has. */
-async function internal(call: VaultCall, service: VaultService, rest: readonly string[]): Promise<VaultReply> {
+async function internal(
+  call: VaultCall,
+  service: VaultService,
+  rest: readonly string[],
+): Promise<VaultReply> {
   if (rest[0] !== 'ui' || rest[1] !== 'mounts' || call.operation !== 'read') return notFound;
   const { engines, auths } = await service.mounts.table();
   const path = rest.slice(2).join('/').replace(/\/$/, '');
@@ -109,6 +117,10 @@ async function internal(call: VaultCall, service: VaultService, rest: readonly s
   }
   const found = findMount(engines, path);
   // Nothing about a mount for who may use nothing of it.
-  if (found === null) throw new VaultError('denied', 'preflight capability check returned 403, please ensure client\'s policies grant access to path');
+  if (found === null)
+    throw new VaultError(
+      'denied',
+      "preflight capability check returned 403, please ensure client's policies grant access to path",
+    );
   return { status: 200, data: { ...describe(found.mount), path: found.path } };
 }

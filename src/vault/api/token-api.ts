@@ -1,7 +1,8 @@
 // auth/token over HTTP: making, looking up, renewing and revoking tokens, and roles for making them.
+
+import { withDefault } from '../access/approle.ts';
 import type { PolicyStore } from '../access/policy-store.ts';
 import { type IssuedToken, parseTtl, SYSTEM, type Token, type TokenStore } from '../access/tokens.ts';
-import { withDefault } from '../access/approle.ts';
 import type { Barrier } from '../barrier.ts';
 import { VaultError } from '../contract.ts';
 import {
@@ -96,11 +97,17 @@ export async function handleToken(call: VaultCall, parts: TokenParts): Promise<V
   }
 }
 
-async function create(call: VaultCall, parts: TokenParts, asOrphan: boolean, roleName: string): Promise<VaultReply> {
+async function create(
+  call: VaultCall,
+  parts: TokenParts,
+  asOrphan: boolean,
+  roleName: string,
+): Promise<VaultReply> {
   const { body, token: parent } = call;
   if (Object.hasOwn(body, 'id')) throw new VaultError('invalid', 'tokens can not choose their ids');
   const type = readText(body, 'type', 'service');
-  if (type !== 'service' && type !== 'default') throw new VaultError('unsupported', 'only service tokens are supported');
+  if (type !== 'service' && type !== 'default')
+    throw new VaultError('unsupported', 'only service tokens are supported');
   const role = roleName === '' ? null : await parts.barrier.read<TokenRole>(rolePlace(roleName));
   if (roleName !== '' && role === null) throw new VaultError('invalid', `unknown role ${roleName}`);
   // Only who may use sudo here gets rights that are not its own, or children that outlive it.
@@ -108,10 +115,20 @@ async function create(call: VaultCall, parts: TokenParts, asOrphan: boolean, rol
   const asked = readTexts(body, 'policies') ?? role?.allowedPolicies ?? parent.policies;
   if (role !== null) {
     const refused = asked.find(
-      (name) => role.disallowedPolicies.includes(name) || (role.allowedPolicies.length > 0 && !role.allowedPolicies.includes(name) && name !== 'default'),
+      (name) =>
+        role.disallowedPolicies.includes(name) ||
+        (role.allowedPolicies.length > 0 && !role.allowedPolicies.includes(name) && name !== 'default'),
     );
-    if (refused !== undefined) throw new VaultError('invalid', `token policies (${refused}) must be subset of the role's allowed policies`);
-  } else if (!mayMore && !parent.policies.includes('root') && asked.some((name) => name !== 'default' && !parent.policies.includes(name)))
+    if (refused !== undefined)
+      throw new VaultError(
+        'invalid',
+        `token policies (${refused}) must be subset of the role's allowed policies`,
+      );
+  } else if (
+    !mayMore &&
+    !parent.policies.includes('root') &&
+    asked.some((name) => name !== 'default' && !parent.policies.includes(name))
+  )
     throw new VaultError('invalid', 'child policies must be subset of parent');
   if (asked.includes('root') && !parent.policies.includes('root'))
     throw new VaultError('invalid', 'root tokens may not be created without parent token being root');
@@ -143,7 +160,8 @@ async function create(call: VaultCall, parts: TokenParts, asOrphan: boolean, rol
 }
 
 const rolePlace = (name: string): string => {
-  if (!/^[A-Za-z0-9._-]{1,128}$/.test(name)) throw new VaultError('invalid', 'the name of a role has letters, digits, ".", "-" and "_"');
+  if (!/^[A-Za-z0-9._-]{1,128}$/.test(name))
+    throw new VaultError('invalid', 'the name of a role has letters, digits, ".", "-" and "_"');
   return `tokenrole/${name}`;
 };
 
@@ -179,7 +197,10 @@ async function roles(call: VaultCall, { barrier }: TokenParts, name: string): Pr
         orphan: readBoolean(body, 'orphan', false),
         renewable: readBoolean(body, 'renewable', true),
         periodMs: parseTtl(body['token_period'] ?? body['period'], 'token_period'),
-        maxTtlMs: parseTtl(body['token_explicit_max_ttl'] ?? body['explicit_max_ttl'], 'token_explicit_max_ttl'),
+        maxTtlMs: parseTtl(
+          body['token_explicit_max_ttl'] ?? body['explicit_max_ttl'],
+          'token_explicit_max_ttl',
+        ),
       };
       await barrier.transaction((session) => session.put(place, SYSTEM, role));
       return noContent;

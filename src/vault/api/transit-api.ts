@@ -25,7 +25,15 @@ import {
   verifyHmac,
   verifyTransit,
 } from '../transit/transit-key.ts';
-import { type Json, listReply, noContent, notFound, timeText, type VaultCall, type VaultReply } from './contract.ts';
+import {
+  type Json,
+  listReply,
+  noContent,
+  notFound,
+  timeText,
+  type VaultCall,
+  type VaultReply,
+} from './contract.ts';
 import { readBoolean, readCount, readText } from './read-body.ts';
 
 /** Entries of one batch. */
@@ -84,7 +92,9 @@ export async function handleTransit(call: VaultCall, transit: Transit): Promise<
       }));
     case 'decrypt':
       return batch(call.body, (entry) => ({
-        plaintext: decryptText(found, readText(entry, 'ciphertext'), optionsOf(found, entry)).toString('base64'),
+        plaintext: decryptText(found, readText(entry, 'ciphertext'), optionsOf(found, entry)).toString(
+          'base64',
+        ),
       }));
     case 'rewrap':
       return batch(call.body, (entry) => {
@@ -104,10 +114,19 @@ export async function handleTransit(call: VaultCall, transit: Transit): Promise<
       });
     case 'sign':
       return batch(call.body, (entry) => {
-        if (!canSign(found.type)) throw new VaultError('invalid', `key type ${found.type} does not support signing`);
+        if (!canSign(found.type))
+          throw new VaultError('invalid', `key type ${found.type} does not support signing`);
         const [number, version] = versionToUse(found, readCount(entry, 'key_version', 0));
-        const signature = signTransit(found.type, version, bytesOf(entry, 'input'), signOptions(call.body, more[0]));
-        return { signature: `vault:v${number}:${encodeSignature(signature, call.body)}`, key_version: number };
+        const signature = signTransit(
+          found.type,
+          version,
+          bytesOf(entry, 'input'),
+          signOptions(call.body, more[0]),
+        );
+        return {
+          signature: `vault:v${number}:${encodeSignature(signature, call.body)}`,
+          key_version: number,
+        };
       });
     case 'verify':
       return batch(call.body, (entry) => ({ valid: verify(found, entry, call.body, more[0]) }));
@@ -121,7 +140,8 @@ function verify(key: TransitKey, entry: Json, body: Json, path: string | undefin
     const [, version, mac] = readTagged(key, readText(entry, 'hmac'));
     return verifyHmac(version, algorithmOf(body, path), bytesOf(entry, 'input'), mac);
   }
-  if (!canSign(key.type)) throw new VaultError('invalid', `key type ${key.type} does not support verification`);
+  if (!canSign(key.type))
+    throw new VaultError('invalid', `key type ${key.type} does not support verification`);
   const [, version, signature] = readTagged(key, readText(entry, 'signature'));
   return verifyTransit(key.type, version, bytesOf(entry, 'input'), signature, signOptions(body, path));
 }
@@ -130,7 +150,8 @@ const algorithmOf = (body: Json, path: string | undefined): string =>
   path ?? readText(body, 'algorithm', readText(body, 'hash_algorithm', 'sha2-256'));
 
 function signOptions(body: Json, path: string | undefined): SignOptions {
-  if (readBoolean(body, 'prehashed', false)) throw new VaultError('unsupported', 'prehashed input is not supported');
+  if (readBoolean(body, 'prehashed', false))
+    throw new VaultError('unsupported', 'prehashed input is not supported');
   return {
     hash: algorithmOf(body, path),
     padding: readText(body, 'signature_algorithm', 'pss'),
@@ -146,7 +167,10 @@ const encodeSignature = (signature: Buffer, body: Json): string =>
 function optionsOf(key: TransitKey, entry: Json): CipherOptions {
   const context = Object.hasOwn(entry, 'context') ? bytesOf(entry, 'context') : null;
   if (key.derived && (context === null || context.length === 0))
-    throw new VaultError('invalid', "missing 'context' for key derivation; the key was created using a derived key");
+    throw new VaultError(
+      'invalid',
+      "missing 'context' for key derivation; the key was created using a derived key",
+    );
   return {
     context: key.derived ? context : null,
     convergent: key.convergent,
@@ -158,12 +182,14 @@ function optionsOf(key: TransitKey, entry: Json): CipherOptions {
 function batch(body: Json, run: (entry: Json) => Json): VaultReply {
   const list = Object.hasOwn(body, 'batch_input') ? body['batch_input'] : undefined;
   if (list === undefined) return { status: 200, data: run(body) };
-  if (!Array.isArray(list) || list.length === 0) throw new VaultError('invalid', 'missing batch input to process');
+  if (!Array.isArray(list) || list.length === 0)
+    throw new VaultError('invalid', 'missing batch input to process');
   if (list.length > MAX_BATCH) throw new VaultError('invalid', `a batch has up to ${MAX_BATCH} entries`);
   let failed = 0;
   const results = list.map((entry: unknown): Json => {
     try {
-      if (typeof entry !== 'object' || entry === null) throw new VaultError('invalid', 'an entry must be an object');
+      if (typeof entry !== 'object' || entry === null)
+        throw new VaultError('invalid', 'an entry must be an object');
       const reference = Object.hasOwn(entry, 'reference') ? { reference: (entry as Json)['reference'] } : {};
       return { ...run(entry as Json), ...reference };
     } catch (error) {
@@ -181,7 +207,12 @@ function typeOf(text: string): TransitType {
   return found;
 }
 
-async function keys(call: VaultCall, transit: Transit, name: string, more: readonly string[]): Promise<VaultReply> {
+async function keys(
+  call: VaultCall,
+  transit: Transit,
+  name: string,
+  more: readonly string[],
+): Promise<VaultReply> {
   if (name === '') return call.operation === 'list' ? listReply(await transit.names()) : notFound;
   const { body } = call;
   const [action] = more;
@@ -211,7 +242,10 @@ async function keys(call: VaultCall, transit: Transit, name: string, more: reado
   if (call.operation !== 'update') throw new VaultError('unsupported', 'unsupported operation');
   if (action === 'rotate') return { status: 200, data: describe(name, await transit.rotate(name)) };
   if (action === 'trim')
-    return { status: 200, data: describe(name, await transit.trim(name, readCount(body, 'min_available_version', 0))) };
+    return {
+      status: 200,
+      data: describe(name, await transit.trim(name, readCount(body, 'min_available_version', 0))),
+    };
   if (action !== 'config') return notFound;
   const next = await transit.change(name, (key) => {
     const minDecryption = readCount(body, 'min_decryption_version', key.minDecryption) || 1;
@@ -290,7 +324,8 @@ async function dataKey(call: VaultCall, transit: Transit, kind: string, name: st
 function random(call: VaultCall, parts: readonly string[]): VaultReply {
   const fromPath = parts.find((part) => /^\d+$/.test(part));
   const count = Number(fromPath ?? readCount(call.body, 'bytes', 32));
-  if (count < 1 || count > MAX_RANDOM_BYTES) throw new VaultError('invalid', '"bytes" must be between 1 and 131072');
+  if (count < 1 || count > MAX_RANDOM_BYTES)
+    throw new VaultError('invalid', '"bytes" must be between 1 and 131072');
   return { status: 200, data: { random_bytes: format(randomBytes(count), call.body, 'base64') } };
 }
 
@@ -306,14 +341,19 @@ async function exportKey(transit: Transit, kind: string, more: readonly string[]
   const key = await transit.key(name);
   if (key === null) return notFound;
   if (kind === 'public-key') {
-    const keys = Object.entries(key.versions).map(([number, version]) => [number, publicKeyText(key.type, version)]);
+    const keys = Object.entries(key.versions).map(([number, version]) => [
+      number,
+      publicKeyText(key.type, version),
+    ]);
     return { status: 200, data: { name, type: key.type, keys: Object.fromEntries(keys) } };
   }
   if (!key.exportable) throw new VaultError('invalid', 'private key material is not exportable');
   if (kind !== 'signing-key' || !canSign(key.type))
     throw new VaultError('unsupported', 'only signing keys can be exported');
   const keys = Object.entries(key.versions)
-    .filter(([number]) => wanted === undefined || number === (wanted === 'latest' ? String(key.latest) : wanted))
+    .filter(
+      ([number]) => wanted === undefined || number === (wanted === 'latest' ? String(key.latest) : wanted),
+    )
     .map(([number, version]) => [
       number,
       `-----BEGIN PRIVATE KEY-----\n${Buffer.from(version.privateKey, 'base64url')

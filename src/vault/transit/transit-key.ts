@@ -1,6 +1,7 @@
 // One version of a transit key: what it encrypts, signs and authenticates with. The formats are Vault's; AES is in GCM-SIV
 // inside of them, because one key seals many messages here.
 import {
+  constants,
   createHash,
   createHmac,
   createPrivateKey,
@@ -8,7 +9,6 @@ import {
   generateKeyPairSync,
   hkdfSync,
   type KeyObject,
-  constants,
   privateDecrypt,
   publicEncrypt,
   randomBytes,
@@ -50,8 +50,7 @@ export const canDerive = (type: TransitType): boolean => type.startsWith('aes');
 export function newTransitVersion(type: TransitType, nowMs: number): TransitVersion {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   const pair = pairOf(type);
-  const privateKey =
-    pair === null ? '' : pair.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
+  const privateKey = pair === null ? '' : pair.export({ format: 'der', type: 'pkcs8' }).toString('base64url');
   return { createdMs: nowMs, secret, privateKey };
 }
 
@@ -107,13 +106,23 @@ export function encryptTransit(
 ): Buffer {
   if (type.startsWith('rsa'))
     return publicEncrypt(
-      { key: createPublicKey(privateKeyOf(version)), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
+      {
+        key: createPublicKey(privateKeyOf(version)),
+        padding: constants.RSA_PKCS1_OAEP_PADDING,
+        oaepHash: 'sha256',
+      },
       clear,
     );
   const key = cipherKey(type, version, context);
   try {
     // GCM-SIV needs no nonce of its own for equal ciphertexts: one that stands still shows equality, as was asked for.
-    return sealAead('gcm-siv', key, associated, clear, convergent ? (count) => Buffer.alloc(count) : randomBytes);
+    return sealAead(
+      'gcm-siv',
+      key,
+      associated,
+      clear,
+      convergent ? (count) => Buffer.alloc(count) : randomBytes,
+    );
   } finally {
     key.fill(0);
   }
@@ -160,7 +169,8 @@ const hashes: Readonly<Record<string, string>> = {
 
 /** OpenSSL's name of a hash of Vault's. Throws VaultError. */
 export function hashName(algorithm: string): string {
-  if (!Object.hasOwn(hashes, algorithm)) throw new VaultError('invalid', `unsupported hash algorithm "${algorithm}"`);
+  if (!Object.hasOwn(hashes, algorithm))
+    throw new VaultError('invalid', `unsupported hash algorithm "${algorithm}"`);
   return hashes[algorithm]!;
 }
 
@@ -197,7 +207,12 @@ function signKey(key: KeyObject, type: TransitType, { padding, marshaling }: Sig
   return { key, dsaEncoding: marshaling === 'jws' ? ('ieee-p1363' as const) : ('der' as const) };
 }
 
-export function signTransit(type: TransitType, version: TransitVersion, input: Buffer, options: SignOptions): Buffer {
+export function signTransit(
+  type: TransitType,
+  version: TransitVersion,
+  input: Buffer,
+  options: SignOptions,
+): Buffer {
   const hash = type === 'ed25519' ? null : hashName(options.hash);
   return sign(hash, input, signKey(privateKeyOf(version), type, options));
 }

@@ -119,7 +119,10 @@ export class Transit {
   trim(name: string, version: number): Promise<TransitKey> {
     return this.change(name, (key) => {
       if (version > key.minDecryption || (key.minEncryption !== 0 && version > key.minEncryption))
-        throw new VaultError('invalid', 'min_available_version is above min_decryption_version or min_encryption_version');
+        throw new VaultError(
+          'invalid',
+          'min_available_version is above min_decryption_version or min_encryption_version',
+        );
       const kept = Object.entries(key.versions).filter(([number]) => Number(number) >= version);
       return { ...key, versions: Object.fromEntries(kept) };
     });
@@ -150,7 +153,11 @@ const dueOf = (key: TransitKey, fromMs: number): number | null =>
 /** The version that encrypts, signs and authenticates: the one asked for, or the newest. Throws VaultError. */
 export function versionToUse(key: TransitKey, wanted: number): [number, TransitVersion] {
   const number = wanted === 0 ? key.latest : wanted;
-  if (number < key.minEncryption) throw new VaultError('invalid', 'requested version for encryption is less than the minimum encryption key version');
+  if (number < key.minEncryption)
+    throw new VaultError(
+      'invalid',
+      'requested version for encryption is less than the minimum encryption key version',
+    );
   return [number, versionAt(key, number)];
 }
 
@@ -171,13 +178,15 @@ export function readTagged(key: TransitKey, text: string): [number, TransitVersi
 }
 
 export function encryptText(key: TransitKey, clear: Buffer, wanted: number, options: CipherOptions): string {
-  if (!canEncrypt(key.type)) throw new VaultError('invalid', `message encryption not supported for key type ${key.type}`);
+  if (!canEncrypt(key.type))
+    throw new VaultError('invalid', `message encryption not supported for key type ${key.type}`);
   const [number, version] = versionToUse(key, wanted);
   return `vault:v${number}:${encryptTransit(key.type, version, clear, options).toString('base64')}`;
 }
 
 export function decryptText(key: TransitKey, text: string, options: CipherOptions): Buffer {
-  if (!canEncrypt(key.type)) throw new VaultError('invalid', `message decryption not supported for key type ${key.type}`);
+  if (!canEncrypt(key.type))
+    throw new VaultError('invalid', `message decryption not supported for key type ${key.type}`);
   const [, version, sealed] = readTagged(key, text);
   return decryptTransit(key.type, version, sealed, options);
 }
