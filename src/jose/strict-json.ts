@@ -3,6 +3,8 @@
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MAX_DEPTH = 16;
+/** A name that is one escaped character: V8 at times reads it as a backslash. */
+const escapedLetter = /"\\(?:u[0-9a-f]{4}|[^u])"\s*:/i;
 
 /** The object in `bytes`, or null when it is not exactly one JSON object. */
 export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> | null {
@@ -15,7 +17,7 @@ export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> | nu
     return null;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  return hasDuplicateMembers(text) ? null : (value as Record<string, unknown>);
+  return hasDuplicateMembers(text) || escapedLetter.test(text) ? null : (value as Record<string, unknown>);
 }
 
 /** Whether an object in the valid JSON `text` has a member twice, or nests deeper than MAX_DEPTH. */
