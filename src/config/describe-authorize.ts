@@ -3,7 +3,8 @@ import type { ApiConfig, OperationConfig } from './gate-config.ts';
 
 /** Rules of the operation besides its scopes, one line each. */
 export function describeRules(api: ApiConfig, operation: OperationConfig): string[] {
-  if (operation.publicReason !== null) return [];
+  const masked = describeMask(operation);
+  if (operation.publicReason !== null) return masked;
   const { roles, own, fields } = operation.authorize;
   const pointer = (parts: readonly string[]): string => `/${parts.join('/')}`;
   const lines = own.map(({ object, claim, relation, unlessRoles }) => {
@@ -16,7 +17,24 @@ export function describeRules(api: ApiConfig, operation: OperationConfig): strin
   if (roles.length > 0) lines.unshift(`role ${roles.join(' or ')}`);
   if (api.authorize.policies !== null) lines.push('a policy that permits it');
   lines.push(...fields.map((field) => `${pointer(field.pointer)} by role ${field.roles.join(' or ')} only`));
-  return lines;
+  return [...lines, ...masked];
+}
+
+const maskTexts = {
+  drop: 'left out',
+  redact: 'redacted',
+  last4: 'but for four characters redacted',
+} as const;
+
+function describeMask({ mask }: OperationConfig): string[] {
+  return (mask?.rules ?? []).map(({ path, action, unlessRoles, unlessScopes }) => {
+    const exempt = [
+      ...unlessRoles.map((role) => `role ${role}`),
+      ...unlessScopes.map((scope) => `scope ${scope}`),
+    ];
+    const unless = exempt.length === 0 ? '' : `, unless ${exempt.join(' or ')}`;
+    return `/${path.join('/')} of answers ${maskTexts[action]}${unless}`;
+  });
 }
 
 /** Every authenticated caller may use it. */

@@ -1,5 +1,6 @@
 // The parts of the configuration that say who may do what: roles, claims, policies, own objects, fields, risk.
 import { z } from 'zod';
+import { parseFieldPath } from '../masking/index.ts';
 import { addressBlock, duration, nameKey, rate } from './values.ts';
 
 const claimPath = () =>
@@ -168,6 +169,39 @@ export const relations = z
   )
   .default({})
   .describe('Services that are asked whose an object is, for `authorize.own`.');
+
+const fieldPath = () =>
+  z.string().refine((text) => parseFieldPath(text) !== null, {
+    message: 'is not a field such as /customer/card or $.customer.card; "*" stands for every item',
+  });
+
+export const mask = z.array(
+  z
+    .strictObject({
+      field: fieldPath().describe('Field of JSON answers, as JSON Pointer or JSONPath.'),
+      as: z
+        .enum(['drop', 'redact', 'last4'])
+        .describe('What is left: nothing, `***`, or the last four characters.'),
+      'unless-scope': z
+        .union([z.string().min(1), z.array(z.string().min(1))])
+        .default([])
+        .describe('Callers with one of these scopes see it.'),
+      'unless-role': z
+        .union([z.string().min(1), z.array(z.string().min(1))])
+        .default([])
+        .describe('Callers with one of these roles see it.'),
+    })
+    .describe('A field that not every reader may see.'),
+);
+
+/** Keys of an operation. */
+export const operationMask = {
+  mask: mask.optional().describe("Fields of answers to mask, beside the API's."),
+  readable: z
+    .record(fieldPath(), z.array(z.string()).min(1))
+    .optional()
+    .describe('Fields of JSON answers that only these roles get.'),
+};
 
 export const decisions = z
   .strictObject({

@@ -5,7 +5,9 @@ import {
   authorize,
   claims,
   decisions,
+  mask,
   operationAuthorize,
+  operationMask,
   relations,
   risk,
   roles,
@@ -312,6 +314,7 @@ const operation = z
       .optional()
       .describe("Adds to the API's exclusions, and replaces what else it says; false inspects nothing."),
     websocket: websocket.optional().describe("Instead of the API's."),
+    ...operationMask,
   })
   .refine((value) => value.public !== true || value.reason !== undefined, {
     path: ['public'],
@@ -395,6 +398,10 @@ const api = z.strictObject({
   websocket: websocket
     .default(false)
     .describe('WebSocket connections may pass: true for the default limits, or the limits.'),
+  mask: mask.default([]).describe('Fields of answers that not every reader may see.'),
+  'mask-limit': byteSize()
+    .default(1_048_576)
+    .describe('Largest answer that is masked; larger ones are refused.'),
   headers: z
     .strictObject({
       security: z.boolean().default(true).describe('Adds security headers where the upstream set none.'),

@@ -22,6 +22,7 @@ import type {
 import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { InspectConfig, RuleSetConfig } from '../guards/inspect/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
+import type { MaskConfig } from '../guards/mask/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
@@ -242,6 +243,8 @@ export interface OperationConfig {
   readonly validate: ValidateConfig | null;
   /** Null: requests and answers are not inspected by rules. */
   readonly inspect: InspectConfig | null;
+  /** Null: answers are not masked. */
+  readonly mask: MaskConfig | null;
   readonly contract: ContractOperation;
   /** A method of a gRPC service; null for others. */
   readonly grpc: GrpcConfig | null;

@@ -16,6 +16,7 @@ import { resolveApiAuthorize, resolveOperationAuthorize } from './resolve-author
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
 import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
+import { resolveMask } from './resolve-mask.ts';
 import { contractOfService, controlUpstream, serviceOf } from './resolve-service.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
@@ -214,6 +215,7 @@ function resolveOperation(
       entry.grpc === undefined
         ? resolveInspect({ name: api, entry: entry.inspect }, own?.inspect, operation, ruleSets)
         : null,
+    mask: resolveMask(api, entry, operation.id, document, context),
     contract: operation,
     grpc: entry.grpc === undefined ? null : { maxMessageBytes: entry.grpc['max-message'] },
     websocket: entry.grpc === undefined ? resolveWebsocket(own?.websocket ?? entry.websocket) : null,

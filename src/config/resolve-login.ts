@@ -120,6 +120,7 @@ export function loginApis(
         grpc: null,
         websocket: null,
         inspect: null,
+        mask: null,
         login: { name: login.name, step },
       };
     });

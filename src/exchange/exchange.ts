@@ -79,6 +79,12 @@ export class Exchange {
   readonly upstreamFields: string[] = [];
   /** Bytes of the answer's body that are collected and judged before the client gets any; 0 lets it stream. */
   answerLimit = 0;
+  /** What a guard makes of the collected body; only where it was judged whole. Guards that come after see this one. */
+  answerBody: Buffer | null = null;
+  /** The client must not learn how long the upstream's answer was, nor what follows it. */
+  hidesLength = false;
+  /** Kept by the guard that masks, for this exchange's answer. */
+  mask: object | null = null;
 
   // What the access record tells of the outcome.
   inspection: InspectionRecord | null = null;

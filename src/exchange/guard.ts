@@ -84,7 +84,7 @@ export interface Guard {
   readonly onAnswer: ((exchange: Exchange, status: number, fields: FieldList) => Decision) | null;
   /**
    * Judges the body of the upstream's answer before the client gets any of it. `whole` is false when the body goes on
-   * beyond `exchange.answerLimit`, whose first bytes these are.
+   * beyond `exchange.answerLimit`, whose first bytes these are. A whole body can be replaced by `exchange.answerBody`.
    */
   readonly onAnswerBody: ((exchange: Exchange, body: Uint8Array, whole: boolean) => Decision) | null;
   /**

@@ -18,7 +18,7 @@ export interface MaskRule {
 
 export type MaskOutcome =
   | { readonly kind: 'unchanged' }
-  | { readonly kind: 'changed'; readonly bytes: Uint8Array; readonly fields: number }
+  | { readonly kind: 'changed'; readonly bytes: Buffer; readonly fields: number }
   | { readonly kind: 'invalid'; readonly problem: 'syntax' | 'too-deep' };
 
 /** Nesting of objects and lists; deeper documents are invalid. The same as for requests. */
@@ -87,6 +87,11 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
+/** Bytes of text that stand for themselves. */
+const plain = new Uint8Array(256).fill(1, 0x20);
+plain[QUOTE] = 0;
+plain[BACKSLASH] = 0;
+
 /** Characters that may follow a backslash, but `u`. */
 const escapes = new Uint8Array(128);
 for (const character of '"\\/bfnrt') escapes[character.charCodeAt(0)] = 1;
@@ -100,6 +105,7 @@ const DEEP = -2;
 const unchanged: MaskOutcome = { kind: 'unchanged' };
 const redacted = encoder.encode('"***"');
 const nothing = encoder.encode('null');
+const lastFour = encoder.encode('"***1234"');
 const noBytes = new Uint8Array(0);
 
 export class Mask {
@@ -308,12 +314,12 @@ export class Mask {
     let at = start + 1;
     while (at < end) {
       const code = bytes[at]!;
-      if (code === QUOTE) return at + 1;
-      if (code < 0x20) return BAD;
-      if (code !== BACKSLASH) {
+      if (plain[code] === 1) {
         at++;
         continue;
       }
+      if (code === QUOTE) return at + 1;
+      if (code !== BACKSLASH) return BAD;
       const next = bytes[at + 1] ?? 0;
       if (next === 0x75) {
         for (let i = at + 2; i < at + 6; i++) if (hexDigits[bytes[i] ?? 0] !== 1) return BAD;
@@ -365,15 +371,29 @@ export class Mask {
     if (action === 'redact') return isText ? redacted : nothing;
     const isNumber = first === 0x2d || (first >= 0x30 && first <= 0x39);
     if (!isText && !isNumber) return nothing;
-    const raw = Buffer.from(bytes.subarray(start, end)).toString();
-    const text = isText ? (JSON.parse(raw) as string) : raw;
+    const from = isText ? start + 1 : start;
+    const to = isText ? end - 1 : end;
+    for (let i = from; i < to; i++) {
+      const code = bytes[i]!;
+      if (code === BACKSLASH || code > 0x7e) return this.#last4OfText(start, end);
+    }
+    if (to - from < MIN_LAST4) return redacted;
+    const out = new Uint8Array(9);
+    out.set(lastFour);
+    for (let i = 0; i < 4; i++) out[4 + i] = bytes[to - 4 + i]!;
+    return out;
+  }
+
+  /** The same for text whose bytes are not its characters. */
+  #last4OfText(start: number, end: number): Uint8Array {
+    const text = JSON.parse(Buffer.from(this.#bytes.subarray(start, end)).toString()) as string;
     const characters = [...text];
     return characters.length < MIN_LAST4
       ? redacted
       : encoder.encode(JSON.stringify(`***${characters.slice(-4).join('')}`));
   }
 
-  #assemble(bytes: Uint8Array): Uint8Array {
+  #assemble(bytes: Uint8Array): Buffer {
     const cuts = this.#cuts;
     const texts = this.#texts;
     let size = bytes.length;

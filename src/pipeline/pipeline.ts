@@ -167,7 +167,7 @@ export function runOnAnswerBody(
   for (let i = 0; i < hooks.length; i++) {
     let decision: Decision;
     try {
-      decision = hooks[i]!(exchange, body, whole);
+      decision = hooks[i]!(exchange, exchange.answerBody ?? body, whole);
     } catch (cause) {
       return failed(pipeline.answerBodyNames[i]!, cause);
     }

@@ -28,6 +28,8 @@ const idempotent = new Set([
   'SEARCH',
 ]);
 
+const noTrailers = new FieldList();
+
 /** Bytes of a body that are kept until the upstream has accepted the request. */
 const KEPT_BYTES = 65_536;
 
@@ -237,11 +239,11 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
       if (decision !== null) return this.#replaceAnswer(decision, false);
       const limit = exchange.answerLimit;
       if (limit > 0) {
-        this.#held = new HeldAnswer(status, fields, head.contentLength, head.announcedLength, limit);
+        this.#held = new HeldAnswer(status, fields, head.contentLength, announced(exchange, head), limit);
         return;
       }
     }
-    this.#startAnswer(status, fields, head.contentLength, head.announcedLength);
+    this.#startAnswer(status, fields, head.contentLength, announced(exchange, head));
   }
 
   #startAnswer(status: number, fields: FieldList, length: number, announced: number): boolean {
@@ -269,9 +271,18 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
       this.#replaceAnswer(decision, ended);
       return false;
     }
-    if (!this.#startAnswer(held.status, held.fields, held.length, held.announced)) return false;
-    exchange.responseBytes += body.length;
-    if (body.length > 0) this.#client.sendBody(body, 0, body.length);
+    const { answerBody } = exchange;
+    // INVARIANT: guards replace whole bodies alone; the rest of a part would follow the new one.
+    if (answerBody !== null && !whole) {
+      this.#fail('guard-failed', 'success');
+      return false;
+    }
+    const sent = answerBody ?? body;
+    const length = answerBody?.length ?? held.length;
+    if (!this.#startAnswer(held.status, held.fields, length, answerBody?.length ?? held.announced))
+      return false;
+    exchange.responseBytes += sent.length;
+    if (sent.length > 0) this.#client.sendBody(sent, 0, sent.length);
     return true;
   }
 
@@ -320,7 +331,7 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
     if (this.#route!.grpc !== null && exchange.grpcStatus === -1) {
       exchange.grpcStatus = parseGrpcStatus(trailers.get('grpc-status'));
     }
-    this.#client.endAnswer(trailers);
+    this.#client.endAnswer(exchange.hidesLength ? noTrailers : trailers);
     const failed = exchange.status >= 500 || exchange.grpcStatus === GrpcStatus.unavailable;
     this.#route!.upstream.balancer.finished(endpoint, failed ? 'failure' : 'success');
     const requestSent = this.#requestSent;
@@ -519,6 +530,10 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
     this.#client.endTunnel(refusal, forClient);
   }
 }
+
+/** What the client is told of the length where no body follows. */
+const announced = (exchange: Exchange, head: ResponseHead): number =>
+  exchange.hidesLength ? -1 : head.announcedLength;
 
 function copyFields(fields: FieldList): FieldList {
   const copy = new FieldList();

@@ -47,6 +47,7 @@ import {
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
 import { compileLimit } from '../../guards/limit/index.ts';
+import { compileMaskGuard } from '../../guards/mask/index.ts';
 import { compileGrpc, compileValidate } from '../../guards/validate/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
@@ -341,6 +342,7 @@ function compileEntry(
       : shared.get('authenticate', ['forward-call', api.service, api.name, api.base], () =>
           compileForwardCall(api.service!, api.name, api.base, state.controlSecret),
         ),
+    config.mask === null ? null : compileMaskGuard(config.mask, context.authorize.principals),
     config.inspect === null
       ? null
       : shared.get('inspect', config.inspect, () => compileInspect(config.inspect!, context.rules)),

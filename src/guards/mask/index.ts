@@ -1,0 +1,2 @@
+export type { MaskConfig, MaskFieldRule } from './contract.ts';
+export { compileMaskGuard } from './mask.ts';
