@@ -16,8 +16,7 @@ test('property: every value comes back as JSON.parse reads it', () => {
       const text = JSON.stringify(value);
       const { problem } = read(text);
       if (problem === null) assert.deepEqual(out.value, JSON.parse(text));
-      else
-        assert.ok(/"__proto__"|"\\\\(?:.|u....)":|\\ud|\d{16}|e[+-]?\d/i.test(text), `${problem}: ${text}`);
+      else assert.ok(/"__proto__"|"\\(?:.|u....)":|\\ud|\d{16}|e[+-]?\d/i.test(text), `${problem}: ${text}`);
     }),
     { numRuns: 2000 },
   );
