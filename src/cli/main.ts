@@ -9,6 +9,7 @@ import {
 } from './identity-commands.ts';
 import { Exit, reportError } from './output.ts';
 import { addPolicyCommands } from './policy/commands.ts';
+import { addCaCommands, addServiceCommands } from './services/commands.ts';
 import { addWafCommands } from './waf/commands.ts';
 
 const defaultFile = 'gatewright.yaml';
@@ -91,6 +92,8 @@ export function buildProgram(): Command {
   const parts = { action, config, json };
   addKeyCommands(keys, parts);
   addPrincipalCommands(program, parts);
+  addServiceCommands(program, parts);
+  addCaCommands(program, parts);
   addTokenCommands(program, parts);
   addStateCommands(program, parts);
   addWafCommands(program, parts);

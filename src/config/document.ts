@@ -20,6 +20,7 @@ import {
   loginSchema,
   signatureKeySchema,
 } from './document-identity.ts';
+import { servicesSchema } from './document-services.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
 import { vaultSchema } from './document-vault.ts';
@@ -530,6 +531,9 @@ export const documentSchema = z.strictObject({
         .optional()
         .describe('Tells services who calls, by a token that the gate signs for each of them; needs state.'),
       dpop: dpopSchema.prefault({}).describe('Proofs of possession (RFC 9449).'),
+      services: servicesSchema
+        .optional()
+        .describe('An authority that gives services identities of their own (SPIFFE); needs state.'),
     })
     .prefault({})
     .describe('Who callers can be.'),

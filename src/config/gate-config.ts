@@ -25,6 +25,7 @@ import type { LimitConfig } from '../guards/limit/contract.ts';
 import type { MaskConfig } from '../guards/mask/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
+import type { ServicesConfig } from '../identity/services/settings.ts';
 import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
 import type { ContractOperation } from '../openapi/index.ts';
 import type { RootConfig } from '../vault/index.ts';
@@ -45,6 +46,8 @@ export interface GateConfig {
   readonly logins: readonly LoginConfig[];
   /** Null: services are not told who calls. */
   readonly forward: ForwardConfig | null;
+  /** Null: services get no identities. */
+  readonly services: ServicesConfig | null;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
   readonly vault: VaultConfig;

@@ -14,6 +14,7 @@ import { resolveListener } from './resolve-listener.ts';
 import { loginApis, resolveLogins } from './resolve-login.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { controlUpstreamConfig } from './resolve-service.ts';
+import { resolveServices } from './resolve-services.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
 import { resolveRoot, resolveVault } from './resolve-vault.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -86,6 +87,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     },
     logins,
     forward: resolveForward(document, context),
+    services: resolveServices(document, context),
     state: resolveState(document, context),
     vault: resolveVault(document, context),
     identity,

@@ -56,6 +56,10 @@ export const diagnosticTable = {
     'Something has to be kept and there is no state, or no key to seal it.',
     'Add `state:`, on PostgreSQL with `seal:`.',
   ),
+  'config-socket-mode': row(
+    'A socket that stands for a service can be opened by everybody.',
+    'Give it a mode that leaves others out, and the group of the service.',
+  ),
   'config-collision': row(
     'Two APIs serve the same method and path on the same hosts and listeners.',
     'Give them different hosts, bases or listeners.',

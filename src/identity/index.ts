@@ -23,6 +23,7 @@ export {
   type RevocationOptions,
 } from './registry/registry.ts';
 export { type OwnersAnswer, RelationSource, type RelationSourceConfig } from './relations/relation-source.ts';
+export * from './services/index.ts';
 export {
   type RotationReport,
   type SigningKey,

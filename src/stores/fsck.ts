@@ -6,6 +6,7 @@ import { type Barrier, checkVault } from '../vault/index.ts';
 import { type SqlDatabase, type SqlRow, StateError } from './contract.ts';
 import type { FieldSeal } from './field-seal.ts';
 import { verifyMigrations } from './migrations.ts';
+import { checkServices } from './service-fsck.ts';
 import { sealedColumns } from './vault-store.ts';
 
 export interface FsckReport {
@@ -18,7 +19,18 @@ export interface FsckReport {
 }
 
 const PAGE = 1000;
-const tables = ['principals', 'api_keys', 'key_uses', 'revocations', 'signing_keys'] as const;
+const tables = [
+  'principals',
+  'api_keys',
+  'key_uses',
+  'revocations',
+  'signing_keys',
+  'authorities',
+  'join_tokens',
+  'svids',
+  'bindings',
+  'trust_bundles',
+] as const;
 /** Columns that tell a row apart, for the order of pages and for messages. */
 const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
   principals: ['id'],
@@ -26,6 +38,11 @@ const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
   key_uses: ['key_id'],
   revocations: ['kind', 'value'],
   signing_keys: ['id'],
+  authorities: ['id'],
+  join_tokens: ['id'],
+  svids: ['serial'],
+  bindings: ['identity'],
+  trust_bundles: ['trust_domain'],
 };
 
 export async function checkState(
@@ -48,6 +65,7 @@ export async function checkState(
       ),
     );
     problems.push(...(await checkReferences(database)));
+    problems.push(...(await checkServices(database, fields)));
     const checked = await checkVault(vault);
     rows['vault_records'] = checked.records;
     problems.push(...checked.problems);
@@ -102,7 +120,8 @@ async function problemsOf(
     if (!isTextList(row['addresses'])) out.push('has addresses that are no list of texts');
   }
   for (const column of sealedColumns) {
-    if (column.table !== table) continue;
+    // Those of authorities are opened where their certificates are looked at.
+    if (column.table !== table || table === 'authorities') continue;
     const value = String(row[column.column]);
     if (value === '' || (table !== 'signing_keys' && !isEnvelope(value))) continue;
     try {

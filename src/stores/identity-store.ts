@@ -339,7 +339,11 @@ export class SqlIdentityStore implements IdentityStore {
   }
 }
 
-async function putRevocation(session: SqlSession, revocation: Revocation, revision: number): Promise<void> {
+export async function putRevocation(
+  session: SqlSession,
+  revocation: Revocation,
+  revision: number,
+): Promise<void> {
   await session.run(
     `INSERT INTO revocations (kind, value, issued_before_ms, until_ms, created_ms, reason, removed, revision)
      VALUES ($1, $2, $3, $4, $5, $6, 0, $7)

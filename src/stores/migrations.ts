@@ -2,6 +2,7 @@
 // that a step that was edited is found. A program meets a newer state by stopping.
 import { hash } from 'node:crypto';
 import { type SqlDatabase, type SqlSession, StateError } from './contract.ts';
+import { serviceTables } from './service-tables.ts';
 
 export interface Migration {
   /** From 1, without gaps. */
@@ -97,7 +98,9 @@ const vault: Migration = {
   ],
 };
 
-export const migrations: readonly Migration[] = [identity, vault];
+const services: Migration = { version: 3, name: 'services', statements: serviceTables };
+
+export const migrations: readonly Migration[] = [identity, vault, services];
 
 /** Texts that are ordered by their bytes; in PostgreSQL the database's collation may say otherwise. */
 const binaryText = { sqlite: 'TEXT', postgres: 'TEXT COLLATE "C"' } as const;

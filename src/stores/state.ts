@@ -4,7 +4,7 @@ import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } f
 import type { StateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import { SealError } from '../envelope/index.ts';
-import type { IdentityStore } from '../identity/index.ts';
+import type { IdentityStore, ServiceStore } from '../identity/index.ts';
 import { Barrier, createRoot, sealTextRoot, VaultError } from '../vault/index.ts';
 import { type SqlDatabase, StateError } from './contract.ts';
 import { FieldSeal } from './field-seal.ts';
@@ -13,11 +13,13 @@ import { SqlIdentityStore } from './identity-store.ts';
 import { migrate } from './migrations.ts';
 import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { Seal } from './seal.ts';
+import { SqlServiceStore } from './service-store.ts';
 import { SqliteDatabase } from './sqlite/sqlite-database.ts';
 import { lockVault, SqlVaultStore, STATE_KEY, sealedColumns } from './vault-store.ts';
 
 export interface State {
   readonly identity: IdentityStore;
+  readonly services: ServiceStore;
   /** Secrets and what seals them. Sealed where shares are needed, or where there is no key. */
   readonly vault: Barrier;
   /** For people; no secret. */
@@ -46,6 +48,7 @@ export async function openState(config: StateConfig, nowMs = Date.now(), mayCrea
     if (!vault.sealed) await sealAnew(database, fields);
     return {
       identity: new SqlIdentityStore(database, fields),
+      services: new SqlServiceStore(database, fields),
       vault,
       label: database.label,
       fsck: () => checkState(database, fields, vault),

@@ -20,6 +20,7 @@ interface SealedColumn {
 /** Columns with envelopes under the key `state`, by the beginning of their places. */
 export const sealedColumns: readonly SealedColumn[] = [
   { prefix: 'signing_keys/', table: 'signing_keys', id: 'id', column: 'sealed' },
+  { prefix: 'authorities/', table: 'authorities', id: 'id', column: 'sealed' },
   { prefix: 'principals.note/', table: 'principals', id: 'id', column: 'note' },
 ];
 /** Key of what other tables hold sealed. */

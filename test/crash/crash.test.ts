@@ -7,9 +7,11 @@ import { test } from 'node:test';
 import { Random } from '../fuzz/random.ts';
 import { freshSchema, postgresUrl, skipPostgres } from '../support/postgres.ts';
 import { runCrashes } from './crash.ts';
+import { runServiceCrashes } from './service-crash.ts';
 
 const sealKey = 'a seal key of more than thirty-two characters';
 const KILLS = 6;
+const SERVICE_KILLS = 4;
 
 test('SQLite survives kill -9', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-crash-'));
@@ -31,4 +33,27 @@ test('PostgreSQL survives kill -9 of its client', { skip: skipPostgres }, async 
   );
   assert.deepEqual(report.problems, []);
   assert.ok(report.acknowledged >= KILLS);
+});
+
+test('issuing, rotation and migration survive kill -9 on SQLite', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gatewright-crash-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const report = await runServiceCrashes(
+    (n) => ({ kind: 'sqlite', file: join(folder, `${n}.db`), sealKey }),
+    SERVICE_KILLS,
+    new Random(3),
+  );
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.acknowledged > 0);
+});
+
+test('issuing, rotation and migration survive kill -9 on PostgreSQL', { skip: skipPostgres }, async (t) => {
+  const schemas = Array.from({ length: SERVICE_KILLS }, () => freshSchema(t));
+  const report = await runServiceCrashes(
+    (n) => ({ kind: 'postgres', url: postgresUrl!, schema: schemas[n]!, sealKey }),
+    SERVICE_KILLS,
+    new Random(4),
+  );
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.acknowledged > 0);
 });

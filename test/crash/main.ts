@@ -1,4 +1,4 @@
-// `npm run crash -- [kills] [sqlite|postgres]`: the long form of the crash test, with a report.
+// `npm run crash -- [kills] [sqlite|postgres] [keys|services]`: the long form of the crash tests, with a report.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,26 +6,35 @@ import type { StateConfig } from '../../src/config/index.ts';
 import { Random } from '../fuzz/random.ts';
 import { onPostgres, postgresUrl } from '../support/postgres.ts';
 import { runCrashes } from './crash.ts';
+import { runServiceCrashes } from './service-crash.ts';
 
 const kills = Number(process.argv[2] ?? 200);
 const database = process.argv[3] ?? 'sqlite';
+const what = process.argv[4] ?? 'keys';
 const seed = Date.now() % 1_000_000;
 const folder = mkdtempSync(join(tmpdir(), 'gatewright-crash-'));
 const sealKey = 'a seal key of more than thirty-two characters';
-const config: StateConfig =
-  database === 'postgres'
-    ? { kind: 'postgres', url: postgresUrl!, schema: `gw_crash_${seed}`, sealKey }
-    : { kind: 'sqlite', file: join(folder, 'state.db'), sealKey };
+const schemas: string[] = [];
+function stateOf(n: number): StateConfig {
+  if (database !== 'postgres') return { kind: 'sqlite', file: join(folder, `state-${n}.db`), sealKey };
+  const schema = `gw_crash_${seed}_${n}`;
+  if (!schemas.includes(schema)) schemas.push(schema);
+  return { kind: 'postgres', url: postgresUrl!, schema, sealKey };
+}
 const startMs = performance.now();
 try {
-  const report = await runCrashes(config, kills, new Random(seed));
+  const random = new Random(seed);
+  const report =
+    what === 'services'
+      ? await runServiceCrashes(stateOf, kills, random)
+      : await runCrashes(stateOf(0), kills, random);
   for (const problem of report.problems.slice(0, 20)) process.stdout.write(`${problem}\n`);
   process.stdout.write(
-    `${database}, seed ${seed}: ${report.kills} kills, ${report.acknowledged} acknowledged writes, ` +
+    `${database}, ${what}, seed ${seed}: ${report.kills} kills, ${report.acknowledged} acknowledged writes, ` +
       `${report.problems.length} problems, ${((performance.now() - startMs) / 1000).toFixed(0)} s\n`,
   );
   process.exitCode = report.problems.length === 0 ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
-  if (config.kind === 'postgres') await onPostgres(`DROP SCHEMA IF EXISTS "${config.schema}" CASCADE`);
+  for (const schema of schemas) await onPostgres(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
 }
