@@ -54,20 +54,25 @@ async function problemsOf(state: State, lines: readonly string[]): Promise<strin
   const svids = new Map((await services.svids('', 0, true, 100_000)).map((svid) => [svid.serial, svid]));
   const tokens = new Set((await services.joinTokens(0)).map(({ id }) => id));
   const withdrawn = new Set((await state.identity.revocations(0)).map(({ value }) => value));
-  const joined = new Set(lines.filter((line) => line.startsWith('joined ')).map((line) => line.split(' ')[3]!));
+  const joined = new Set(
+    lines.filter((line) => line.startsWith('joined ')).map((line) => line.split(' ')[3]!),
+  );
   for (const line of lines) {
     const [what, a, b, c] = line.split(' ') as [string, string?, string?, string?];
     if (what === 'authority' && !(ids.has(a!) && ids.has(b!))) out.push(`lost: ${line}`);
     else if ((what === 'rotated' || what === 'installed') && !ids.has(a!)) out.push(`lost: ${line}`);
     else if (what === 'issued' && svids.get(b!)?.principal !== a) out.push(`lost: ${line}`);
-    else if (what === 'joined' && (svids.get(b!)?.principal !== a || tokens.has(c!))) out.push(`half: ${line}`);
+    else if (what === 'joined' && (svids.get(b!)?.principal !== a || tokens.has(c!)))
+      out.push(`half: ${line}`);
     else if (what === 'revoked') {
       const svid = svids.get(b!);
       if (svid === undefined || svid.revokedMs === null || !withdrawn.has(svid.fingerprint))
         out.push(`half: ${line}`);
     } else if (what === 'token' && !tokens.has(b!) && !joined.has(b!)) {
       // Used, and the kill came before that could be said: then its SVID is there.
-      const used = [...svids.values()].some((svid) => svid.principal === a && svid.attestation === 'join-token');
+      const used = [...svids.values()].some(
+        (svid) => svid.principal === a && svid.attestation === 'join-token',
+      );
       if (!used) out.push(`lost: ${line}`);
     }
   }
