@@ -7,7 +7,7 @@ import type { Link, Rule } from '../rules/rule.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
 import { TransactionState } from '../transaction/state.ts';
 import { compilePlan, type PhasePlan, type Plan } from './plan.ts';
-import { isTxOnly, readsEarlierMatch, readsProgress, startsWithTx } from './rule-traits.ts';
+import { findsTx, isTxOnly, readsEarlierMatch, readsProgress, startsWithTx } from './rule-traits.ts';
 import { runPhaseFast } from './run-phase.ts';
 
 /** A target of `settings` that can not be read is an error in `diagnostics`. */
@@ -18,8 +18,11 @@ export function compileProfile(
 ): Profile {
   const base = compileBaseProfile(ruleSet, settings, diagnostics);
   if (base.isPlain) return base;
-  const { plan, initialTx } = compilePlan(base);
-  return withQuietTx({ ...base, initialTx, plan }, plan);
+  // A variable for another version of the rules, say, is there for the caller alone.
+  const otherTx = base.otherTx.filter(({ name }) => base.ruleSet.rules.some((rule) => findsTx(rule, name)));
+  const seen = { ...base, otherTx };
+  const { plan, initialTx } = compilePlan(seen);
+  return { ...withQuietTx({ ...seen, initialTx, plan }, plan), otherTx: base.otherTx };
 }
 
 /** Finds out what the rules that always run do to TX when no other does, by running them. */

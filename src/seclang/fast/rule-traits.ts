@@ -81,6 +81,15 @@ export function isTxOnly(rule: Rule): boolean {
   );
 }
 
+/** Reads a TX variable of this name although it does not name it: by an expression, or with all. */
+export const findsTx = (rule: Rule, name: string): boolean =>
+  rule.links.some((link) =>
+    link.targets.some(
+      ({ variable, key, pattern }) =>
+        isTx(variable) && key === null && (pattern === null || pattern(name)),
+    ),
+  );
+
 /** Reads what an earlier rule matched: a first link that looks at MATCHED_VAR, or a SecAction that copies it. */
 export function readsEarlierMatch(rule: Rule): boolean {
   const first = rule.links[0]!;
