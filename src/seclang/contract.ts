@@ -9,6 +9,8 @@ export interface Transformation {
   readonly run: (value: string) => string;
   /** When not null: a value in which this (non-global) expression finds nothing stays as it is. */
   readonly changesOnly: RegExp | null;
+  /** Whether all it ever changes is the case of ASCII letters. */
+  readonly changesCaseOnly: boolean;
 }
 
 /** An operator (`@rx`, `@pm`, …) with its argument. Pure, apart from `captures`. */

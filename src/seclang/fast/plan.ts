@@ -1,6 +1,6 @@
 // The fast path of a profile: which rules always run, and which run only if a value of the request wakes them.
 
-import type { Operator, Phase } from '../contract.ts';
+import type { Operator, Phase, Transformation } from '../contract.ts';
 import type { VariableName } from '../language/variables.ts';
 import type { Profile } from '../rules/profile.ts';
 import type { Link, Rule, Target } from '../rules/rule.ts';
@@ -8,7 +8,15 @@ import type { RuleSet } from '../rules/rule-set.ts';
 import { analyse, foldPrefix } from './analyse.ts';
 import { type ChannelName, channelStages, originOf, type Stage } from './channels.ts';
 import { CollectionPlan, CountPlan } from './collection-plan.ts';
-import { type Condition, conditionsOf, lastStage, liveRulesOf, type OriginOf } from './conditions.ts';
+import {
+  type Condition,
+  conditionsOf,
+  type LiveRules,
+  lastStage,
+  liveRulesOf,
+  type OriginOf,
+} from './conditions.ts';
+import { waitingJumps } from './jumps.ts';
 import { isIndependentOf } from './rule-traits.ts';
 import { Scanner } from './scanner.ts';
 import { Source, type SourceCondition } from './source.ts';
@@ -35,7 +43,9 @@ export interface StagePlan {
 export interface PhasePlan {
   /** Rules that run whatever the request holds, in order. */
   readonly always: readonly Rule[];
-  /** Those of them that are independent. */
+  /** Rules that run when a rule was woken that they may jump over, in order. */
+  readonly jumps: readonly Rule[];
+  /** Those of `always` that are independent. */
   readonly independent: readonly Rule[];
   /** The last stage whose values rules of this phase may be woken by. */
   readonly stage: 0 | Stage;
@@ -92,7 +102,9 @@ export function compilePlan(profile: Profile): PlanAndTx {
   const rows: (readonly number[])[] = rules.map(() => []);
   const conditions: Condition[] = [];
   const always: Rule[] = [];
+  const jumps = waitingJumpsOf(live);
   for (const rule of live.rules) {
+    if (jumps.includes(rule)) continue;
     const own = conditionsOf(rule, live);
     rows[rule.index] = own.map((_, i) => conditions.length + i);
     conditions.push(...own);
@@ -101,10 +113,13 @@ export function compilePlan(profile: Profile): PlanAndTx {
   const ownNames = conditions.flatMap(({ isolated }) => isolated?.ownNames ?? []);
   const scanner = sharedScanner(
     conditions.map(({ link }) => (link.isNegated ? null : link.operator)),
+    new Set(conditions.flatMap(({ link }) => link.transformations)),
     ruleSet,
   );
   const alwaysRuns = Uint8Array.from(rules, (rule) => (always.includes(rule) ? 1 : 0));
-  const isIndependent = Uint8Array.from(rules, (rule) => (isIndependentOf(rule, alwaysRuns) ? 1 : 0));
+  const isIndependent = Uint8Array.from(rules, (rule) =>
+    isIndependentOf(jumps.includes(rule) ? { ...rule, skipTo: -1 } : rule, alwaysRuns) ? 1 : 0,
+  );
   return {
     initialTx: folded.initialTx,
     plan: {
@@ -119,6 +134,7 @@ export function compilePlan(profile: Profile): PlanAndTx {
         const own = always.filter((rule) => rule.phase === phase);
         return {
           always: own,
+          jumps: jumps.filter((rule) => rule.phase === phase),
           independent: own.filter((rule) => isIndependent[rule.index] === 1),
           stage: lastStage(
             conditions.filter(({ rule }) => rule.phase === phase),
@@ -134,11 +150,25 @@ export function compilePlan(profile: Profile): PlanAndTx {
   };
 }
 
+function waitingJumpsOf(live: LiveRules): readonly Rule[] {
+  if (!live.canForgetMatches || !live.canForgetCaptures) return [];
+  return phases.flatMap((phase) =>
+    waitingJumps(
+      live.rules.filter((rule) => rule.phase === phase),
+      (rule) => conditionsOf(rule, live).length === 0,
+    ),
+  );
+}
+
 /** Profiles that differ in targets or mode alone scan for the same. */
-function sharedScanner(operators: readonly (Operator | null)[], { shared }: RuleSet): Scanner {
-  const known = shared.scanners.find((scanner) => scanner.isFor(operators));
+function sharedScanner(
+  operators: readonly (Operator | null)[],
+  transformations: ReadonlySet<Transformation>,
+  { shared }: RuleSet,
+): Scanner {
+  const known = shared.scanners.find((scanner) => scanner.isFor(operators, transformations));
   if (known !== undefined) return known;
-  const scanner = new Scanner(operators);
+  const scanner = new Scanner(operators, transformations);
   shared.scanners.push(scanner);
   return scanner;
 }

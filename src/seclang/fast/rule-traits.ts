@@ -85,8 +85,7 @@ export function isTxOnly(rule: Rule): boolean {
 export const findsTx = (rule: Rule, name: string): boolean =>
   rule.links.some((link) =>
     link.targets.some(
-      ({ variable, key, pattern }) =>
-        isTx(variable) && key === null && (pattern === null || pattern(name)),
+      ({ variable, key, pattern }) => isTx(variable) && key === null && (pattern === null || pattern(name)),
     ),
   );
 

@@ -7,6 +7,7 @@ import { runRule } from '../transaction/interpreter.ts';
 import { isCutShort, isPhaseOver, isRemoved } from '../transaction/run-phase.ts';
 import type { TransactionState } from '../transaction/state.ts';
 import { runWatched } from '../transaction/watchdog.ts';
+import { addJumps } from './jumps.ts';
 import type { Plan } from './plan.ts';
 import { wakeRules } from './wake.ts';
 
@@ -37,7 +38,7 @@ function areIndependent(plan: Plan, rules: readonly Rule[]): boolean {
 
 const byIndex = (a: Rule, b: Rule): number => a.index - b.index;
 
-/** Rules of the phase whose conditions are all fulfilled, in order. */
+/** Rules of the phase whose conditions are all fulfilled, and jumps over them, in order. */
 function wokenOf(state: TransactionState, plan: Plan, phase: Phase): readonly Rule[] {
   const rules: Rule[] = [];
   const { fulfilled } = state;
@@ -51,7 +52,9 @@ function wokenOf(state: TransactionState, plan: Plan, phase: Phase): readonly Ru
       rules.push(rule);
     }
   }
-  return rules.length === 0 ? NO_RULES : rules.sort(byIndex);
+  if (rules.length === 0) return NO_RULES;
+  addJumps(plan.phases[phase - 1]!.jumps, rules);
+  return rules.length === 1 ? rules : rules.sort(byIndex);
 }
 
 function areFulfilled(conditions: readonly number[], fulfilled: readonly number[]): boolean {

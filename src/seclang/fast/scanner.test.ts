@@ -15,6 +15,9 @@ const operator = (factors: readonly string[] | null, bytes: string | null): Oper
   isDynamic: false,
 });
 
+const isNamed = (bits: Uint32Array, at: number, row: number): boolean =>
+  ((bits[at + (row >>> 5)]! >>> (row & 31)) & 1) === 1;
+
 const letter = fc.constantFrom('a', 'b', 'c', '\x80', ' ', '(');
 const word = fc.string({ unit: letter, minLength: 1, maxLength: 4 });
 
@@ -26,21 +29,22 @@ test('names exactly the operators whose literals or bytes occur', () => {
     ),
     { maxLength: 70 },
   );
-  const value = fc.string({ unit: fc.oneof(letter, fc.constantFrom('A', 'B', 'x')), maxLength: 40 });
+  const value = fc.string({ unit: fc.oneof(letter, fc.constantFrom('A', 'B', 'x')), maxLength: 90 });
   fc.assert(
     fc.property(operators, value, (all, text) => {
-      const scanner = new Scanner(all);
-      const bits = new Uint32Array(scanner.words * 2);
+      const scanner = new Scanner(all, []);
+      const bits = new Uint32Array(scanner.words * 2).fill(5, scanner.words);
       scanner.scan(text, bits, scanner.words);
       all.forEach(({ factors, requiredBytes }, row) => {
         const expected =
-          scanner.always.includes(row) ||
-          (factors === null
-            ? [...text].some((char) => requiredBytes![char.charCodeAt(0)] === 1)
-            : factors.some((factor) => text.toLowerCase().includes(factor)));
-        const isNamed =
-          ((bits[scanner.words + (row >>> 5)]! >>> (row & 31)) & 1) === 1 || scanner.always.includes(row);
-        assert.equal(isNamed, expected, `row ${row}`);
+          factors === null
+            ? [...text].some(
+                (char) =>
+                  requiredBytes![char.toLowerCase().charCodeAt(0)] === 1 ||
+                  requiredBytes![char.toUpperCase().charCodeAt(0)] === 1,
+              )
+            : factors.some((factor) => text.toLowerCase().includes(factor));
+        assert.equal(isNamed(bits, scanner.words, row), expected, `row ${row}`);
       });
       assert.ok(bits.subarray(0, scanner.words).every((w) => w === 0));
     }),
@@ -49,6 +53,23 @@ test('names exactly the operators whose literals or bytes occur', () => {
 });
 
 test('operators of which nothing is known are candidates always', () => {
-  const scanner = new Scanner([operator(null, null), null, operator([], 'x'), operator(['a', ''], null)]);
-  assert.deepEqual(scanner.always, [0, 1, 3]);
+  const scanner = new Scanner([operator(null, null), null, operator([], 'x'), operator(['a', ''], null)], []);
+  const bits = new Uint32Array(1);
+  scanner.scan('', bits, 0);
+  assert.deepEqual(
+    [0, 1, 2, 3].map((row) => isNamed(bits, 0, row)),
+    [true, true, false, true],
+  );
+});
+
+test('of long literals a part is looked for', () => {
+  const scanner = new Scanner([operator(['information_schema', 'sys.user_objects'], null)], []);
+  const bits = new Uint32Array(1);
+  const names = (text: string): boolean => {
+    scanner.scan(text, bits, 0);
+    return isNamed(bits, 0, 0);
+  };
+  assert.ok(names('from INFORMATION_SCHEMA.tables'));
+  assert.ok(names('sys.user_objects'));
+  assert.ok(!names('an information of the user'));
 });

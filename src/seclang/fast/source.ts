@@ -1,5 +1,6 @@
 // HOT. A source is a place in the request whose values the same rules look at: the value of any argument, the User-Agent field.
-// Asked about a value, it names the conditions that it fulfils. Transformation chains of its rules are one tree, and
+// Asked about a value, it names the conditions that it fulfils. Transformation chains of its rules are one tree. Which of them
+// can change a value at all follows from the bytes that are in it, so that most of the tree falls away before it is walked;
 // equal results are scanned once, whichever way they came about.
 
 import type { Operator, Transformation } from '../contract.ts';
@@ -28,8 +29,6 @@ class TreeNode {
   readonly which: number;
   /** Rows of rules whose operator looks at this stage. */
   readonly mask: Uint32Array;
-  /** Rows that are candidates always. */
-  readonly always: number[] = [];
   hasRows = false;
 
   constructor(parent: number, transformation: Transformation | null, which: number, words: number) {
@@ -40,6 +39,22 @@ class TreeNode {
   }
 }
 
+/** What is left of the tree for values that hold bytes of certain kinds. */
+class Shape {
+  /** Rows that look at the value as it is. */
+  readonly mask: Uint32Array;
+  /** Nodes whose result may be another text, in order. */
+  readonly nodes: readonly number[];
+
+  constructor(mask: Uint32Array, nodes: readonly number[]) {
+    this.mask = mask;
+    this.nodes = nodes;
+  }
+}
+
+/** Clients choose the bytes: where there are more kinds of values than this, shapes are made anew. */
+const MAX_SHAPES = 256;
+
 const NOTHING: readonly number[] = [];
 
 export class Source {
@@ -48,34 +63,38 @@ export class Source {
   readonly #checks: (Check | undefined)[] = [];
   readonly #transformations: Transformation[] = [];
   readonly #memo = new VerdictMemo();
+  readonly #shapes = new Map<number, Shape>();
   // Scratch, reused for each value: results of the stages, and what is distinct among them.
   readonly #stage: Int32Array;
   /** By distinct text × transformation: the distinct text that it makes of it, -1 before that is known. */
   readonly #results: Int32Array;
   readonly #texts: string[] = [];
+  /** By distinct text: the rows that are candidates for it … */
   readonly #bits: Uint32Array;
+  /** … and those that were asked about it. */
+  readonly #asked: Uint32Array;
 
   constructor(conditions: readonly SourceCondition[], scanner: Scanner) {
     this.#scanner = scanner;
     this.#nodes.push(new TreeNode(-1, null, 0, scanner.words));
-    const isAlways = new Set(scanner.always);
-    for (const condition of conditions) this.#add(condition, isAlways.has(condition.row));
+    for (const condition of conditions) this.#add(condition);
     this.#stage = new Int32Array(this.#nodes.length);
     this.#results = new Int32Array(this.#nodes.length * this.#transformations.length);
     this.#bits = new Uint32Array(this.#nodes.length * scanner.words);
+    this.#asked = new Uint32Array(this.#nodes.length * scanner.words);
   }
 
-  #add({ row, link, isolated }: SourceCondition, isAlways: boolean): void {
+  #add({ row, link, isolated }: SourceCondition): void {
     const { operator, isNegated, transformations, isMultiMatch } = link;
     if (operator === null) return;
     this.#checks[row] = { operator, isNegated, isolated };
     let at = 0;
-    if (isMultiMatch) this.#mark(at, row, isAlways);
+    if (isMultiMatch) this.#mark(at, row);
     for (const transformation of transformations) {
       at = this.#child(at, transformation);
-      if (isMultiMatch) this.#mark(at, row, isAlways);
+      if (isMultiMatch) this.#mark(at, row);
     }
-    if (!isMultiMatch) this.#mark(at, row, isAlways);
+    if (!isMultiMatch) this.#mark(at, row);
   }
 
   #child(parent: number, transformation: Transformation): number {
@@ -88,14 +107,10 @@ export class Source {
     return this.#nodes.push(new TreeNode(parent, transformation, which, this.#scanner.words)) - 1;
   }
 
-  #mark(at: number, row: number, isAlways: boolean): void {
+  #mark(at: number, row: number): void {
     const node = this.#nodes[at]!;
     node.hasRows = true;
-    if (isAlways) {
-      if (!node.always.includes(row)) node.always.push(row);
-    } else {
-      node.mask[row >>> 5]! |= 1 << (row & 31);
-    }
+    node.mask[row >>> 5]! |= 1 << (row & 31);
   }
 
   /** What `judge` said about this value before; null when it is not remembered. */
@@ -115,18 +130,35 @@ export class Source {
     const stage = this.#stage;
     const texts = this.#texts;
     texts.length = 0;
-    let verdict: number[] | null = null;
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[i]!;
-      const at =
-        node.transformation === null
-          ? this.#distinct(value)
-          : this.#transform(node.transformation, node.which, stage[node.parent]!);
-      stage[i] = at;
-      if (node.hasRows) verdict = this.#check(node, value, texts[at]!, at * this.#scanner.words, verdict);
+    const kinds = this.#addText(value);
+    const shape = this.#shapes.get(kinds) ?? this.#makeShape(kinds);
+    let verdict = this.#check(shape.mask, value, 0, null);
+    for (let i = 0; i < shape.nodes.length; i++) {
+      const index = shape.nodes[i]!;
+      const node = nodes[index]!;
+      const at = this.#transform(node.transformation!, node.which, stage[node.parent]!);
+      stage[index] = at;
+      if (node.hasRows) verdict = this.#check(node.mask, value, at, verdict);
     }
+    // What the others left behind must not be taken for theirs.
+    for (let i = 0; i < shape.nodes.length; i++) stage[shape.nodes[i]!] = 0;
     texts.length = 0;
     return verdict ?? NOTHING;
+  }
+
+  /** INVARIANT: `stage` is 0, the value itself, for all nodes that are not in the shape. */
+  #makeShape(kinds: number): Shape {
+    const mask = this.#nodes[0]!.mask.slice();
+    const left: number[] = [];
+    for (let i = 1; i < this.#nodes.length; i++) {
+      const node = this.#nodes[i]!;
+      if (left.includes(node.parent) || this.#scanner.mayChange(node.transformation!, kinds)) left.push(i);
+      else for (let w = 0; w < mask.length; w++) mask[w]! |= node.mask[w]!;
+    }
+    const shape = new Shape(mask, left);
+    if (this.#shapes.size >= MAX_SHAPES) this.#shapes.clear();
+    this.#shapes.set(kinds, shape);
+    return shape;
   }
 
   #transform(transformation: Transformation, which: number, from: number): number {
@@ -138,41 +170,57 @@ export class Source {
     let result = from;
     if (changesOnly === null || changesOnly.test(text)) {
       const changed = transformation.run(text);
-      if (changed !== text) result = this.#distinct(changed);
+      if (changed !== text) result = this.#distinct(changed, transformation.changesCaseOnly ? from : -1);
     }
     this.#results[at] = result;
     return result;
   }
 
-  /** Index of a text among the distinct ones; a new one is scanned. */
-  #distinct(text: string): number {
+  /** Index of a text among the distinct ones. `like`: the one that it differs from by case alone, or -1. */
+  #distinct(text: string, like: number): number {
     const texts = this.#texts;
     for (let i = 0; i < texts.length; i++) if (texts[i] === text) return i;
-    const { words } = this.#scanner;
-    const at = texts.length;
-    texts.push(text);
-    const count = this.#transformations.length;
-    this.#results.fill(-1, at * count, (at + 1) * count);
-    this.#bits.fill(0, at * words, (at + 1) * words);
-    this.#scanner.scan(text, this.#bits, at * words);
-    return at;
+    if (like === -1) this.#addText(text);
+    else this.#addLike(text, like);
+    return texts.length - 1;
   }
 
-  #check(
-    node: TreeNode,
-    value: string,
-    text: string,
-    bitsAt: number,
-    verdict: number[] | null,
-  ): number[] | null {
-    const { always, mask } = node;
-    for (let i = 0; i < always.length; i++) verdict = this.#checkRow(always[i]!, value, text, verdict);
+  /** Scans a new text. Answers the kinds of bytes in it. */
+  #addText(text: string): number {
+    const { words } = this.#scanner;
+    const at = this.#texts.push(text) - 1;
+    this.#clear(at);
+    return this.#scanner.scan(text, this.#bits, at * words);
+  }
+
+  /** The scanner is blind to case. */
+  #addLike(text: string, like: number): void {
+    const { words } = this.#scanner;
+    const at = this.#texts.push(text) - 1;
+    this.#clear(at);
+    for (let w = 0; w < words; w++) this.#bits[at * words + w] = this.#bits[like * words + w]!;
+  }
+
+  #clear(at: number): void {
+    const { words } = this.#scanner;
+    const { length } = this.#transformations;
+    for (let i = at * length; i < (at + 1) * length; i++) this.#results[i] = -1;
+    for (let w = at * words; w < (at + 1) * words; w++) this.#asked[w] = 0;
+  }
+
+  #check(mask: Uint32Array, value: string, at: number, verdict: number[] | null): number[] | null {
+    const bits = this.#bits;
+    const asked = this.#asked;
+    const from = at * mask.length;
     for (let w = 0; w < mask.length; w++) {
-      let word = (this.#bits[bitsAt + w]! & mask[w]!) >>> 0;
+      // What was asked about this text is not asked again where another chain leads to it.
+      let word = (bits[from + w]! & mask[w]! & ~asked[from + w]!) >>> 0;
+      if (word === 0) continue;
+      asked[from + w]! |= word;
       while (word !== 0) {
         const bit = 31 - Math.clz32(word);
         word = (word & ~(1 << bit)) >>> 0;
-        verdict = this.#checkRow(w * 32 + bit, value, text, verdict);
+        verdict = this.#checkRow(w * 32 + bit, value, this.#texts[at]!, verdict);
       }
     }
     return verdict;

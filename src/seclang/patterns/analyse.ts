@@ -19,6 +19,22 @@ export const analysePattern = (root: PatternNode): Requirements => ({
   minLength: minLength(root),
 });
 
+/** Bytes of which at least one is in every match of a value that is not empty; null when a match may hold any or none. */
+export function requiredBytesBeyondEmpty(root: PatternNode): Uint8Array | null {
+  if (root.kind !== 'choice') return requiredBytes(root);
+  return requiredBytes({ kind: 'choice', options: root.options.filter((option) => !isEmptyOnly(option)) });
+}
+
+/** `^$` */
+const isEmptyOnly = (node: PatternNode): boolean =>
+  node.kind === 'sequence' &&
+  node.items.length === 2 &&
+  node.items.every(
+    (item, i) =>
+      item.kind === 'assertion' &&
+      (i === 0 ? item.assertion === 'subject-start' : item.assertion.startsWith('subject-end')),
+  );
+
 /** Bytes of which at least one is in every match, chosen to be rare; null when a match may hold any or none. */
 function requiredBytes(node: PatternNode): Uint8Array | null {
   switch (node.kind) {

@@ -1,7 +1,7 @@
 // HOT
 // A compiled expression: which of its two JavaScript forms a value needs, and the groups in PCRE's numbering.
 import { setFlagsFromString } from 'node:v8';
-import { analysePattern, type Requirements } from './analyse.ts';
+import { analysePattern, type Requirements, requiredBytesBeyondEmpty } from './analyse.ts';
 import { emitPattern } from './emit.ts';
 import { modSecurityFlags, type PatternFlags, parsePattern } from './parse.ts';
 import { startAtRuns } from './runs.ts';
@@ -109,6 +109,14 @@ export function compilePattern(source: string, flags: PatternFlags = modSecurity
       return { kind: 'error', message: 'the expression is too large', offset: 0 };
     throw error;
   }
+}
+
+/**
+ * Of an expression of our own: bytes of which one is in every value, but for the empty one, in which it finds something. Null when
+ * that can not be told.
+ */
+export function requiredBytesOf(source: string): Uint8Array | null {
+  return requiredBytesBeyondEmpty(simplify(parsePattern(source, modSecurityFlags).root));
 }
 
 function emitted(parsed: ParsedPattern, requirements: Requirements, written: Pattern | null): Pattern {

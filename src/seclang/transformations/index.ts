@@ -76,7 +76,10 @@ const rows: readonly (readonly [string, (value: string) => string, RegExp | null
 ];
 
 const byName: ReadonlyMap<string, Transformation> = new Map(
-  rows.map(([name, run, changesOnly]) => [name.toLowerCase(), { name, run, changesOnly }]),
+  rows.map(([name, run, changesOnly]) => [
+    name.toLowerCase(),
+    { name, run, changesOnly, changesCaseOnly: run === lowercase || run === uppercase },
+  ]),
 );
 
 export const transformationNames: readonly string[] = rows.map(([name]) => name);
