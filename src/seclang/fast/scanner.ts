@@ -32,6 +32,8 @@ export class Scanner {
    */
   readonly #hitsFrom: Uint32Array;
   readonly #hits: Uint32Array;
+  /** By the sets of bytes that were met, as bits: rows that are candidates then. */
+  readonly #rowsBySets = new Map<number, Uint32Array>();
   /** By byte set: `words` words of rows. */
   readonly #byteRows: Uint32Array;
 
@@ -111,32 +113,33 @@ export class Scanner {
    */
   scan(value: string, into: Uint32Array, at: number): number {
     const { words } = this;
-    for (let w = 0; w < words; w++) into[at + w] = this.#alwaysRows[w]!;
-    if (value === '') return this.#kinds;
-    const seen =
-      value.length < BYTES_PAY ? this.#scanText(value, into, at) : this.#scanBytes(value, into, at);
-    let left = seen;
-    while (left !== 0) {
-      const set = 31 - Math.clz32(left);
-      left &= ~(1 << set);
-      for (let w = 0; w < words; w++) into[at + w]! |= this.#byteRows[set * words + w]!;
-    }
-    return seen & this.#kinds;
+    for (let w = 0; w < words; w++) into[at + w] = 0;
+    const seen = value.length < BYTES_PAY ? this.#scanText(value, into, at) : this.#scanBytes(value, into, at);
+    const rows = this.#rowsBySets.get(seen) ?? this.#makeRows(seen);
+    for (let w = 0; w < words; w++) into[at + w]! |= rows[w]!;
+    return value === '' ? this.#kinds : seen & this.#kinds;
   }
 
   /** Both answer the bits of all sets of bytes that were met. */
   #scanText(value: string, into: Uint32Array, at: number): number {
     const sets = this.#sets;
     const { classes, next, shift, firstEnd } = this.#automaton;
+    const { length } = value;
     let seen = 0;
     let state = 0;
-    for (let i = 0; i < value.length; i++) {
-      const byte = value.charCodeAt(i) & 0xff;
-      seen |= sets[byte]!;
-      state = next[(state << shift) + classes[byte]!]!;
-      if (state >= firstEnd) this.#hit(state - firstEnd, into, at);
+    let i = 0;
+    for (;;) {
+      // No call within: what the loop reads stays in registers.
+      for (; i < length; i++) {
+        const byte = value.charCodeAt(i) & 0xff;
+        seen |= sets[byte]!;
+        state = next[(state << shift) + classes[byte]!]!;
+        if (state >= firstEnd) break;
+      }
+      if (i === length) return seen;
+      this.#hit(state - firstEnd, into, at);
+      i++;
     }
-    return seen;
   }
 
   #scanBytes(value: string, into: Uint32Array, at: number): number {
@@ -147,21 +150,40 @@ export class Scanner {
     from.write(value, 'latin1');
     let seen = 0;
     let state = 0;
-    for (let i = 0; i < length; i++) {
-      const byte = from[i]!;
-      seen |= sets[byte]!;
-      state = next[(state << shift) + classes[byte]!]!;
-      if (state >= firstEnd) this.#hit(state - firstEnd, into, at);
+    let i = 0;
+    for (;;) {
+      for (; i < length; i++) {
+        const byte = from[i]!;
+        seen |= sets[byte]!;
+        state = next[(state << shift) + classes[byte]!]!;
+        if (state >= firstEnd) break;
+      }
+      if (i === length) return seen;
+      this.#hit(state - firstEnd, into, at);
+      i++;
     }
-    return seen;
   }
 
   #hit(end: number, into: Uint32Array, at: number): void {
     const to = this.#hitsFrom[end + 1]!;
     for (let h = this.#hitsFrom[end]!; h < to; h += 2) into[at + this.#hits[h]!]! |= this.#hits[h + 1]!;
   }
+
+  /** Rows that are candidates because of the sets of bytes met, and those that always are. */
+  #makeRows(seen: number): Uint32Array {
+    const rows = this.#alwaysRows.slice();
+    for (let set = 0; set < MAX_BYTE_SETS; set++) {
+      if ((seen & (1 << set)) === 0) continue;
+      for (let w = 0; w < this.words; w++) rows[w]! |= this.#byteRows[set * this.words + w]!;
+    }
+    if (this.#rowsBySets.size >= MAX_KEPT_SETS) this.#rowsBySets.clear();
+    this.#rowsBySets.set(seen, rows);
+    return rows;
+  }
 }
 
+/** Clients choose the bytes: beyond so many different kinds of texts, what is kept of them is let go. */
+const MAX_KEPT_SETS = 512;
 /** Reading a byte of a buffer takes a third of what reading one of a text does; copying takes as long as some 40 of them. */
 const BYTES_PAY = 40;
 const copied = Buffer.allocUnsafeSlow(65_536);
