@@ -2,16 +2,23 @@
 
 import type { Source } from './source.ts';
 
+interface NamedSource {
+  readonly name: string;
+  readonly source: Source;
+}
+
 export class CollectionPlan {
   /** For names that no rule mentions; null when no rule looks at those. */
   readonly others: Source | null;
-  /** By lower-case name. */
-  readonly #byName: ReadonlyMap<string, Source>;
+  /** By length: lower-case names. A Map would first look for each name that a client sends in V8's table of all texts. */
+  readonly #byLength: (readonly NamedSource[] | undefined)[] = [];
   readonly hasNames: boolean;
 
   constructor(others: Source | null, byName: ReadonlyMap<string, Source>) {
     this.others = others;
-    this.#byName = byName;
+    for (const [name, source] of byName) {
+      this.#byLength[name.length] = [...(this.#byLength[name.length] ?? []), { name, source }];
+    }
     this.hasNames = byName.size > 0;
   }
 
@@ -20,7 +27,10 @@ export class CollectionPlan {
   }
 
   sourceOf(lowerName: string): Source | null {
-    return this.#byName.get(lowerName) ?? this.others;
+    const named = lowerName.length < this.#byLength.length ? this.#byLength[lowerName.length] : undefined;
+    if (named === undefined) return this.others;
+    for (let i = 0; i < named.length; i++) if (named[i]!.name === lowerName) return named[i]!.source;
+    return this.others;
   }
 }
 
@@ -28,10 +38,19 @@ export class CollectionPlan {
 export class CountPlan {
   /** Lower-case; null counts all. */
   readonly name: string | null;
-  readonly source: Source;
+  readonly #source: Source;
+  /** What is said about the first numbers. */
+  readonly #verdicts: (readonly number[] | undefined)[] = new Array<undefined>(KEPT_COUNTS).fill(undefined);
 
   constructor(name: string | null, source: Source) {
     this.name = name;
-    this.source = source;
+    this.#source = source;
+  }
+
+  judge(count: number): readonly number[] {
+    if (count >= KEPT_COUNTS) return this.#source.judge(String(count));
+    return (this.#verdicts[count] ??= this.#source.judge(String(count)));
   }
 }
+
+const KEPT_COUNTS = 64;

@@ -6,6 +6,7 @@
 // INVARIANT: an operator that is not named as a candidate does not match the value.
 
 import type { Operator, Transformation } from '../contract.ts';
+import { writeLatin1 } from '../latin1.ts';
 import { byteOdds } from '../patterns/index.ts';
 import { type Automaton, compileAutomaton } from './automaton.ts';
 import { changingBytes } from './changing-bytes.ts';
@@ -114,7 +115,8 @@ export class Scanner {
   scan(value: string, into: Uint32Array, at: number): number {
     const { words } = this;
     for (let w = 0; w < words; w++) into[at + w] = 0;
-    const seen = value.length < BYTES_PAY ? this.#scanText(value, into, at) : this.#scanBytes(value, into, at);
+    const seen =
+      value.length < BYTES_PAY ? this.#scanText(value, into, at) : this.#scanBytes(value, into, at);
     const rows = this.#rowsBySets.get(seen) ?? this.#makeRows(seen);
     for (let w = 0; w < words; w++) into[at + w]! |= rows[w]!;
     return value === '' ? this.#kinds : seen & this.#kinds;
@@ -147,7 +149,7 @@ export class Scanner {
     const { classes, next, shift, firstEnd } = this.#automaton;
     const { length } = value;
     const from = length <= copied.length ? copied : Buffer.allocUnsafe(length);
-    from.write(value, 'latin1');
+    writeLatin1(from, value, 0);
     let seen = 0;
     let state = 0;
     let i = 0;

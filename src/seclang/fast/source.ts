@@ -69,6 +69,7 @@ export class Source {
   /** By distinct text × transformation: the distinct text that it makes of it, -1 before that is known. */
   readonly #results: Int32Array;
   readonly #texts: string[] = [];
+  #textCount = 0;
   /** By distinct text: the rows that are candidates for it … */
   readonly #bits: Uint32Array;
   /** … and those that were asked about it. */
@@ -128,8 +129,7 @@ export class Source {
   #judgeAnew(value: string): readonly number[] {
     const nodes = this.#nodes;
     const stage = this.#stage;
-    const texts = this.#texts;
-    texts.length = 0;
+    this.#textCount = 0;
     const kinds = this.#addText(value);
     const shape = this.#shapes.get(kinds) ?? this.#makeShape(kinds);
     let verdict = this.#check(shape.mask, value, 0, null);
@@ -142,7 +142,6 @@ export class Source {
     }
     // What the others left behind must not be taken for theirs.
     for (let i = 0; i < shape.nodes.length; i++) stage[shape.nodes[i]!] = 0;
-    texts.length = 0;
     return verdict ?? NOTHING;
   }
 
@@ -179,33 +178,34 @@ export class Source {
   /** Index of a text among the distinct ones. `like`: the one that it differs from by case alone, or -1. */
   #distinct(text: string, like: number): number {
     const texts = this.#texts;
-    for (let i = 0; i < texts.length; i++) if (texts[i] === text) return i;
+    for (let i = 0; i < this.#textCount; i++) if (texts[i] === text) return i;
     if (like === -1) this.#addText(text);
     else this.#addLike(text, like);
-    return texts.length - 1;
+    return this.#textCount - 1;
   }
 
   /** Scans a new text. Answers the kinds of bytes in it. */
   #addText(text: string): number {
     const { words } = this.#scanner;
-    const at = this.#texts.push(text) - 1;
-    this.#clear(at);
+    const at = this.#begin(text);
     return this.#scanner.scan(text, this.#bits, at * words);
   }
 
   /** The scanner is blind to case. */
   #addLike(text: string, like: number): void {
     const { words } = this.#scanner;
-    const at = this.#texts.push(text) - 1;
-    this.#clear(at);
+    const at = this.#begin(text);
     for (let w = 0; w < words; w++) this.#bits[at * words + w] = this.#bits[like * words + w]!;
   }
 
-  #clear(at: number): void {
+  #begin(text: string): number {
+    const at = this.#textCount++;
+    this.#texts[at] = text;
     const { words } = this.#scanner;
     const { length } = this.#transformations;
     for (let i = at * length; i < (at + 1) * length; i++) this.#results[i] = -1;
     for (let w = at * words; w < (at + 1) * words; w++) this.#asked[w] = 0;
+    return at;
   }
 
   #check(mask: Uint32Array, value: string, at: number, verdict: number[] | null): number[] | null {

@@ -117,11 +117,8 @@ function showCount(state: TransactionState, count: CountPlan, list: NamedValues)
     found = 0;
     for (let i = 0; i < lowerNames.length; i++) if (lowerNames[i] === count.name) found++;
   }
-  show(state, count.source, countText(found));
+  note(state, count.judge(found));
 }
-
-const SMALL_COUNTS = Array.from({ length: 64 }, (_, i) => String(i));
-const countText = (count: number): string => SMALL_COUNTS[count] ?? String(count);
 
 const collected = new ValueList();
 
@@ -139,12 +136,12 @@ function showOther(state: TransactionState, { channel, values, names, counts }: 
     if (nameSource !== null && !show(state, nameSource, collected.keys[i]!)) return false;
   }
   for (let i = 0; i < counts.length; i++) {
-    const { name, source } = counts[i]!;
+    const { name } = counts[i]!;
     let found = 0;
     for (let k = 0; k < collected.count; k++) {
       if (name === null || collected.keys[k]!.toLowerCase() === name) found++;
     }
-    show(state, source, countText(found));
+    note(state, counts[i]!.judge(found));
   }
   return true;
 }

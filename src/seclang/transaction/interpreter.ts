@@ -133,18 +133,13 @@ function matchValue(
   const argument = link.argument === null ? '' : expand(link.argument, state);
   if (operator.match(value, argument, link.isNegated ? null : captures) === link.isNegated) return false;
   if (captures !== null) state.tx.capture(captures);
-  if (!hasMatched) {
-    state.matchedVariables.length = 0;
-    state.matchedKeys.length = 0;
-    state.matchedValues.length = 0;
-  }
+  const { matched } = state;
+  if (!hasMatched) matched.clear();
   const name = values.nameAt(index);
   state.matchedVariable = value;
   state.matchedName = name;
-  if (state.matchedValues.length < MAX_MATCHED_VALUES) {
-    state.matchedVariables.push(values.variables[index]!);
-    state.matchedKeys.push(values.keys[index]!);
-    state.matchedValues.push(value);
+  if (matched.count < MAX_MATCHED_VALUES) {
+    matched.push(values.variables[index]!, values.keys[index]!, value);
   }
   applyAssignments(link.assignments, state);
   describe(state, link);

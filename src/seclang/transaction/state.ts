@@ -17,6 +17,7 @@ import type { Profile } from '../rules/profile.ts';
 import type { Rule, Target } from '../rules/rule.ts';
 import { NamedValues } from './named-values.ts';
 import { TxStore } from './tx-store.ts';
+import { ValueList } from './value-list.ts';
 
 /** A collection bound by `initcol`: its key, and the values by lower-case name. */
 export interface BoundCollection {
@@ -90,9 +91,7 @@ export class TransactionState {
   /** Of the last link that matched. */
   matchedVariable = '';
   matchedName = '';
-  readonly matchedVariables: VariableName[] = [];
-  readonly matchedKeys: string[] = [];
-  readonly matchedValues: string[] = [];
+  readonly matched = new ValueList();
   highestSeverity = 255;
   /** The rule that runs, for RULE and for macros. */
   rule: Rule | null = null;

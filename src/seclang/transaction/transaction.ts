@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Interruption, PersistentCollections, Phase, RuleMatch, RuleTransaction } from '../contract.ts';
 import { runPhaseFast } from '../fast/run-phase.ts';
+import { readLatin1 } from '../latin1.ts';
 import type { Profile } from '../rules/profile.ts';
 import { parseRequestBody } from './request-body.ts';
 import { withoutAuthority } from './request-text.ts';
@@ -209,4 +210,8 @@ function processorOf(contentType: string | null): string {
 }
 
 const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  readLatin1(
+    Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    0,
+    bytes.byteLength,
+  );

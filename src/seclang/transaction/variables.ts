@@ -200,23 +200,21 @@ export const collectionReaders: Readonly<Record<CollectionName, CollectionReader
   GLOBAL: boundReader('GLOBAL'),
   IP: boundReader('IP'),
   MATCHED_VARS: {
-    all: (state, into) => {
-      for (let i = 0; i < state.matchedValues.length; i++) {
-        into.push(state.matchedVariables[i]!, state.matchedKeys[i]!, state.matchedValues[i]!);
+    all: ({ matched }, into) => {
+      for (let i = 0; i < matched.count; i++) {
+        into.push(matched.variables[i]!, matched.keys[i]!, matched.values[i]!);
       }
     },
-    key: (state, lowerKey, into) => {
-      for (let i = 0; i < state.matchedValues.length; i++) {
-        const name = matchedNameAt(state, i);
-        if (name.toLowerCase() === lowerKey) {
-          into.push(state.matchedVariables[i]!, state.matchedKeys[i]!, state.matchedValues[i]!);
+    key: ({ matched }, lowerKey, into) => {
+      for (let i = 0; i < matched.count; i++) {
+        if (matched.nameAt(i).toLowerCase() === lowerKey) {
+          into.push(matched.variables[i]!, matched.keys[i]!, matched.values[i]!);
         }
       }
     },
   },
-  MATCHED_VARS_NAMES: rowReader('MATCHED_VARS_NAMES', (state, push) => {
-    for (let i = 0; i < state.matchedValues.length; i++)
-      push(matchedNameAt(state, i), matchedNameAt(state, i));
+  MATCHED_VARS_NAMES: rowReader('MATCHED_VARS_NAMES', ({ matched }, push) => {
+    for (let i = 0; i < matched.count; i++) push(matched.nameAt(i), matched.nameAt(i));
   }),
   MULTIPART_FILENAME: rowReader('MULTIPART_FILENAME', (state, push) => {
     for (const file of state.files) push(file.field, file.filename);
@@ -254,8 +252,3 @@ export const collectionReaders: Readonly<Record<CollectionName, CollectionReader
   },
   USER: boundReader('USER'),
 };
-
-function matchedNameAt(state: TransactionState, i: number): string {
-  const key = state.matchedKeys[i]!;
-  return key === '' ? state.matchedVariables[i]! : `${state.matchedVariables[i]}:${key}`;
-}

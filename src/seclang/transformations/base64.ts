@@ -1,5 +1,6 @@
 // HOT
 // Base64 and hexadecimal, strict and forgiving.
+import { readLatin1 } from '../latin1.ts';
 import { hexDigits, hexValue, scratch } from './bytes.ts';
 
 /** 0 to 63, or -1 for what is not of the alphabet. */
@@ -35,7 +36,7 @@ function decode(value: string, isForgiving: boolean): string {
       held &= 0xff;
     }
   }
-  return out.toString('latin1', 0, to);
+  return readLatin1(out, 0, to);
 }
 
 export function hexEncode(value: string): string {
@@ -46,7 +47,7 @@ export function hexEncode(value: string): string {
     out[2 * i] = hexDigits.charCodeAt(code >> 4);
     out[2 * i + 1] = hexDigits.charCodeAt(code & 15);
   }
-  return out.toString('latin1', 0, length * 2);
+  return readLatin1(out, 0, length * 2);
 }
 
 /** Pairs of digits to bytes; a digit left over is dropped, and so is a pair that is none. */
@@ -59,7 +60,7 @@ export function hexDecode(value: string): string {
     const low = hexValue[value.charCodeAt(2 * i + 1)]!;
     if ((high | low) >= 0) out[to++] = (high << 4) | low;
   }
-  return out.toString('latin1', 0, to);
+  return readLatin1(out, 0, to);
 }
 
 /** Hexadecimal literals of SQL, `0x414243`, to the text that they are. */

@@ -1,6 +1,7 @@
 // HOT
 // What shells of Unix and Windows ignore in a command: quotes, backslash and caret go, separators become one space, none
 // before `/` or `(`, and letters become small.
+import { readLatin1 } from '../latin1.ts';
 import { scratch } from './bytes.ts';
 
 const KEEP = 0;
@@ -35,5 +36,5 @@ export function cmdLine(value: string): string {
       afterSpace = false;
     }
   }
-  return out.toString('latin1', 0, to);
+  return readLatin1(out, 0, to);
 }

@@ -1,5 +1,6 @@
 // HOT
 // Backslash escapes of CSS, JavaScript and ANSI C, down to bytes.
+import { readLatin1, writeLatin1 } from '../latin1.ts';
 import { hexPair, hexQuad, hexValue, isSpace, narrowByte, scratch } from './bytes.ts';
 
 const BACKSLASH = 92;
@@ -38,7 +39,7 @@ export function cssDecode(value: string): string {
   if (first < 0) return value;
   const length = value.length;
   const out = scratch(length);
-  out.write(value, 0, first, 'latin1');
+  writeLatin1(out, first === value.length ? value : value.slice(0, first), 0);
   let to = first;
   for (let i = first; i < length; ) {
     const code = value.charCodeAt(i++);
@@ -56,7 +57,7 @@ export function cssDecode(value: string): string {
     } else if (value.charCodeAt(i) === 10) i++;
     else out[to++] = value.charCodeAt(i++);
   }
-  return out.toString('latin1', 0, to);
+  return readLatin1(out, 0, to);
 }
 
 function cssByte(value: string, at: number, digits: number): number {
@@ -74,7 +75,7 @@ export function jsDecode(value: string): string {
   if (first < 0) return value;
   const length = value.length;
   const out = scratch(length);
-  out.write(value, 0, first, 'latin1');
+  writeLatin1(out, first === value.length ? value : value.slice(0, first), 0);
   let to = first;
   for (let i = first; i < length; ) {
     const code = value.charCodeAt(i);
@@ -102,7 +103,7 @@ export function jsDecode(value: string): string {
       i += 2;
     }
   }
-  return out.toString('latin1', 0, to);
+  return readLatin1(out, 0, to);
 }
 
 /** Escapes of ANSI C; any other escaped letter is itself. */
@@ -111,7 +112,7 @@ export function escapeSeqDecode(value: string): string {
   if (first < 0) return value;
   const length = value.length;
   const out = scratch(length);
-  out.write(value, 0, first, 'latin1');
+  writeLatin1(out, first === value.length ? value : value.slice(0, first), 0);
   let to = first;
   for (let i = first; i < length; ) {
     const code = value.charCodeAt(i);
@@ -137,5 +138,5 @@ export function escapeSeqDecode(value: string): string {
       i += 2;
     }
   }
-  return out.toString('latin1', 0, to);
+  return readLatin1(out, 0, to);
 }

@@ -1,19 +1,31 @@
 // HOT
 // HTML entities, down to bytes: numeric ones give their low byte, and of the named ones those five that matter for an
 // attack on any encoding. The semicolon may be missing, as browsers take it.
+import { readLatin1, writeLatin1 } from '../latin1.ts';
 import { hexValue, scratch } from './bytes.ts';
 
 const AMPERSAND = 38;
 const SEMICOLON = 59;
 
-const named: ReadonlyMap<string, number> = new Map([
-  ['quot', 34],
-  ['amp', 38],
-  ['lt', 60],
-  ['gt', 62],
-  ['nbsp', 160],
-]);
 const LONGEST_NAME = 4;
+
+/** The byte that a name of at most four letters stands for, or -1. */
+function byteOf(name: string): number {
+  switch (name) {
+    case 'quot':
+      return 34;
+    case 'amp':
+      return 38;
+    case 'lt':
+      return 60;
+    case 'gt':
+      return 62;
+    case 'nbsp':
+      return 160;
+    default:
+      return -1;
+  }
+}
 
 const isAlphanumeric = (code: number): boolean =>
   (code >= 48 && code <= 57) || ((code | 32) >= 97 && (code | 32) <= 122);
@@ -23,7 +35,7 @@ export function htmlEntityDecode(value: string): string {
   if (first < 0) return value;
   const length = value.length;
   const out = scratch(length);
-  out.write(value, 0, first, 'latin1');
+  writeLatin1(out, first === value.length ? value : value.slice(0, first), 0);
   let to = first;
   let changed = false;
   for (let i = first; i < length; ) {
@@ -51,7 +63,7 @@ export function htmlEntityDecode(value: string): string {
       if (end > start) byte = number;
     } else {
       while (end < length && isAlphanumeric(value.charCodeAt(end))) end++;
-      if (end - i - 1 <= LONGEST_NAME) byte = named.get(value.slice(i + 1, end).toLowerCase()) ?? -1;
+      if (end - i - 1 <= LONGEST_NAME) byte = byteOf(value.slice(i + 1, end).toLowerCase());
     }
     if (byte < 0) {
       out[to++] = AMPERSAND;
@@ -62,5 +74,5 @@ export function htmlEntityDecode(value: string): string {
     changed = true;
     i = end < length && value.charCodeAt(end) === SEMICOLON ? end + 1 : end;
   }
-  return changed ? out.toString('latin1', 0, to) : value;
+  return changed ? readLatin1(out, 0, to) : value;
 }

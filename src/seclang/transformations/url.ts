@@ -1,5 +1,6 @@
 // HOT
 // URL coding. Invalid escapes stay as they are, since what is behind the gate may read them in any way.
+import { readLatin1, writeLatin1 } from '../latin1.ts';
 import { bestFit } from './best-fit.ts';
 import { hexDigits, hexPair, hexQuad, narrowByte, scratch } from './bytes.ts';
 
@@ -19,7 +20,7 @@ export function urlDecode(value: string): string {
   if (first < 0) return value;
   const length = value.length;
   const out = scratch(length);
-  out.write(value, 0, first, 'latin1');
+  writeLatin1(out, first === value.length ? value : value.slice(0, first), 0);
   let to = first;
   let changed = false;
   for (let i = first; i < length; i++) {
@@ -36,7 +37,7 @@ export function urlDecode(value: string): string {
       changed = true;
     } else out[to++] = code;
   }
-  return changed ? out.toString('latin1', 0, to) : value;
+  return changed ? readLatin1(out, 0, to) : value;
 }
 
 /** As `urlDecode`, and `%uXXXX`: the best fit in ASCII, or else the low byte. */
@@ -45,7 +46,7 @@ export function urlDecodeUni(value: string): string {
   if (first < 0) return value;
   const length = value.length;
   const out = scratch(length);
-  out.write(value, 0, first, 'latin1');
+  writeLatin1(out, first === value.length ? value : value.slice(0, first), 0);
   let to = first;
   let changed = false;
   for (let i = first; i < length; i++) {
@@ -74,7 +75,7 @@ export function urlDecodeUni(value: string): string {
       changed = true;
     } else out[to++] = code;
   }
-  return changed ? out.toString('latin1', 0, to) : value;
+  return changed ? readLatin1(out, 0, to) : value;
 }
 
 const isPlain = new Uint8Array(256);
@@ -95,5 +96,5 @@ export function urlEncode(value: string): string {
       out[to++] = hexDigits.charCodeAt(code & 15);
     }
   }
-  return out.toString('latin1', 0, to);
+  return readLatin1(out, 0, to);
 }

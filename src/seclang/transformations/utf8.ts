@@ -1,5 +1,6 @@
 // HOT
 // UTF-8 to %uXXXX, so that what follows sees a letter where the server will.
+import { readLatin1 } from '../latin1.ts';
 import { hexDigits, scratch } from './bytes.ts';
 
 export const beyondAscii = /[\x80-\xff]/;
@@ -71,7 +72,7 @@ export function utf8toUnicode(value: string): string {
     for (; shift >= 0; shift -= 4) out[to++] = hexDigits.charCodeAt((code >> shift) & 15);
     i += code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   }
-  return changed ? out.toString('latin1', 0, to) : value;
+  return changed ? readLatin1(out, 0, to) : value;
 }
 
 /** Lowest seven bits of each byte; `eighth` gives the eighth by how many of the seven are set. */
@@ -83,7 +84,7 @@ function withParity(value: string, eighth: (bits: number) => number): string {
     for (let rest = seven; rest !== 0; rest &= rest - 1) bits++;
     out[i] = seven | (eighth(bits) << 7);
   }
-  return out.toString('latin1', 0, value.length);
+  return readLatin1(out, 0, value.length);
 }
 
 export const parityEven7bit = (value: string): string => withParity(value, (bits) => bits & 1);
