@@ -11,6 +11,8 @@ export interface Transformation {
   readonly changesOnly: RegExp | null;
   /** Whether all it ever changes is the case of ASCII letters. */
   readonly changesCaseOnly: boolean;
+  /** Whether it makes blanks of `+`, and of a value without `%` nothing else. */
+  readonly decodesPlus: boolean;
 }
 
 /** An operator (`@rx`, `@pm`, …) with its argument. Pure, apart from `captures`. */

@@ -1,6 +1,6 @@
 // HOT. Sources of one channel: which source judges a value depends on its name, for the few names that rules mention.
 
-import type { Source } from './source.ts';
+import { ALONE, type Source } from './source.ts';
 
 interface NamedSource {
   readonly name: string;
@@ -48,8 +48,8 @@ export class CountPlan {
   }
 
   judge(count: number): readonly number[] {
-    if (count >= KEPT_COUNTS) return this.#source.judge(String(count));
-    return (this.#verdicts[count] ??= this.#source.judge(String(count)));
+    if (count >= KEPT_COUNTS) return this.#source.judge(String(count), ALONE);
+    return (this.#verdicts[count] ??= this.#source.judge(String(count), ALONE));
   }
 }
 

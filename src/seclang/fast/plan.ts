@@ -5,6 +5,8 @@ import type { VariableName } from '../language/variables.ts';
 import type { Profile } from '../rules/profile.ts';
 import type { Link, Rule, Target } from '../rules/rule.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
+import { scalarReader } from '../transaction/collect-values.ts';
+import type { ScalarReader } from '../transaction/variables.ts';
 import { analyse, foldPrefix } from './analyse.ts';
 import { type ChannelName, channelStages, originOf, type Stage } from './channels.ts';
 import { CollectionPlan, CountPlan } from './collection-plan.ts';
@@ -17,9 +19,10 @@ import {
   type OriginOf,
 } from './conditions.ts';
 import { waitingJumps } from './jumps.ts';
+import { NamesMemo } from './names-memo.ts';
 import { isIndependentOf } from './rule-traits.ts';
 import { Scanner } from './scanner.ts';
-import { Source, type SourceCondition } from './source.ts';
+import { ALONE, PART, Source, type SourceCondition, type Standing, WHOLE } from './source.ts';
 import { specialise } from './specialise.ts';
 import { TxKnowledge } from './tx-knowledge.ts';
 
@@ -28,11 +31,14 @@ export interface ChannelPlan {
   readonly values: CollectionPlan;
   readonly names: CollectionPlan;
   readonly counts: readonly CountPlan[];
+  /** Of what names and counts say. */
+  readonly memo: NamesMemo;
 }
 
 export interface ScalarPlan {
-  readonly variable: VariableName;
+  readonly read: ScalarReader;
   readonly source: Source;
+  readonly place: Standing;
 }
 
 export interface StagePlan {
@@ -196,7 +202,9 @@ function compileStage(stage: Stage, conditions: readonly Condition[], shared: Sh
     const origin = shared.origins(variable)!;
     if (origin.kind !== 'scalar' || origin.stage !== stage) continue;
     const isMeant: IsMeant = (link) => link.targets.some((target) => target.variable === variable);
-    scalars.push({ variable, source: sourceFor(conditions, shared, isMeant)! });
+    const source = sourceFor(conditions, shared, isMeant)!;
+    const place = variable === 'REQUEST_URI_RAW' ? WHOLE : uriParts.has(variable) ? PART : ALONE;
+    scalars.push({ read: scalarReader(variable)!, source, place });
   }
   const channels = (Object.keys(channelStages) as ChannelName[])
     .filter((channel) => channelStages[channel] === stage)
@@ -205,10 +213,22 @@ function compileStage(stage: Stage, conditions: readonly Condition[], shared: Sh
       values: compileCollection(channel, false, conditions, shared),
       names: compileCollection(channel, true, conditions, shared),
       counts: compileCounts(channel, conditions, shared),
+      memo: new NamesMemo(),
     }))
     .filter(({ values, names, counts }) => !values.isEmpty || !names.isEmpty || counts.length > 0);
+  // A whole comes before its parts.
+  scalars.sort((a, b) => (a.place === WHOLE ? 0 : 1) - (b.place === WHOLE ? 0 : 1));
   return { scalars, channels };
 }
+
+/** Where REQUEST_URI_RAW has no escapes, each of these is a part of it. */
+const uriParts: ReadonlySet<VariableName> = new Set<VariableName>([
+  'PATH_INFO',
+  'QUERY_STRING',
+  'REQUEST_BASENAME',
+  'REQUEST_FILENAME',
+  'REQUEST_URI',
+]);
 
 function isOf(target: Target, channel: ChannelName, ofNames: boolean): boolean {
   const origin = originOf(target.variable);

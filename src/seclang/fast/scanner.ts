@@ -25,7 +25,12 @@ export class Scanner {
   /** The bits of the bytes that each transformation needs to change a text; 0 when none are known. */
   readonly #changes = new Map<Transformation, number>();
   /** All those bits. */
-  readonly #kinds: number;
+  readonly allKinds: number;
+  /** Rows that may become candidates where blanks are new. */
+  readonly blankRows: Uint32Array;
+  /** What `keep` was told: rows that are candidates for any part of a text, and kinds of bytes that may be in it. */
+  readonly kept: Uint32Array;
+  keptKinds = 0;
   readonly #automaton: Automaton;
   /**
    * By ending state: where its entries of `#hits` begin. An entry is a word of rows and its place among the `words`; most literals
@@ -33,9 +38,7 @@ export class Scanner {
    */
   readonly #hitsFrom: Uint32Array;
   readonly #hits: Uint32Array;
-  /** By the sets of bytes that were met, as bits: rows that are candidates then. */
-  readonly #rowsBySets = new Map<number, Uint32Array>();
-  /** By byte set: `words` words of rows. */
+  /** By a byte of the number of sets that were met: for each of its four bytes 256 times `words` words of rows. */
   readonly #byteRows: Uint32Array;
 
   /** One row an operator; null for one that is a candidate always. */
@@ -50,7 +53,7 @@ export class Scanner {
       this.#changes.set(transformation, bit === null ? 0 : 1 << bit);
       if (bit !== null) kinds |= 1 << bit;
     }
-    this.#kinds = kinds;
+    this.allKinds = kinds;
     const literalRows = new Map<string, number[]>();
     const always: number[] = [];
     operators.forEach((operator, row) => {
@@ -73,10 +76,13 @@ export class Scanner {
     for (const row of always) setBit(this.#alwaysRows, 0, row);
     this.#automaton = compileAutomaton([...literalRows.keys()]);
     this.#sets = sets.table();
-    this.#byteRows = new Uint32Array(MAX_BYTE_SETS * this.words);
-    sets.rows.forEach((rows, bit) => {
-      for (const row of rows) setBit(this.#byteRows, bit * this.words, row);
-    });
+    this.#byteRows = rowsBySets(sets.rows, this.words);
+    this.kept = new Uint32Array(this.words);
+    this.blankRows = new Uint32Array(this.words);
+    for (const [literal, rows] of literalRows) {
+      if (literal.includes(' ')) for (const row of rows) setBit(this.blankRows, 0, row);
+    }
+    for (const row of sets.rowsOf(0x20)) setBit(this.blankRows, 0, row);
     const rowsOf = [...literalRows.values()];
     const hits: number[] = [];
     const { ends } = this.#automaton;
@@ -114,12 +120,18 @@ export class Scanner {
    */
   scan(value: string, into: Uint32Array, at: number): number {
     const { words } = this;
-    for (let w = 0; w < words; w++) into[at + w] = 0;
+    for (let w = 0; w < words; w++) into[at + w] = this.#alwaysRows[w]!;
     const seen =
       value.length < BYTES_PAY ? this.#scanText(value, into, at) : this.#scanBytes(value, into, at);
-    const rows = this.#rowsBySets.get(seen) ?? this.#makeRows(seen);
-    for (let w = 0; w < words; w++) into[at + w]! |= rows[w]!;
-    return value === '' ? this.#kinds : seen & this.#kinds;
+    const rows = this.#byteRows;
+    const first = (seen & 0xff) * words;
+    const second = (256 + ((seen >>> 8) & 0xff)) * words;
+    const third = (512 + ((seen >>> 16) & 0xff)) * words;
+    const fourth = (768 + (seen >>> 24)) * words;
+    for (let w = 0; w < words; w++) {
+      into[at + w]! |= rows[first + w]! | rows[second + w]! | rows[third + w]! | rows[fourth + w]!;
+    }
+    return value === '' ? this.allKinds : seen & this.allKinds;
   }
 
   /** Both answer the bits of all sets of bytes that were met. */
@@ -171,21 +183,13 @@ export class Scanner {
     for (let h = this.#hitsFrom[end]!; h < to; h += 2) into[at + this.#hits[h]!]! |= this.#hits[h + 1]!;
   }
 
-  /** Rows that are candidates because of the sets of bytes met, and those that always are. */
-  #makeRows(seen: number): Uint32Array {
-    const rows = this.#alwaysRows.slice();
-    for (let set = 0; set < MAX_BYTE_SETS; set++) {
-      if ((seen & (1 << set)) === 0) continue;
-      for (let w = 0; w < this.words; w++) rows[w]! |= this.#byteRows[set * this.words + w]!;
-    }
-    if (this.#rowsBySets.size >= MAX_KEPT_SETS) this.#rowsBySets.clear();
-    this.#rowsBySets.set(seen, rows);
-    return rows;
+  /** What `scan` found in a text, for those that are parts of it. */
+  keep(bits: Uint32Array, kinds: number): void {
+    for (let w = 0; w < this.words; w++) this.kept[w] = bits[w]!;
+    this.keptKinds = kinds;
   }
 }
 
-/** Clients choose the bytes: beyond so many different kinds of texts, what is kept of them is let go. */
-const MAX_KEPT_SETS = 512;
 /** Reading a byte of a buffer takes a third of what reading one of a text does; copying takes as long as some 40 of them. */
 const BYTES_PAY = 40;
 const copied = Buffer.allocUnsafeSlow(65_536);
@@ -214,6 +218,19 @@ function setBit(words: Uint32Array, at: number, row: number): void {
   words[at + (row >>> 5)]! |= 1 << (row & 31);
 }
 
+/** Rows of each set, for eight sets at once. */
+function rowsBySets(sets: readonly (readonly number[])[], words: number): Uint32Array {
+  const table = new Uint32Array(4 * 256 * words);
+  sets.forEach((rows, set) => {
+    const group = (set >>> 3) * 256;
+    for (let some = 0; some < 256; some++) {
+      if (((some >>> (set & 7)) & 1) === 1)
+        for (const row of rows) setBit(table, (group + some) * words, row);
+    }
+  });
+  return table;
+}
+
 /** More than half of all bytes: the set says next to nothing. */
 const MAX_SET_BYTES = 128;
 
@@ -232,6 +249,11 @@ class ByteSets {
     if (this.#sets.length === MAX_BYTE_SETS) return null;
     this.rows.push([]);
     return this.#sets.push(bytes) - 1;
+  }
+
+  /** Rows of the sets that a byte is in. */
+  rowsOf(byte: number): readonly number[] {
+    return this.rows.filter((_, i) => this.#sets[i]![byte] === 1).flat();
   }
 
   table(): Int32Array {

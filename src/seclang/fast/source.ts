@@ -29,7 +29,8 @@ class TreeNode {
   readonly which: number;
   /** Rows of rules whose operator looks at this stage. */
   readonly mask: Uint32Array;
-  hasRows = false;
+  /** The words of `mask` that are not 0: few. */
+  words: readonly number[] = [];
 
   constructor(parent: number, transformation: Transformation | null, which: number, words: number) {
     this.parent = parent;
@@ -39,15 +40,19 @@ class TreeNode {
   }
 }
 
+const wordsOf = (mask: Uint32Array): number[] => [...mask.keys()].filter((word) => mask[word] !== 0);
+
 /** What is left of the tree for values that hold bytes of certain kinds. */
 class Shape {
   /** Rows that look at the value as it is. */
   readonly mask: Uint32Array;
+  readonly words: readonly number[];
   /** Nodes whose result may be another text, in order. */
   readonly nodes: readonly number[];
 
   constructor(mask: Uint32Array, nodes: readonly number[]) {
     this.mask = mask;
+    this.words = wordsOf(mask);
     this.nodes = nodes;
   }
 }
@@ -56,6 +61,14 @@ class Shape {
 const MAX_SHAPES = 256;
 
 const NOTHING: readonly number[] = [];
+
+/** How a value stands to others, as far as that saves looking for literals in it: it has to be looked at; … */
+export const ALONE = 0;
+/** … and what is found in it counts for those that follow; */
+export const WHOLE = 1;
+/** it is a part of the last one of which that was said. */
+export const PART = 2;
+export type Standing = typeof ALONE | typeof WHOLE | typeof PART;
 
 export class Source {
   readonly #scanner: Scanner;
@@ -110,8 +123,8 @@ export class Source {
 
   #mark(at: number, row: number): void {
     const node = this.#nodes[at]!;
-    node.hasRows = true;
     node.mask[row >>> 5]! |= 1 << (row & 31);
+    node.words = wordsOf(node.mask);
   }
 
   /** What `judge` said about this value before; null when it is not remembered. */
@@ -120,25 +133,26 @@ export class Source {
   }
 
   /** Rows of the conditions that `value` fulfils; not to be changed. */
-  judge(value: string): readonly number[] {
-    const verdict = this.#judgeAnew(value);
+  judge(value: string, place: Standing): readonly number[] {
+    const verdict = this.#judgeAnew(value, place);
     this.#memo.add(value, verdict);
     return verdict;
   }
 
-  #judgeAnew(value: string): readonly number[] {
+  #judgeAnew(value: string, place: Standing): readonly number[] {
     const nodes = this.#nodes;
     const stage = this.#stage;
     this.#textCount = 0;
-    const kinds = this.#addText(value);
+    const kinds = place === PART ? this.#addPart(value) : this.#addText(value);
+    if (place === WHOLE) this.#scanner.keep(this.#bits, kinds);
     const shape = this.#shapes.get(kinds) ?? this.#makeShape(kinds);
-    let verdict = this.#check(shape.mask, value, 0, null);
+    let verdict = this.#check(shape.mask, shape.words, value, 0, null);
     for (let i = 0; i < shape.nodes.length; i++) {
       const index = shape.nodes[i]!;
       const node = nodes[index]!;
       const at = this.#transform(node.transformation!, node.which, stage[node.parent]!);
       stage[index] = at;
-      if (node.hasRows) verdict = this.#check(node.mask, value, at, verdict);
+      if (node.words.length > 0) verdict = this.#check(node.mask, node.words, value, at, verdict);
     }
     // What the others left behind must not be taken for theirs.
     for (let i = 0; i < shape.nodes.length; i++) stage[shape.nodes[i]!] = 0;
@@ -169,18 +183,19 @@ export class Source {
     let result = from;
     if (changesOnly === null || changesOnly.test(text)) {
       const changed = transformation.run(text);
-      if (changed !== text) result = this.#distinct(changed, transformation.changesCaseOnly ? from : -1);
+      if (changed !== text) result = this.#distinct(changed, transformation, from);
     }
     this.#results[at] = result;
     return result;
   }
 
-  /** Index of a text among the distinct ones. `like`: the one that it differs from by case alone, or -1. */
-  #distinct(text: string, like: number): number {
+  /** Index of a text, which `transformation` made of the one at `from`, among the distinct ones. */
+  #distinct(text: string, transformation: Transformation, from: number): number {
     const texts = this.#texts;
     for (let i = 0; i < this.#textCount; i++) if (texts[i] === text) return i;
-    if (like === -1) this.#addText(text);
-    else this.#addLike(text, like);
+    if (transformation.changesCaseOnly) this.#addLike(text, from, false);
+    else if (transformation.decodesPlus && !texts[from]!.includes('%')) this.#addLike(text, from, true);
+    else this.#addText(text);
     return this.#textCount - 1;
   }
 
@@ -191,11 +206,21 @@ export class Source {
     return this.#scanner.scan(text, this.#bits, at * words);
   }
 
-  /** The scanner is blind to case. */
-  #addLike(text: string, like: number): void {
-    const { words } = this.#scanner;
-    const at = this.#begin(text);
-    for (let w = 0; w < words; w++) this.#bits[at * words + w] = this.#bits[like * words + w]!;
+  /** The scanner is blind to case; and where only blanks are new, nothing that has none in it can be. */
+  #addLike(text: string, like: number, hasNewBlanks: boolean): void {
+    const { words, blankRows } = this.#scanner;
+    const from = this.#begin(text) * words;
+    const bits = this.#bits;
+    for (let w = 0; w < words; w++) {
+      bits[from + w] = bits[like * words + w]! | (hasNewBlanks ? blankRows[w]! : 0);
+    }
+  }
+
+  #addPart(text: string): number {
+    const { words, kept } = this.#scanner;
+    const from = this.#begin(text) * words;
+    for (let w = 0; w < words; w++) this.#bits[from + w] = kept[w]!;
+    return text === '' ? this.#scanner.allKinds : this.#scanner.keptKinds;
   }
 
   #begin(text: string): number {
@@ -208,11 +233,18 @@ export class Source {
     return at;
   }
 
-  #check(mask: Uint32Array, value: string, at: number, verdict: number[] | null): number[] | null {
+  #check(
+    mask: Uint32Array,
+    words: readonly number[],
+    value: string,
+    at: number,
+    verdict: number[] | null,
+  ): number[] | null {
     const bits = this.#bits;
     const asked = this.#asked;
     const from = at * mask.length;
-    for (let w = 0; w < mask.length; w++) {
+    for (let i = 0; i < words.length; i++) {
+      const w = words[i]!;
       // What was asked about this text is not asked again where another chain leads to it.
       let word = (bits[from + w]! & mask[w]! & ~asked[from + w]!) >>> 0;
       if (word === 0) continue;

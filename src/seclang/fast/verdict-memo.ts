@@ -22,14 +22,18 @@ const NOTHING: Verdict = [];
 
 export class VerdictMemo {
   readonly #seen = new Int32Array(SEEN_ONCE);
+  /** Of the value that was last asked for. */
+  #lastHash = 0;
   // Made when the first value comes that is kept.
   #hashes = new Int32Array(0);
   #keys: (string | null)[] = [];
   #verdicts: Verdict[] = [];
 
   find(value: string): Verdict | null {
-    if (value.length > MAX_KEY_BYTES || this.#keys.length === 0) return null;
+    if (value.length > MAX_KEY_BYTES) return null;
     const hash = hashOf(value);
+    this.#lastHash = hash;
+    if (this.#keys.length === 0) return null;
     const from = placeOf(hash);
     const hashes = this.#hashes;
     for (let at = from; at < from + WAYS; at++) {
@@ -41,9 +45,10 @@ export class VerdictMemo {
     return null;
   }
 
+  /** To be called right after `find` did not find `value`. */
   add(value: string, verdict: Verdict): void {
     if (value.length > MAX_KEY_BYTES) return;
-    const hash = hashOf(value);
+    const hash = this.#lastHash;
     const once = hash & (SEEN_ONCE - 1);
     if (this.#seen[once] !== hash) {
       this.#seen[once] = hash;

@@ -78,7 +78,13 @@ const rows: readonly (readonly [string, (value: string) => string, RegExp | null
 const byName: ReadonlyMap<string, Transformation> = new Map(
   rows.map(([name, run, changesOnly]) => [
     name.toLowerCase(),
-    { name, run, changesOnly, changesCaseOnly: run === lowercase || run === uppercase },
+    {
+      name,
+      run,
+      changesOnly,
+      changesCaseOnly: run === lowercase || run === uppercase,
+      decodesPlus: run === urlDecode || run === urlDecodeUni,
+    },
   ]),
 );
 
