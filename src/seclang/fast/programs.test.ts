@@ -9,6 +9,7 @@ import { compileProfile, compileRuleSet, type Profile, parseRuleFiles, Transacti
 const noFiles = { readData: () => null, expandInclude: () => [] };
 
 const text = fc.constantFrom(
+  ...['REQUEST_URI_RAW', 'REQUEST_FILENAME', 'REQUEST_URI_RAW', 'REQUEST_URI', 'ARGS'],
   ...['ARGS', 'ARGS_NAMES', 'ARGS:a', 'REQUEST_URI', 'REQUEST_URI_RAW', 'QUERY_STRING', 'REQUEST_FILENAME'],
   ...['REQUEST_BASENAME', 'REQUEST_LINE', 'REQUEST_HEADERS:X', 'REQUEST_HEADERS_NAMES', 'ARGS|!ARGS:b'],
   ...['RESPONSE_BODY', 'TX:v', 'TX:/^v/', 'MATCHED_VAR'],
