@@ -23,7 +23,7 @@ async function soakHttp2(total: number): Promise<number> {
     process.stderr.write('soak: h2load is not installed; on Debian: apt-get install nghttp2-client\n');
     return 2;
   }
-  const report = await h2Soak(Math.max(3, Math.round((total * 60) / 3)));
+  const report = await h2Soak(Math.max(3, Math.round((total * 60) / 3)), true);
   const { calm, attacked, memory } = report;
   const slowdown = attacked.p99 / calm.p99;
   const count = Object.values(report.attacks).reduce((sum, value) => sum + value, 0);
@@ -33,12 +33,15 @@ async function soakHttp2(total: number): Promise<number> {
       `attacked:   p50 ${attacked.p50.toFixed(2)} ms, p99 ${attacked.p99.toFixed(2)} ms (× ${slowdown.toFixed(2)}), ${count} attacks, ${report.unserved} requests not served\n` +
       `memory:     ${memory[0]} MiB after full speed, ${memory[1]} MiB after the attacks\n`,
   );
+  for (const [name, times] of Object.entries(report.attacks)) process.stdout.write(`  ${times} × ${name}\n`);
   for (const line of report.wrong.slice(0, 20)) process.stdout.write(`WRONG ${line}\n`);
   const failed = report.failed + report.unserved + report.wrong.length > 0;
   if (slowdown > MAX_SLOWDOWN) process.stdout.write(`answers took more than ${MAX_SLOWDOWN} times as long\n`);
   const grows = memory[1] > memory[0] * 1.5;
   if (grows) process.stdout.write('memory grows\n');
-  return failed || grows || slowdown > MAX_SLOWDOWN ? 1 : 0;
+  const passed = !failed && !grows && slowdown <= MAX_SLOWDOWN;
+  process.stdout.write(passed ? 'passed\n' : 'failed\n');
+  return passed ? 0 : 1;
 }
 
 const { answers, broken, wrong, memory } = await soak(minutes * 60, (line) =>

@@ -261,6 +261,8 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
   /** Since when the frame or field block under way has been coming, ms, and how many came before it; 0 for none. */
   #partialSinceMs = 0;
   #framesBefore = 0;
+  /** Bytes that were read and wait for their turn. */
+  #backlog: Buffer | null = null;
 
   constructor(
     socket: Socket,
@@ -290,16 +292,36 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
 
   onBytes(bytes: Buffer, end: number): void {
     if (this.#closing || this.#closed) return;
+    if (this.#backlog === null) return this.#read(bytes, end, false);
+    this.#backlog = Buffer.concat([this.#backlog, bytes.subarray(0, end)]);
+  }
+
+  /** `isOwn`: the bytes stay as they are after the call. */
+  #read(bytes: Buffer, end: number, isOwn: boolean): void {
     const nowMs = performance.now();
     const { session } = this;
-    session.feed(bytes, 0, end, nowMs);
+    const at = session.feed(bytes, 0, end, nowMs);
     if (session.failed !== null) return this.#fail();
+    if (at < end) this.#postpone(isOwn ? bytes.subarray(at, end) : Buffer.from(bytes.subarray(at, end)));
     if (!session.isPartial) this.#partialSinceMs = 0;
     else if (this.#partialSinceMs === 0 || session.frames !== this.#framesBefore) {
       this.#partialSinceMs = nowMs;
       this.#framesBefore = session.frames;
     }
     if (session.hasOutput) this.schedule();
+  }
+
+  /** The client makes trouble: what else it has sent waits until everybody else had a turn, and no more is read. */
+  #postpone(rest: Buffer): void {
+    this.#backlog = rest;
+    this.#socket.pause();
+    setImmediate(() => {
+      const backlog = this.#backlog!;
+      this.#backlog = null;
+      if (this.#closing || this.#closed) return;
+      this.#read(backlog, backlog.length, true);
+      if (this.#backlog === null && !this.#closing && !this.#closed) this.#socket.resume();
+    });
   }
 
   // Streams.

@@ -250,7 +250,7 @@ export class H2UpstreamConnection implements ByteReader, H2Handler, Flushable {
     this.#lastReadMs = nowMs;
     this.#pingedMs = Number.POSITIVE_INFINITY;
     const { session } = this;
-    session.feed(bytes, 0, end, nowMs);
+    for (let at = 0; at < end; ) at = session.feed(bytes, at, end, nowMs);
     const touched = this.#touched;
     if (touched.length > 0) {
       this.#touched = [];

@@ -10,6 +10,12 @@ const REFILL_PER_SECOND = 20;
 /** What an exchange that ended well brings. */
 const PER_EXCHANGE = 2;
 
+/**
+ * What may be spent in one read before others get their turn: 150 requests that are begun in vain would keep a thread for
+ * ten milliseconds, 16 keep it for one.
+ */
+const PER_READ = 64;
+
 /** Prices. */
 export const Cost = {
   /** A frame that has no effect. */
@@ -21,9 +27,11 @@ export const Cost = {
 export class CalmAccount {
   #balance = CAPACITY;
   #atMs = 0;
+  #spentInRead = 0;
 
-  /** Fills the account for the time since the last call. */
+  /** Fills the account for the time since the last call, before a read. */
   tick(nowMs: number): void {
+    this.#spentInRead = 0;
     if (this.#atMs !== 0) {
       this.#balance = Math.min(CAPACITY, this.#balance + ((nowMs - this.#atMs) * REFILL_PER_SECOND) / 1000);
     }
@@ -37,6 +45,12 @@ export class CalmAccount {
   /** Takes `cost`; false when the account is overdrawn. */
   spend(cost: number): boolean {
     this.#balance -= cost;
+    this.#spentInRead += cost;
     return this.#balance >= 0;
+  }
+
+  /** This read has caused enough trouble for one turn. */
+  get isSpentOut(): boolean {
+    return this.#spentInRead >= PER_READ;
   }
 }

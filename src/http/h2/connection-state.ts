@@ -79,6 +79,7 @@ export class ConnectionState implements WriterOwner {
   /** Takes the cost of a frame that brings nothing. */
   spend(cost: number): void {
     if (!this.calm.spend(cost)) this.fail(H2Code.enhanceYourCalm, 'too many frames without effect');
+    else if (this.calm.isSpentOut) this.#reader.pause();
   }
 
   // Streams.

@@ -40,6 +40,7 @@ export class FrameReader {
   #bodyLeft = 0;
   #paddingLeft = 0;
   #paddingUnknown = false;
+  #paused = false;
 
   constructor(sink: FrameSink, expectsPreface: boolean) {
     this.#sink = sink;
@@ -51,14 +52,21 @@ export class FrameReader {
     return this.#reading !== Reading.data && this.#filled > 0;
   }
 
+  /** What comes after the frame at hand is left for a later call. */
+  pause(): void {
+    this.#paused = true;
+  }
+
   /** Nothing more is read. */
   stop(): void {
     this.#reading = Reading.stopped;
   }
 
-  feed(bytes: Buffer, start: number, end: number): void {
+  /** Answers how far it has come: to `end`, unless it was paused. */
+  feed(bytes: Buffer, start: number, end: number): number {
     let at = start;
-    while (at < end && this.#reading !== Reading.stopped) {
+    this.#paused = false;
+    while (at < end && this.#reading !== Reading.stopped && !this.#paused) {
       switch (this.#reading) {
         case Reading.preface:
           at = this.#readPreface(bytes, at, end);
@@ -82,6 +90,7 @@ export class FrameReader {
           at = this.#readData(bytes, at, end);
       }
     }
+    return this.#reading === Reading.stopped ? end : at;
   }
 
   /** Collects `size` bytes in `#partial`. */

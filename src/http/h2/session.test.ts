@@ -92,7 +92,7 @@ class Server {
 
   feed(text: string): string {
     const bytes = Buffer.from(text, 'latin1');
-    this.session.feed(bytes, 0, bytes.length, this.nowMs);
+    for (let at = 0; at < bytes.length; ) at = this.session.feed(bytes, at, bytes.length, this.nowMs);
     return this.session.takeOutput();
   }
 
@@ -558,4 +558,29 @@ test('no sequence of frames throws or leaves streams behind', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('trouble is read in slices, so that others have their turn; requests that are answered are not', () => {
+  const server = new Server();
+  const attack = Buffer.from(
+    Array.from({ length: 100 }, (_, i) => get(1 + 2 * i) + encodeRstStream(1 + 2 * i, H2Code.cancel)).join(
+      '',
+    ),
+    'latin1',
+  );
+  server.answers = false;
+  const slices: number[] = [];
+  for (let at = 0; at < attack.length && server.failure === null; ) {
+    const before = server.events.filter((event) => event.startsWith('request')).length;
+    at = server.session.feed(attack, at, attack.length, server.nowMs);
+    slices.push(server.events.filter((event) => event.startsWith('request')).length - before);
+  }
+  assert.equal(
+    slices.reduce((sum, count) => sum + count, 0),
+    100,
+  );
+  assert.ok(Math.max(...slices) <= 16, slices.join(' '));
+  const calm = new Server();
+  const requests = Buffer.from(Array.from({ length: 90 }, (_, i) => get(1 + 2 * i)).join(''), 'latin1');
+  assert.equal(calm.session.feed(requests, 0, requests.length, calm.nowMs), requests.length);
 });

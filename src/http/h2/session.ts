@@ -108,10 +108,13 @@ export class H2Session implements FrameSink {
 
   // Input.
 
-  /** Decodes `bytes[start, end)`. After `failed` is set nothing more is read. */
-  feed(bytes: Buffer, start: number, end: number, nowMs: number): void {
+  /**
+   * Decodes `bytes[start, end)` and answers how far it has come. Less than `end`: the peer makes trouble, and the rest is to be
+   * fed in a later turn, so that others are served meanwhile. After `failed` is set nothing more is read.
+   */
+  feed(bytes: Buffer, start: number, end: number, nowMs: number): number {
     this.#state.calm.tick(nowMs);
-    this.#reader.feed(bytes, start, end);
+    return this.#reader.feed(bytes, start, end);
   }
 
   /** A frame other than DATA, or a field block, has come in part. */
