@@ -11,21 +11,17 @@ import { keySetHandler } from '../identity/index.ts';
 import { createLimitTable, LimitTable, type LimitTableMemory } from '../limits/index.ts';
 import { canSharePorts } from '../net/index.ts';
 import {
-  type AccessLogMemory,
-  AccessLogReader,
-  createAccessLog,
   createMetrics,
-  fileSink,
   type GateLog,
   type MetricsMemory,
   MetricsRegistry,
   startTelemetryServer,
-  stdoutSink,
   type TelemetryServer,
 } from '../telemetry/index.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
+import { RecordPlane } from './record-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
 import { VaultPlane } from './vault-plane.ts';
 import { version } from './version.ts';
@@ -104,7 +100,7 @@ class Gate implements RunningGate {
   readonly #log: GateLog;
   readonly #registry = new MetricsRegistry();
   readonly #limits: LimitTableMemory = createLimitTable();
-  readonly #accessLogs = new Map<number, AccessLogMemory>();
+  readonly #records = new RecordPlane();
   readonly #workers: number;
   /** What the file said at start, whatever the command line made of it. */
   readonly #configuredWorkers: number;
@@ -117,7 +113,6 @@ class Gate implements RunningGate {
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
-  #reader: AccessLogReader | null = null;
   #server: TelemetryServer | null = null;
   #draining = false;
   #reloading: Promise<ReloadResult> | null = null;
@@ -144,7 +139,7 @@ class Gate implements RunningGate {
       workers: this.#workers,
       startData: (workerId) => ({
         limits: this.#limits,
-        accessLog: this.#accessLogOf(workerId),
+        accessLog: this.#records.memoryOf(workerId),
         credentials: this.#identity.startData(),
         control: this.#control.address,
         snapshot: this.#snapshotFor(workerId, this.config, this.#generation),
@@ -161,7 +156,7 @@ class Gate implements RunningGate {
         // Its counters stay; the replacement gets memory of its own, and a ring that no dead thread has half written.
         this.#registry.retireOthers(workerId, null);
         this.#metrics.delete(workerId);
-        this.#retireAccessLog(workerId);
+        this.#records.retire(workerId);
       },
     });
   }
@@ -179,8 +174,7 @@ class Gate implements RunningGate {
 
   async #startAll(): Promise<void> {
     const { telemetry } = this.config;
-    const { to } = telemetry.accessLog;
-    if (to !== 'none') this.#reader = new AccessLogReader(to === 'stdout' ? stdoutSink() : fileSink(to.file));
+    this.#records.start(telemetry.accessLog);
     this.#addGauges();
     await this.#startParts(this.config, true);
     this.#vault.start(this.config, this.#identity.state);
@@ -214,24 +208,6 @@ class Gate implements RunningGate {
     if (this.#draining) reasons.push('draining');
     if (this.#supervisor.readyWorkers === 0) reasons.push('no data-plane thread is ready');
     return { ready: reasons.length === 0, reasons };
-  }
-
-  #accessLogOf(workerId: number): AccessLogMemory | null {
-    if (this.#reader === null) return null;
-    let memory = this.#accessLogs.get(workerId);
-    if (memory === undefined) {
-      const { whenFull, queryValues, matchValues } = this.config.telemetry.accessLog;
-      memory = createAccessLog({ whenFull, keepQueryValues: queryValues === 'keep', matchValues });
-      this.#accessLogs.set(workerId, memory);
-      this.#reader.attach(memory);
-    }
-    return memory;
-  }
-
-  #retireAccessLog(workerId: number): void {
-    const memory = this.#accessLogs.get(workerId);
-    this.#accessLogs.delete(workerId);
-    if (memory !== undefined) void this.#reader?.retire(memory);
   }
 
   #snapshotFor(workerId: number, config: GateConfig, generation: number): SnapshotMessage {
@@ -375,6 +351,7 @@ class Gate implements RunningGate {
   }
 
   #addGauges(): void {
+    this.#records.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
     const limits = new LimitTable(this.#limits);
@@ -397,15 +374,6 @@ class Gate implements RunningGate {
     );
     add('worker_deaths_total', 'counter', 'Data-plane threads that ended unasked.', () =>
       single(this.#deaths),
-    );
-    add('access_log_dropped_total', 'counter', 'Access-log lines that were dropped.', () =>
-      single(this.#reader?.dropped ?? 0),
-    );
-    add(
-      'access_log_write_failures_total',
-      'counter',
-      'Batches of access-log lines that could not be written.',
-      () => single(this.#reader?.failedWrites ?? 0),
     );
     add(
       'limit_evictions_total',
@@ -448,7 +416,7 @@ class Gate implements RunningGate {
   }
 
   reopenLogs(): void {
-    this.#reader?.reopen();
+    this.#records.reopen();
   }
 
   async close(): Promise<void> {
@@ -461,7 +429,7 @@ class Gate implements RunningGate {
     await this.#control.close();
     await this.#vault.close();
     await this.#identity.close();
-    await this.#reader?.close();
+    await this.#records.close();
     await this.#server?.close();
     this.#log.write('info', 'stopped');
   }

@@ -64,6 +64,10 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
     out += ',"peer_address":' + jsonText(exchange.peerAddress);
   if (exchange.traceId !== '')
     out += ',"trace_id":"' + exchange.traceId + '","span_id":"' + exchange.spanId + '"';
+  if (exchange.parentSpanId !== '') {
+    out += ',"parent_span_id":"' + exchange.parentSpanId + '"';
+    if (exchange.traceFlags === '01') out += ',"trace_sampled":true';
+  }
   if (exchange.method !== '') {
     out +=
       ',"method":"' +

@@ -3,6 +3,7 @@
 // that is killed leaves no torn one. HOT
 import { closeSync, openSync, write } from 'node:fs';
 import type { MatchValues } from './mask-value.ts';
+import type { RingTap } from './record-stream.ts';
 
 /** Bytes of a ring; a power of two. Some ten thousand lines. */
 const RING_BYTES = 4_194_304;
@@ -98,6 +99,7 @@ export interface LogSink {
 export class AccessLogReader {
   readonly #rings = new Set<AccessLogMemory>();
   readonly #sink: LogSink;
+  readonly #tap: RingTap | null;
   readonly #timer: NodeJS.Timeout;
   #draining: Promise<void> | null = null;
   /** Ring of which the sink has taken a part, perhaps of a line: it goes on before any other. */
@@ -106,8 +108,10 @@ export class AccessLogReader {
   /** Batches that the sink did not take whole. */
   failedWrites = 0;
 
-  constructor(sink: LogSink) {
+  /** `tap` sees what the sink has taken, ring by ring. */
+  constructor(sink: LogSink, tap: RingTap | null = null) {
     this.#sink = sink;
+    this.#tap = tap;
     this.#timer = setInterval(() => void this.drain(), POLL_MS);
     this.#timer.unref();
   }
@@ -121,7 +125,10 @@ export class AccessLogReader {
     while (this.#rings.has(memory)) {
       await this.drain();
       if (sizeOf(memory) > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS).unref());
-      else if (this.#rings.delete(memory)) this.#droppedBefore += droppedOf(memory);
+      else if (this.#rings.delete(memory)) {
+        this.#droppedBefore += droppedOf(memory);
+        this.#tap?.end(memory);
+      }
     }
   }
 
@@ -158,10 +165,13 @@ export class AccessLogReader {
     const head = Atomics.load(control, HEAD);
     let tail = Atomics.load(control, TAIL);
     while (tail !== head) {
+      const room = this.#tap?.room() ?? null;
+      if (room !== null) await room;
       // Straight from shared memory: the writer does not touch these bytes before the tail has passed them.
       const at = tail & (data.length - 1);
       const size = Math.min((head - tail) >>> 0, data.length - at);
       const taken = await this.#sink.write(data.subarray(at, at + size));
+      this.#tap?.offer(memory, data.subarray(at, at + taken));
       tail = (tail + taken) | 0;
       Atomics.store(control, TAIL, tail);
       Atomics.notify(control, TAIL);
@@ -192,6 +202,13 @@ function sizeOf(memory: AccessLogMemory): number {
   const control = controlOf(memory);
   return (Atomics.load(control, HEAD) - Atomics.load(control, TAIL)) >>> 0;
 }
+
+/** Takes everything and keeps nothing: records are wanted, a file is not. */
+export const nullSink: LogSink = {
+  write: (bytes) => Promise.resolve(bytes.length),
+  reopen: () => {},
+  close: () => Promise.resolve(),
+};
 
 export function stdoutSink(): LogSink {
   return {

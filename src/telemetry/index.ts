@@ -6,11 +6,14 @@ export {
   createAccessLog,
   fileSink,
   type LogSink,
+  nullSink,
   stdoutSink,
 } from './access-log.ts';
+export { type ExchangeRecord, parseRecord, RecordBatch, type RecordedMatch } from './exchange-record.ts';
 export { type GateLog, type LogLevel, silentLog, stderrLog } from './gate-log.ts';
 export { jsonText } from './json-text.ts';
 export { createMetrics, type MetricsMemory, WorkerMetrics } from './metrics.ts';
+export { RecordStream, type RecordSubscriber, type SubscriberCounts } from './record-stream.ts';
 export { type Gauge, MetricsRegistry } from './registry.ts';
 export { type Readiness, startTelemetryServer, type TelemetryServer } from './server.ts';
 export { applyTraceContext, traceparentOf } from './trace-context.ts';
