@@ -1,7 +1,7 @@
 // One line of the access log for one exchange. Names follow the OpenTelemetry semantic conventions where they have
 // one, flattened with underscores. No header but User-Agent, no body, no credential; query values are masked. HOT
 import type { Exchange, InspectionRecord, Operation } from '../exchange/index.ts';
-import { jsonText } from './json-text.ts';
+import { jsonText, recurringJsonText } from './json-text.ts';
 import { type MatchValues, maskMatchedValue } from './mask-value.ts';
 
 const MAX_USER_AGENT = 256;
@@ -57,7 +57,7 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
     '","id":"' +
     exchange.id +
     '","listener":' +
-    jsonText(exchange.listener) +
+    recurringJsonText(exchange.listener) +
     ',"client_address":' +
     jsonText(exchange.clientAddress);
   if (exchange.peerAddress !== exchange.clientAddress)
@@ -73,7 +73,7 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
       ',"method":"' +
       exchange.method +
       '","host":' +
-      jsonText(exchange.host) +
+      recurringJsonText(exchange.host) +
       ',"path":' +
       jsonText(exchange.path.length > MAX_PATH ? exchange.path.slice(0, MAX_PATH) : exchange.path);
     if (exchange.query !== '') {
@@ -87,7 +87,7 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
   if (consumer !== null) {
     out +=
       ',"consumer":' +
-      jsonText(consumer.id.slice(0, MAX_CONSUMER)) +
+      recurringJsonText(consumer.id.slice(0, MAX_CONSUMER)) +
       ',"method_of_authentication":"' +
       consumer.method +
       '"';
@@ -125,13 +125,14 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
   if (exchange.upstreamFirstByteMs >= 0)
     out += ',"upstream_first_byte_us":' + us(exchange.upstreamFirstByteMs);
   if (exchange.upstreamAttempts > 0) {
-    out += ',"upstream_address":' + jsonText(exchange.upstreamAddress);
+    out += ',"upstream_address":' + recurringJsonText(exchange.upstreamAddress);
     if (exchange.upstreamAttempts > 1) out += ',"upstream_attempts":' + exchange.upstreamAttempts;
   }
   const agent = exchange.fields.get('user-agent');
   if (agent !== null) {
     out +=
-      ',"user_agent":' + jsonText(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
+      ',"user_agent":' +
+      recurringJsonText(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
   }
   if (exchange.inspection !== null) out += inspectionText(exchange.inspection, options.matchValues);
   return out + '}\n';
