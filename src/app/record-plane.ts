@@ -61,19 +61,15 @@ export class RecordPlane {
   }
 
   addGauges(registry: MetricsRegistry): void {
-    const single = (name: string, help: string, value: () => number): void =>
+    const add = (name: string, help: string, value: () => number): void =>
       registry.gauge({
         name: `gatewright_${name}`,
         type: 'counter',
         help,
         samples: () => [{ labels: {}, value: value() }],
       });
-    single(
-      'access_log_dropped_total',
-      'Access-log lines that were dropped.',
-      () => this.#reader?.dropped ?? 0,
-    );
-    single(
+    add('access_log_dropped_total', 'Access-log lines that were dropped.', () => this.#reader?.dropped ?? 0);
+    add(
       'access_log_write_failures_total',
       'Batches of access-log lines that could not be written.',
       () => this.#reader?.failedWrites ?? 0,
