@@ -132,6 +132,8 @@ class Gate implements RunningGate {
     this.#vault = new VaultPlane(this.#log);
     this.#control = new ControlPlane(this.#log, {
       vault: this.#vault.handler,
+      'authorization-server': (request, response, call) =>
+        this.#identity.oauth.handle(request, response, call),
       'key-set': keySetHandler(() => this.#identity.signingKeySet()),
       decisions: createDecisionsHandler(() => this.#relations.decisionPoint(this.config)),
     });

@@ -25,9 +25,11 @@ import {
   JwksSource,
   SigningKeyRing,
 } from '../identity/index.ts';
+import { BUILT_IN_ISSUER } from '../oauth/contract.ts';
 import { openState, type State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
 import { LoginPlane } from './login-plane.ts';
+import { OAuthPlane } from './oauth-plane.ts';
 
 export class IdentityPlane {
   readonly #log: GateLog;
@@ -39,6 +41,8 @@ export class IdentityPlane {
   #feed: CredentialFeed | null = null;
   #stateUp = true;
   readonly #logins: LoginPlane;
+  /** The gate's own authorization server. */
+  readonly oauth: OAuthPlane;
   #ring: { settings: string; ring: SigningKeyRing } | null = null;
   readonly #nonceKey = new Uint8Array(randomBytes(32));
   #sources = new Map<string, { settings: string; source: JwksSource }>();
@@ -47,6 +51,12 @@ export class IdentityPlane {
   constructor(log: GateLog, broadcast: (message: ToWorker) => void) {
     this.#log = log;
     this.#broadcast = broadcast;
+    this.oauth = new OAuthPlane({
+      log,
+      revocations: this.#revocationMemory,
+      refresh: async () => this.#feed?.refresh(),
+      onKeys: (keys) => broadcast({ kind: 'keys', keys }),
+    });
     this.#logins = new LoginPlane(log, broadcast, (issuer) => this.#sources.get(issuer)?.source ?? null);
   }
 
@@ -82,11 +92,13 @@ export class IdentityPlane {
   }
 
   keySets(): IssuerKeys[] {
-    return [...this.#sources].map(([issuer, { source }]) => ({
+    const own = this.oauth.keys();
+    const others = [...this.#sources].map(([issuer, { source }]) => ({
       issuer,
       document: source.document,
       version: source.version,
     }));
+    return own === null ? others : [...others, own];
   }
 
   /** Open until `close`; null without one. */
@@ -116,10 +128,10 @@ export class IdentityPlane {
     const started: Promise<void>[] = [];
     const next = new Map<string, { settings: string; source: JwksSource }>();
     this.#configureIntrospection(config);
-    started.push(this.#configureSigning(config));
+    started.push(this.#configureSigning(config), this.oauth.configure(config, this.#state));
     for (const issuer of config.issuers) {
       const { keys } = issuer;
-      if (keys.kind === 'none') continue;
+      if (keys.kind === 'none' || keys.kind === 'built-in') continue;
       const settings = JSON.stringify([
         issuer.issuer,
         keys,
@@ -152,7 +164,7 @@ export class IdentityPlane {
   #configureIntrospection(config: GateConfig): void {
     const next = new Map<string, { settings: string; introspector: Introspector }>();
     for (const { name, issuer, introspection, fetch } of config.issuers) {
-      if (introspection === null) continue;
+      if (introspection === null || name === BUILT_IN_ISSUER) continue;
       const settings = JSON.stringify([issuer, introspection, fetch]);
       const kept = this.#introspectors.get(name);
       const introspector =
@@ -204,6 +216,7 @@ export class IdentityPlane {
   }
 
   introspect(issuer: string, token: string): Promise<Introspection> {
+    if (issuer === BUILT_IN_ISSUER) return this.oauth.introspect(token);
     const found = this.#introspectors.get(issuer)?.introspector;
     return found === undefined ? Promise.resolve({ kind: 'unavailable' }) : found.introspect(token);
   }
@@ -215,6 +228,8 @@ export class IdentityPlane {
       const { document, version } = source;
       this.#broadcast({ kind: 'keys', keys: { issuer, document, version } });
     }
+    const own = issuer === BUILT_IN_ISSUER ? this.oauth.keys() : null;
+    if (own !== null) this.#broadcast({ kind: 'keys', keys: own });
     this.#broadcast({ kind: 'refreshed', issuer });
   }
 
@@ -222,6 +237,7 @@ export class IdentityPlane {
     for (const { source } of this.#sources.values()) source.stop();
     this.#ring?.ring.stop();
     this.#logins.stop();
+    await this.oauth.close();
     await this.#feed?.stop();
     await this.#state?.close();
   }

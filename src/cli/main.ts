@@ -7,6 +7,7 @@ import {
   addStateCommands,
   addTokenCommands,
 } from './identity-commands.ts';
+import { addOAuthCommands } from './oauth-commands.ts';
 import { Exit, reportError } from './output.ts';
 import { addPolicyCommands } from './policy/commands.ts';
 import { addCaCommands, addServiceCommands } from './services/commands.ts';
@@ -95,6 +96,7 @@ export function buildProgram(): Command {
   addServiceCommands(program, parts);
   addCaCommands(program, parts);
   addTokenCommands(program, parts);
+  addOAuthCommands(program, parts);
   addStateCommands(program, parts);
   addWafCommands(program, parts);
   addPolicyCommands(program, parts);

@@ -7,15 +7,17 @@ import {
   SigningKeyRing,
   signingKeysOfLogin,
 } from '../identity/index.ts';
+import { keysOfServer } from '../oauth/contract.ts';
 import { statusOf } from './keys.ts';
 import { Exit, print, printJson } from './output.ts';
 import { moment, table, withState } from './state.ts';
 
 /** Everything that the gate signs or seals with. */
-function signingKeysOf({ forward, logins }: GateConfig): SigningKeyConfig[] {
+function signingKeysOf({ forward, logins, authorizationServer }: GateConfig): SigningKeyConfig[] {
   return [
     ...(forward === null ? [] : [{ purpose: 'forward', ...forward }]),
     ...logins.map(signingKeysOfLogin),
+    ...(authorizationServer === null ? [] : keysOfServer(authorizationServer)),
   ];
 }
 
@@ -56,7 +58,9 @@ export const runRotate = (options: Readonly<Record<string, unknown>>): Promise<n
       );
     }
     if (reports.length === 0)
-      print('The gate signs and seals nothing: there is no identity.forward and no login.');
+      print(
+        'The gate signs and seals nothing: there is no identity.forward, no login and no authorization server.',
+      );
     if (old.length > 0) {
       print('\nAPI keys that are older than they should be; "gatewright keys rotate <id>" makes the next:\n');
       print(

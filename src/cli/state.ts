@@ -1,5 +1,5 @@
 // Commands that work on the state: they open what the configuration names, whether a gate runs on it or not.
-import { loadConfig } from '../config/load.ts';
+import { type GateConfig, loadConfig } from '../config/load.ts';
 import { systemClock } from '../core/index.ts';
 import { IdentityError, IdentityRegistry } from '../identity/index.ts';
 import { openState, type State, StateError } from '../stores/index.ts';
@@ -8,6 +8,7 @@ import { CommandError, Exit } from './output.ts';
 export interface StateAccess {
   readonly state: State;
   readonly registry: IdentityRegistry;
+  readonly config: GateConfig;
 }
 
 export async function withState(
@@ -32,7 +33,7 @@ export async function withState(
     throw error;
   }
   try {
-    return await work({ state, registry: new IdentityRegistry(state.identity, systemClock) });
+    return await work({ state, registry: new IdentityRegistry(state.identity, systemClock), config });
   } catch (error) {
     if (error instanceof IdentityError || error instanceof StateError) throw new CommandError(error.message);
     throw error;

@@ -20,6 +20,7 @@ import {
   loginSchema,
   signatureKeySchema,
 } from './document-identity.ts';
+import { authorizationServerSchema } from './document-oauth.ts';
 import { servicesSchema } from './document-services.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
@@ -530,6 +531,9 @@ export const documentSchema = z.strictObject({
       forward: forwardSchema
         .optional()
         .describe('Tells services who calls, by a token that the gate signs for each of them; needs state.'),
+      'authorization-server': authorizationServerSchema
+        .optional()
+        .describe('The gate as an authorization server and OpenID provider; needs state.'),
       dpop: dpopSchema.prefault({}).describe('Proofs of possession (RFC 9449).'),
       services: servicesSchema
         .optional()

@@ -27,6 +27,7 @@ import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 import type { ServicesConfig } from '../identity/services/settings.ts';
 import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
+import type { AuthorizationServerConfig } from '../oauth/contract.ts';
 import type { ContractOperation } from '../openapi/index.ts';
 import type { RootConfig } from '../vault/index.ts';
 
@@ -48,6 +49,8 @@ export interface GateConfig {
   readonly forward: ForwardConfig | null;
   /** Null: services get no identities. */
   readonly services: ServicesConfig | null;
+  /** The gate as an authorization server; null where it is none. */
+  readonly authorizationServer: AuthorizationServerConfig | null;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
   readonly vault: VaultConfig;

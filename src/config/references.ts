@@ -15,6 +15,7 @@ const secretPaths = [
   'acme.*.external-account.key',
   'identity.issuers.*.introspect.client-secret',
   'identity.logins.*.client-secret',
+  'identity.authorization-server.federation.*.client-secret',
   'identity.consumers.*.signature-keys.*.secret',
   'apis.*.authenticate.*.webhook.secrets.*',
   'apis.*.authenticate.*.all-of.*.webhook.secrets.*',

@@ -13,6 +13,7 @@ import { RuleSets } from './resolve-inspect.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { loginApis, resolveLogins } from './resolve-login.ts';
 import { reportMtls } from './resolve-mtls.ts';
+import { builtIn, resolveAuthorizationServer, withBuiltInIssuer } from './resolve-oauth.ts';
 import { controlUpstreamConfig } from './resolve-service.ts';
 import { resolveServices } from './resolve-services.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
@@ -31,7 +32,8 @@ export interface ResolveContext {
   readonly defaultWorkers: number;
 }
 
-export function resolveDocument(document: ConfigDocument, context: ResolveContext): GateConfig {
+export function resolveDocument(written: ConfigDocument, context: ResolveContext): GateConfig {
+  const document = withBuiltInIssuer(written, context);
   const listeners = Object.entries(document.listeners).map(([name, entry]) =>
     resolveListener(name, entry, document, context),
   );
@@ -41,7 +43,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     resolveUpstream(name, entry, context),
   );
   const issuers = Object.entries(document.identity.issuers).map(([name, entry]) =>
-    resolveIssuer(name, entry, context),
+    builtIn(resolveIssuer(name, entry, context)),
   );
   const acme = Object.entries(document.acme).map(([name, entry]) => resolveAcme(name, entry, context));
   reportAcme(listeners, acme, context);
@@ -88,6 +90,7 @@ export function resolveDocument(document: ConfigDocument, context: ResolveContex
     logins,
     forward: resolveForward(document, context),
     services: resolveServices(document, context),
+    authorizationServer: resolveAuthorizationServer(document, apis, context),
     state: resolveState(document, context),
     vault: resolveVault(document, context),
     identity,

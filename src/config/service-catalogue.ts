@@ -3,10 +3,12 @@
 import type { ServiceDescription } from '../control/contract.ts';
 import { decisionsService } from '../guards/authorize/decisions-service.ts';
 import { keySetService } from '../identity/key-set-service.ts';
+import { authorizationServerService } from '../oauth/service.ts';
 import { vaultService } from '../vault/vault-service-description.ts';
 
 export const serviceCatalogue: readonly ServiceDescription[] = [
   keySetService,
   decisionsService,
   vaultService,
+  authorizationServerService,
 ];

@@ -60,6 +60,10 @@ export const diagnosticTable = {
     'A socket that stands for a service can be opened by everybody.',
     'Give it a mode that leaves others out, and the group of the service.',
   ),
+  'config-service': row(
+    "One of the gate's own services is not set up, or not where its clients look for it.",
+    'The message says which section or API is missing, or where it must stand.',
+  ),
   'config-collision': row(
     'Two APIs serve the same method and path on the same hosts and listeners.',
     'Give them different hosts, bases or listeners.',

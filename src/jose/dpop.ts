@@ -25,8 +25,8 @@ export interface DpopRequest {
   readonly method: string;
   /** Whether `htu` names the request's target, without query and fragment. */
   matchesTarget(htu: string): boolean;
-  /** The access token that the proof must name by its hash. */
-  readonly accessToken: string;
+  /** The access token that the proof must name by its hash; null at the token endpoint, where there is none yet. */
+  readonly accessToken: string | null;
 }
 
 export interface VerifiedProof {
@@ -92,7 +92,8 @@ export class DpopVerifier {
     const issuedMs = iat * 1000;
     if (nowMs - issuedMs > this.#expected.maxAgeMs) return 'too-old';
     if (issuedMs - nowMs > this.#expected.clockSkewMs) return 'not-yet-valid';
-    if (ath !== hash('sha256', request.accessToken, 'base64url')) return 'token-hash';
+    const { accessToken } = request;
+    if (accessToken !== null && ath !== hash('sha256', accessToken, 'base64url')) return 'token-hash';
     return { jkt: client.jkt, jti, issuedMs, nonce: nonce ?? '' };
   }
 

@@ -6,6 +6,7 @@ import { type Barrier, checkVault } from '../vault/index.ts';
 import { type SqlDatabase, type SqlRow, StateError } from './contract.ts';
 import type { FieldSeal } from './field-seal.ts';
 import { verifyMigrations } from './migrations.ts';
+import { danglingOauth, oauthProblems } from './oauth-fsck.ts';
 import { checkServices } from './service-fsck.ts';
 import { sealedColumns } from './vault-store.ts';
 
@@ -30,6 +31,11 @@ const tables = [
   'svids',
   'bindings',
   'trust_bundles',
+  'oauth_artifacts',
+  'oauth_clients',
+  'user_credentials',
+  'federated_users',
+  'login_attempts',
 ] as const;
 /** Columns that tell a row apart, for the order of pages and for messages. */
 const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
@@ -43,6 +49,11 @@ const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
   svids: ['serial'],
   bindings: ['identity'],
   trust_bundles: ['trust_domain'],
+  oauth_artifacts: ['model', 'id'],
+  oauth_clients: ['id'],
+  user_credentials: ['id'],
+  federated_users: ['provider', 'subject'],
+  login_attempts: ['bucket'],
 };
 
 export async function checkState(
@@ -106,7 +117,7 @@ async function problemsOf(
   fields: FieldSeal,
 ): Promise<string[]> {
   const out: string[] = [];
-  if (table !== 'key_uses' && !(Number(row['revision']) >= 1 && Number(row['revision']) <= newest))
+  if (row['revision'] !== undefined && !(Number(row['revision']) >= 1 && Number(row['revision']) <= newest))
     out.push(`has revision ${String(row['revision'])}, the newest is ${newest}`);
   for (const [column, value] of Object.entries(row)) {
     if (column.endsWith('_ms') && value !== null && !(Number.isSafeInteger(value) && Number(value) >= 0))
@@ -119,6 +130,7 @@ async function problemsOf(
       out.push('has scopes that are no list of texts');
     if (!isTextList(row['addresses'])) out.push('has addresses that are no list of texts');
   }
+  out.push(...oauthProblems(table, row));
   for (const column of sealedColumns) {
     // Those of authorities are opened where their certificates are looked at.
     if (column.table !== table || table === 'authorities') continue;
@@ -153,6 +165,7 @@ async function checkReferences(database: SqlDatabase): Promise<string[]> {
   );
   return [
     ...owners.map((row) => `api_keys/${String(row['id'])} belongs to nobody`),
+    ...(await danglingOauth(database)),
     ...successors.map((row) => `api_keys/${String(row['id'])} replaces a key that never ends`),
   ];
 }

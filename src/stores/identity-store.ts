@@ -15,6 +15,7 @@ import {
 } from '../identity/index.ts';
 import type { SqlDatabase, SqlRow, SqlSession, SqlValue } from './contract.ts';
 import type { FieldSeal } from './field-seal.ts';
+import { followDisabled } from './oauth-revocations.ts';
 import { lockVault } from './vault-store.ts';
 
 /** Keys of one page of a full load. */
@@ -117,6 +118,7 @@ export class SqlIdentityStore implements IdentityStore {
         } as const;
         await putRevocation(session, whole, revision);
       }
+      await followDisabled(session, id, disabledMs, untilMs, revision);
     });
   }
 
@@ -362,7 +364,7 @@ export async function putRevocation(
   );
 }
 
-async function dropRevocation(
+export async function dropRevocation(
   session: SqlSession,
   kind: RevocationKindName,
   value: string,
@@ -402,7 +404,7 @@ async function insertKey(session: SqlSession, key: ApiKeyRecord, revision: numbe
 const list = (value: SqlValue | undefined): readonly string[] =>
   JSON.parse(String(value)) as readonly string[];
 
-const notePlace = (id: string): string => `principals.note/${id}`;
+export const notePlace = (id: string): string => `principals.note/${id}`;
 
 const principalOf = (row: SqlRow): Principal => ({
   id: String(row['id']),

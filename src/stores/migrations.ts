@@ -2,6 +2,7 @@
 // that a step that was edited is found. A program meets a newer state by stopping.
 import { hash } from 'node:crypto';
 import { type SqlDatabase, type SqlSession, StateError } from './contract.ts';
+import { oauthTables } from './oauth-tables.ts';
 import { serviceTables } from './service-tables.ts';
 
 export interface Migration {
@@ -100,7 +101,9 @@ const vault: Migration = {
 
 const services: Migration = { version: 3, name: 'services', statements: serviceTables };
 
-export const migrations: readonly Migration[] = [identity, vault, services];
+const oauth: Migration = { version: 4, name: 'oauth', statements: oauthTables };
+
+export const migrations: readonly Migration[] = [identity, vault, services, oauth];
 
 /** Texts that are ordered by their bytes; in PostgreSQL the database's collation may say otherwise. */
 const binaryText = { sqlite: 'TEXT', postgres: 'TEXT COLLATE "C"' } as const;

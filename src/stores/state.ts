@@ -5,12 +5,14 @@ import type { StateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import { SealError } from '../envelope/index.ts';
 import type { IdentityStore, ServiceStore } from '../identity/index.ts';
+import type { OAuthStore } from '../oauth/contract.ts';
 import { Barrier, createRoot, sealTextRoot, VaultError } from '../vault/index.ts';
 import { type SqlDatabase, StateError } from './contract.ts';
 import { FieldSeal } from './field-seal.ts';
 import { checkState, type FsckReport } from './fsck.ts';
 import { SqlIdentityStore } from './identity-store.ts';
 import { migrate } from './migrations.ts';
+import { SqlOAuthStore } from './oauth-store.ts';
 import { PostgresDatabase } from './postgres/postgres-database.ts';
 import { Seal } from './seal.ts';
 import { SqlServiceStore } from './service-store.ts';
@@ -20,6 +22,8 @@ import { lockVault, SqlVaultStore, STATE_KEY, sealedColumns } from './vault-stor
 export interface State {
   readonly identity: IdentityStore;
   readonly services: ServiceStore;
+  /** What the authorization server keeps. */
+  readonly oauth: OAuthStore;
   /** Secrets and what seals them. Sealed where shares are needed, or where there is no key. */
   readonly vault: Barrier;
   /** For people; no secret. */
@@ -49,6 +53,7 @@ export async function openState(config: StateConfig, nowMs = Date.now(), mayCrea
     return {
       identity: new SqlIdentityStore(database, fields),
       services: new SqlServiceStore(database, fields),
+      oauth: new SqlOAuthStore(database, fields),
       vault,
       label: database.label,
       fsck: () => checkState(database, fields, vault),

@@ -22,6 +22,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   { prefix: 'signing_keys/', table: 'signing_keys', id: 'id', column: 'sealed' },
   { prefix: 'authorities/', table: 'authorities', id: 'id', column: 'sealed' },
   { prefix: 'principals.note/', table: 'principals', id: 'id', column: 'note' },
+  { prefix: 'user_credentials/', table: 'user_credentials', id: 'id', column: 'sealed' },
 ];
 /** Key of what other tables hold sealed. */
 export const STATE_KEY = 'state';

@@ -239,7 +239,11 @@ function suite(name: string, skip: string | false, subject: (t: TestContext) => 
           value,
           issuedBeforeMs,
         ]),
-        [['subject', 'one', null]],
+        // What the gate's own authorization server has issued to it goes as well.
+        [
+          ['subject', 'authorization-server|one', null],
+          ['subject', 'one', null],
+        ],
       );
       await identity.setDisabled('one', null, 0);
       assert.equal((await identity.principal('one'))!.disabledMs, null);

@@ -184,6 +184,8 @@ export interface IssuerConfig {
     | { readonly kind: 'file'; readonly path: string }
     | { readonly kind: 'url'; readonly url: string }
     | { readonly kind: 'discover' }
+    /** Those of the gate's own authorization server, which the main thread has. */
+    | { readonly kind: 'built-in' }
     | { readonly kind: 'none' };
   readonly introspection: {
     /** Empty: what the issuer's document names. */

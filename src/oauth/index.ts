@@ -1,0 +1,15 @@
+export {
+  checkSettings,
+  createSecret,
+  DEVICE_CODE,
+  defaultSettings,
+  grantTypes,
+  registerClient,
+  rotateSecret,
+  TOKEN_EXCHANGE,
+} from './clients.ts';
+export * from './contract.ts';
+export { leaveOutLibraryNotices } from './library-notices.ts';
+export { hashPassword, verifyPassword } from './passwords/argon2id.ts';
+export { createTotpSecret, totpCode, totpUri } from './totp.ts';
+export { MIN_PASSWORD, newPassword, newTotp, passwordProblem } from './user-credentials.ts';

@@ -1,0 +1,465 @@
+// What happens between an application's request and its answer: who is it, by which proof, and do they agree. The steps
+// done so far stand in the interaction on the server; the browser holds only its signed cookie.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errors, type Provider } from 'oidc-provider';
+import type { Clock } from '../core/index.ts';
+import type { TextSeal } from '../credentials/index.ts';
+import { IdentityError } from '../identity/index.ts';
+import type { Accounts } from './accounts.ts';
+import type { AuthorizationServerConfig } from './contract.ts';
+import type { FederatedStart, Federation } from './federation.ts';
+import { knownBrowser, rememberBrowser } from './known-browsers.ts';
+import type { LoginAttempt, LoginThrottle } from './login-throttle.ts';
+import { formTarget, type PageFrame } from './pages/layout.ts';
+import { consentPage, factorPage, type InteractionView, loginPage } from './pages/login-pages.ts';
+import { HasherBusyError } from './passwords/password-hasher.ts';
+import { cookieNames } from './provider.ts';
+import {
+  checkOrigin,
+  cookieOf,
+  csrfToken,
+  RequestError,
+  readForm,
+  readJson,
+  redirect,
+  sendJson,
+  sendPage,
+  setCookie,
+} from './web.ts';
+
+export interface InteractionParts {
+  readonly config: AuthorizationServerConfig;
+  readonly accounts: Accounts;
+  readonly throttle: LoginThrottle;
+  readonly federation: Federation;
+  readonly frame: PageFrame;
+  readonly clock: Clock;
+  readonly onEvent: (event: LoginEvent) => void;
+}
+
+export interface LoginEvent {
+  readonly action: string;
+  readonly actor: string;
+  readonly target: string;
+  readonly outcome: 'success' | 'failure';
+  readonly reason: string;
+  readonly address: string;
+}
+
+/** What one request of the pages comes with. */
+export interface PageCall {
+  readonly provider: Provider;
+  readonly seal: TextSeal;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly address: string;
+}
+
+type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+/** Steps done before the last; kept in the interaction. */
+interface Pending {
+  readonly user?: string;
+  /** Everything that is needed is shown; the browser only has to come back. */
+  readonly complete?: boolean;
+  readonly amr?: readonly string[];
+  readonly challenge?: string;
+}
+
+const FEDERATED_COOKIE_S = 600;
+const WRONG = 'This name and password do not go together.';
+
+export class Interactions {
+  readonly #parts: InteractionParts;
+  readonly #origin: string;
+  readonly #names: ReturnType<typeof cookieNames>;
+
+  constructor(parts: InteractionParts) {
+    this.#parts = parts;
+    this.#origin = new URL(parts.config.issuer).origin;
+    this.#names = cookieNames(parts.config);
+  }
+
+  /** `step` is what follows the interaction's id in the path, without a slash; empty for the page itself. */
+  async answer(call: PageCall, uid: string, step: string): Promise<void> {
+    const { provider, request, response } = call;
+    let interaction: Interaction;
+    try {
+      interaction = await provider.interactionDetails(request, response);
+    } catch (error) {
+      if (!(error instanceof errors.SessionNotFound)) throw error;
+      throw new RequestError(
+        400,
+        'This page is too old, or belongs to another browser. Go back to the application.',
+      );
+    }
+    if (interaction.uid !== uid) throw new RequestError(400, 'This page belongs to another request.');
+    if (request.method === 'GET') {
+      if (step === '') return this.#show(call, interaction, null);
+      if (step.startsWith('federated/')) return this.#startFederated(call, interaction, step.slice(10));
+    } else if (request.method === 'POST') {
+      switch (step) {
+        case 'login':
+          return this.#password(call, interaction);
+        case 'totp':
+          return this.#totp(call, interaction);
+        case 'passkey/options':
+          return this.#passkeyOptions(call, interaction);
+        case 'passkey':
+          return this.#passkey(call, interaction);
+        case 'consent':
+          return this.#consent(call, interaction);
+        case 'abort':
+          return this.#abort(call, interaction);
+      }
+    }
+    throw new RequestError(404, 'There is no such page.');
+  }
+
+  // Pages.
+
+  async #show(call: PageCall, interaction: Interaction, problem: string | null, status = 200): Promise<void> {
+    const { frame, federation, accounts } = this.#parts;
+    const { response } = call;
+    const pending = pendingOf(interaction);
+    const view = await this.#view(call, interaction, problem);
+    const targets = [formTarget(interaction.params['redirect_uri'])].filter((target) => target !== null);
+    if (interaction.prompt.name === 'login') {
+      if (pending.complete === true && pending.user !== undefined)
+        return this.#finish(call, interaction, pending.user, pending.amr ?? [], null);
+      const user = pending.user;
+      const text =
+        user === undefined
+          ? loginPage(frame, view, hintOf(interaction), federation.choices)
+          : factorPage(frame, view, user, await accounts.factors(user));
+      return sendPage(response, text, status, targets);
+    }
+    if (interaction.prompt.name !== 'consent') throw new RequestError(400, 'There is nothing to decide.');
+    const asked = await this.#asked(interaction);
+    const redirectUri = interaction.params['redirect_uri'];
+    const text = consentPage(frame, {
+      ...view,
+      user: interaction.session!.accountId,
+      host: typeof redirectUri === 'string' && URL.canParse(redirectUri) ? new URL(redirectUri).host : '',
+      scopes: asked.scopes.map((name) => ({ name, text: this.#parts.config.scopeTexts[name] ?? '' })),
+      staysSignedIn: asked.offline,
+    });
+    return sendPage(response, text, status, targets);
+  }
+
+  async #view(
+    { provider, seal }: PageCall,
+    interaction: Interaction,
+    problem: string | null,
+  ): Promise<InteractionView> {
+    const id = String(interaction.params['client_id']);
+    const client = await provider.Client.find(id);
+    return {
+      path: `${this.#parts.frame.base}/interaction/${interaction.uid}`,
+      csrf: csrfToken(seal, interaction.uid),
+      client: client?.clientName ?? id,
+      problem,
+    };
+  }
+
+  // Signing in.
+
+  async #form({ request, seal }: PageCall, interaction: Interaction): Promise<ReadonlyMap<string, string>> {
+    const form = await readForm(request);
+    checkOrigin(request, seal, interaction.uid, form.get('csrf'), this.#origin);
+    return form;
+  }
+
+  async #password(call: PageCall, interaction: Interaction): Promise<void> {
+    needsPrompt(interaction, 'login');
+    const form = await this.#form(call, interaction);
+    const name = form.get('user') ?? '';
+    const { accounts } = this.#parts;
+    const attempt = await this.#begin(call, interaction, 'password', name);
+    if (attempt === null) return;
+    let user: Awaited<ReturnType<Accounts['byPassword']>>;
+    try {
+      user = await accounts.byPassword(name, form.get('password') ?? '');
+    } catch (error) {
+      await this.#parts.throttle.takeBack(attempt);
+      if (!(error instanceof HasherBusyError)) throw error;
+      call.response.setHeader('retry-after', '5');
+      return this.#show(
+        call,
+        interaction,
+        'Many people are signing in right now. Please try again in a moment.',
+        503,
+      );
+    }
+    if (user === null) {
+      this.#tell(call, 'login', name, interaction, 'failure', 'wrong name or password');
+      return this.#show(call, interaction, WRONG, 400);
+    }
+    await this.#parts.throttle.succeed(attempt);
+    const factors = await accounts.factors(user.id);
+    if (factors.size === 0 && this.#parts.config.secondFactor === 'required') {
+      this.#tell(call, 'login', user.id, interaction, 'failure', 'no second factor');
+      return this.#show(
+        call,
+        interaction,
+        'This account has no second factor yet, and needs one here. Ask whoever runs this server.',
+        403,
+      );
+    }
+    if (factors.size === 0) return this.#finish(call, interaction, user.id, ['pwd'], 'password');
+    await keepPending(interaction, { user: user.id, amr: ['pwd'] });
+    return this.#show(call, interaction, null);
+  }
+
+  async #totp(call: PageCall, interaction: Interaction): Promise<void> {
+    needsPrompt(interaction, 'login');
+    const form = await this.#form(call, interaction);
+    const { user } = pendingOf(interaction);
+    if (user === undefined) return this.#show(call, interaction, null);
+    const attempt = await this.#begin(call, interaction, 'factor', user);
+    if (attempt === null) return;
+    if (!(await this.#parts.accounts.byTotp(user, form.get('code') ?? ''))) {
+      this.#tell(call, 'login', user, interaction, 'failure', 'wrong code');
+      return this.#show(call, interaction, 'This code is not good. Each works once, for half a minute.', 400);
+    }
+    await this.#parts.throttle.succeed(attempt);
+    return this.#finish(call, interaction, user, ['pwd', 'otp', 'mfa'], 'password and code');
+  }
+
+  async #passkeyOptions(call: PageCall, interaction: Interaction): Promise<void> {
+    needsPrompt(interaction, 'login');
+    this.#checkJson(call, interaction);
+    await readJson(call.request);
+    const pending = pendingOf(interaction);
+    const options = await this.#parts.accounts.passkeyRequest(pending.user ?? null);
+    await keepPending(interaction, { ...pending, challenge: options.challenge });
+    sendJson(call.response, options);
+  }
+
+  async #passkey(call: PageCall, interaction: Interaction): Promise<void> {
+    needsPrompt(interaction, 'login');
+    this.#checkJson(call, interaction);
+    const { response } = await readJson(call.request);
+    const { challenge, ...pending } = pendingOf(interaction);
+    if (challenge === undefined) throw new RequestError(400, 'There is no challenge.');
+    // A challenge is used up, whatever comes of it.
+    await keepPending(interaction, pending);
+    const user = await this.#parts.accounts.byPasskey(response, challenge, pending.user ?? null);
+    if (user === null) {
+      this.#tell(call, 'login', pending.user ?? '', interaction, 'failure', 'passkey');
+      throw new RequestError(400, 'The passkey did not work.');
+    }
+    const amr = pending.user === undefined ? ['pop', 'user'] : ['pwd', 'pop', 'user', 'mfa'];
+    rememberBrowser(call.request, call.response, call.seal, this.#names.known, user.id, this.#secure);
+    const next = await call.provider.interactionResult(
+      call.request,
+      call.response,
+      { login: { accountId: user.id, amr } },
+      { mergeWithLastSubmission: false },
+    );
+    this.#tell(call, 'login', user.id, interaction, 'success', 'passkey');
+    sendJson(call.response, { next });
+  }
+
+  #checkJson({ request, seal }: PageCall, interaction: Interaction): void {
+    const token = request.headers['x-csrf-token'];
+    checkOrigin(request, seal, interaction.uid, typeof token === 'string' ? token : undefined, this.#origin);
+  }
+
+  /** Counts an attempt; null when it must wait, which has been answered. */
+  async #begin(
+    call: PageCall,
+    interaction: Interaction,
+    stage: 'password' | 'factor',
+    account: string,
+  ): Promise<LoginAttempt | null> {
+    const { throttle, clock } = this.#parts;
+    const device = knownBrowser(call.request, call.seal, this.#names.known, account);
+    const verdict = await throttle.begin(stage, account, call.address, device, clock.epochMs());
+    if (verdict.kind === 'go') return verdict.attempt;
+    const waitS = Math.ceil(verdict.retryMs / 1000);
+    call.response.setHeader('retry-after', String(waitS));
+    this.#tell(call, 'login', account, interaction, 'failure', `too many attempts by ${verdict.reason}`);
+    const wait = waitS < 120 ? `${waitS} seconds` : `${Math.ceil(waitS / 60)} minutes`;
+    await this.#show(
+      call,
+      interaction,
+      `There were too many attempts. Please wait ${wait}. A passkey works at once.`,
+      429,
+    );
+    return null;
+  }
+
+  get #secure(): boolean {
+    return this.#origin.startsWith('https:');
+  }
+
+  async #finish(
+    call: PageCall,
+    interaction: Interaction,
+    user: string,
+    amr: readonly string[],
+    how: string | null,
+  ): Promise<void> {
+    const { provider, request, response, seal } = call;
+    if (how !== null) {
+      rememberBrowser(request, response, seal, this.#names.known, user, this.#secure);
+      this.#tell(call, 'login', user, interaction, 'success', how);
+    }
+    await provider.interactionFinished(
+      request,
+      response,
+      { login: { accountId: user, amr: [...amr] } },
+      { mergeWithLastSubmission: false },
+    );
+  }
+
+  // Other providers.
+
+  async #startFederated(call: PageCall, interaction: Interaction, name: string): Promise<void> {
+    needsPrompt(interaction, 'login');
+    let begun: Awaited<ReturnType<Federation['start']>>;
+    try {
+      begun = await this.#parts.federation.start(name, interaction.uid);
+    } catch {
+      return this.#show(call, interaction, 'The other provider does not answer. Please try again.', 502);
+    }
+    if (begun === null) throw new RequestError(404, 'There is no such provider.');
+    const sealed = call.seal.close('federated', { ...begun.start });
+    setCookie(call.response, this.#names.federated, sealed ?? '', FEDERATED_COOKIE_S, this.#secure);
+    redirect(call.response, begun.url);
+  }
+
+  /** The browser comes back from another provider. */
+  async federated(call: PageCall, name: string, search: string): Promise<void> {
+    const { provider, request, response, seal } = call;
+    const start = seal.open('federated', cookieOf(request, this.#names.federated)) as FederatedStart | null;
+    setCookie(response, this.#names.federated, '', 0, this.#secure);
+    if (start === null) throw new RequestError(400, 'This answer was not asked for in this browser.');
+    const interaction = await provider.Interaction.find(start.uid);
+    if (interaction === undefined)
+      throw new RequestError(400, 'This took too long. Go back to the application.');
+    needsPrompt(interaction, 'login');
+    let user: string;
+    try {
+      user = await this.#parts.federation.finish(name, search, start);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'refused';
+      this.#tell(call, 'login', '', interaction, 'failure', `${name}: ${reason}`);
+      throw new RequestError(
+        403,
+        error instanceof IdentityError
+          ? `You can not sign in this way: ${error.message}.`
+          : 'The other provider did not let you in. Go back to the application and try again.',
+      );
+    }
+    if ((await this.#parts.accounts.user(user)) === null)
+      throw new RequestError(403, 'This account is closed.');
+    this.#tell(call, 'login', user, interaction, 'success', `provider ${name}`);
+    await keepPending(interaction, { user, complete: true, amr: ['fed'] });
+    // Only the browser that began the interaction has its cookie, and can go on.
+    redirect(response, `${this.#parts.frame.base}/interaction/${start.uid}`);
+  }
+
+  // Consent.
+
+  async #asked(interaction: Interaction): Promise<{
+    readonly scopes: readonly string[];
+    readonly offline: boolean;
+  }> {
+    const { missingResourceScopes = {}, missingOIDCScope = [] } = interaction.prompt.details as {
+      missingResourceScopes?: Readonly<Record<string, readonly string[]>>;
+      missingOIDCScope?: readonly string[];
+    };
+    const user = await this.#parts.accounts.user(interaction.session!.accountId);
+    const may = new Set(user?.scopes);
+    const scopes = Object.values(missingResourceScopes).flat();
+    return {
+      scopes: [...new Set(scopes)].filter((scope) => may.has(scope)),
+      offline: missingOIDCScope.includes('offline_access'),
+    };
+  }
+
+  async #consent(call: PageCall, interaction: Interaction): Promise<void> {
+    needsPrompt(interaction, 'consent');
+    await this.#form(call, interaction);
+    const { provider, request, response } = call;
+    const accountId = interaction.session!.accountId;
+    const clientId = String(interaction.params['client_id']);
+    const kept =
+      interaction.grantId === undefined ? undefined : await provider.Grant.find(interaction.grantId);
+    const grant = kept ?? new provider.Grant({ accountId, clientId });
+    const details = interaction.prompt.details as {
+      missingOIDCScope?: readonly string[];
+      missingOIDCClaims?: readonly string[];
+      missingResourceScopes?: Readonly<Record<string, readonly string[]>>;
+    };
+    const user = await this.#parts.accounts.user(accountId);
+    if (user === null) throw new RequestError(403, 'This account is closed.');
+    if (details.missingOIDCScope !== undefined) grant.addOIDCScope(details.missingOIDCScope.join(' '));
+    if (details.missingOIDCClaims !== undefined) grant.addOIDCClaims([...details.missingOIDCClaims]);
+    for (const [uri, scopes] of Object.entries(details.missingResourceScopes ?? {})) {
+      // INVARIANT: nobody gives away what they do not have.
+      const may = scopes.filter((scope) => user.scopes.includes(scope));
+      const denied = scopes.filter((scope) => !user.scopes.includes(scope));
+      if (may.length > 0) grant.addResourceScope(uri, may.join(' '));
+      if (denied.length > 0) grant.rejectResourceScope(uri, denied.join(' '));
+    }
+    const grantId = await grant.save();
+    this.#tell(call, 'consent', accountId, interaction, 'success', '');
+    await provider.interactionFinished(
+      request,
+      response,
+      { consent: interaction.grantId === undefined || kept === undefined ? { grantId } : {} },
+      { mergeWithLastSubmission: true },
+    );
+  }
+
+  async #abort(call: PageCall, interaction: Interaction): Promise<void> {
+    await this.#form(call, interaction);
+    const { provider, request, response } = call;
+    this.#tell(
+      call,
+      interaction.prompt.name,
+      interaction.session?.accountId ?? '',
+      interaction,
+      'failure',
+      'aborted',
+    );
+    await provider.interactionFinished(
+      request,
+      response,
+      { error: 'access_denied', error_description: 'the person did not allow it' },
+      { mergeWithLastSubmission: false },
+    );
+  }
+
+  #tell(
+    { address }: PageCall,
+    action: string,
+    actor: string,
+    interaction: Interaction,
+    outcome: LoginEvent['outcome'],
+    reason: string,
+  ): void {
+    const target = String(interaction.params['client_id']);
+    this.#parts.onEvent({ action, actor: actor.slice(0, 200), target, outcome, reason, address });
+  }
+}
+
+const pendingOf = (interaction: Interaction): Pending =>
+  ((interaction.result as { pending?: Pending } | undefined)?.pending ?? {}) as Pending;
+
+async function keepPending(interaction: Interaction, pending: Pending): Promise<void> {
+  interaction.result = { pending } as never;
+  await interaction.save(Math.max(1, interaction.exp! - Math.floor(Date.now() / 1000)));
+}
+
+function needsPrompt(interaction: Interaction, name: 'login' | 'consent'): void {
+  if (interaction.prompt.name !== name) throw new RequestError(400, 'This step was done before.');
+}
+
+function hintOf(interaction: Interaction): string {
+  const hint = interaction.params['login_hint'];
+  return typeof hint === 'string' ? hint.slice(0, 200) : '';
+}
