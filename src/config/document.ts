@@ -24,6 +24,7 @@ import { authorizationServerSchema } from './document-oauth.ts';
 import { servicesSchema } from './document-services.ts';
 import { stateSchema } from './document-state.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
+import { validate } from './document-validate.ts';
 import { vaultSchema } from './document-vault.ts';
 import { inspectOfApi, inspectOfOperation } from './inspect-document.ts';
 import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
@@ -264,16 +265,6 @@ const limits = z.array(
   }),
 );
 
-const validate = z.union([
-  z.literal(false),
-  z.strictObject({
-    'undocumented-fields': z
-      .enum(['refuse', 'allow'])
-      .default('refuse')
-      .describe('Query parameters and body members that the contract does not name.'),
-  }),
-]);
-
 const websocket = z.union([
   z.boolean(),
   z.strictObject({
@@ -346,7 +337,7 @@ const grpc = z.strictObject({
 });
 
 const api = z.strictObject({
-  contract: z.string().optional().describe('Path of the OpenAPI 3.0 or 3.1 document.'),
+  contract: z.string().optional().describe('Path of the OpenAPI document, 3.0 to 3.2.'),
   grpc: grpc.optional().describe('gRPC services, instead of a contract.'),
   hosts: z
     .array(
@@ -390,7 +381,9 @@ const api = z.strictObject({
     })
     .prefault({})
     .describe('Address lists; deny wins.'),
-  validate: validate.prefault({}).describe('Requests are held to the contract; false switches that off.'),
+  validate: validate
+    .prefault({})
+    .describe('Requests, and answers if asked for, are held to the contract; false switches that off.'),
   'max-body': byteSize()
     .optional()
     .describe('Largest request body; 1MiB by default, and unlimited for gRPC, whose messages are.'),

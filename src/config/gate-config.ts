@@ -210,7 +210,7 @@ export interface ApiConfig {
   readonly operations: readonly OperationConfig[];
   /** The contract as parsed JSON, for `$ref` in schemas of its operations. */
   readonly contractDocument: unknown;
-  readonly contractVersion: '3.0' | '3.1';
+  readonly contractVersion: '3.0' | '3.1' | '3.2';
 }
 
 export interface GrpcConfig {

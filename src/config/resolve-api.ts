@@ -5,7 +5,6 @@ import type { ServiceDescription } from '../control/contract.ts';
 import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
 import type { ScopeAlternative } from '../guards/authorize/contract.ts';
 import type { LimitConfig } from '../guards/limit/contract.ts';
-import type { ValidateConfig } from '../guards/validate/contract.ts';
 import { type Contract, parseContract } from '../openapi/document.ts';
 import { type ContractOperation, SchemaSet } from '../openapi/index.ts';
 import type { ConfigDocument } from './document.ts';
@@ -18,6 +17,7 @@ import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
 import { resolveMask } from './resolve-mask.ts';
 import { contractOfService, controlUpstream, serviceOf } from './resolve-service.ts';
+import { checkSchemas, resolveValidate } from './resolve-validate.ts';
 
 type ApiDocument = ConfigDocument['apis'][string];
 
@@ -57,7 +57,7 @@ export function resolveApi(
   reportOpen(name, operations, context);
   reportUnreadBodies(name, operations, context);
   checkProtocol(name, entry, operations, document, context);
-  checkSchemas(contract, operations, entry, context);
+  checkSchemas(contract, operations, sourceOf(entry), context);
   const inspected = Object.entries(entry.operations).map(([id, { inspect }]) => ({ id, own: inspect }));
   checkExclusions(name, entry.inspect, ids, inspected, ruleSets, context);
   const { headers, cors } = entry;
@@ -234,10 +234,6 @@ function publicReasonOf(
   return Object.hasOwn(service.open, id) ? service.open[id]! : null;
 }
 
-const resolveValidate = (
-  value: false | { 'undocumented-fields': 'refuse' | 'allow' },
-): ValidateConfig | null => (value === false ? null : { undocumentedFields: value['undocumented-fields'] });
-
 /** What the contract's security asks for: scopes whoever has them, or a way of authenticating without scopes. */
 function scopesOf(
   own: readonly string[] | undefined,
@@ -358,42 +354,5 @@ function checkProtocol(
       `"${name}" lets WebSockets pass, and the upstream "${entry.upstream}" speaks HTTP/2 only.`,
       'Use "protocol: auto" or "http1" for it.',
     );
-  }
-}
-
-/** Schemas are compiled lazily later; here each is tried once, so that a bad one is a diagnostic and not a 500. */
-function checkSchemas(
-  contract: Contract,
-  operations: readonly OperationConfig[],
-  entry: ApiDocument,
-  context: ResolveContext,
-): void {
-  const set = new SchemaSet(contract.document);
-  // Many operations share few schemas; each object is compiled once.
-  const tried = new Set<string>();
-  for (const operation of operations) {
-    if (operation.validate === null) continue;
-    const { parameters, body, line, column } = operation.contract;
-    const schemas = [
-      ...parameters.map((p) => ({ schema: p.schema, isBody: false })),
-      ...(body?.content ?? []).map((c) => ({ schema: c.schema, isBody: true })),
-    ];
-    for (const { schema, isBody } of schemas) {
-      const key = `${isBody}${JSON.stringify(schema)}`;
-      if (schema === null || tried.has(key)) continue;
-      tried.add(key);
-      try {
-        set.compile(schema, {
-          undocumentedFields: isBody ? operation.validate.undocumentedFields : 'allow',
-          refuseReadOnly: isBody,
-        });
-      } catch (error) {
-        context.diagnostics.error(
-          'contract-schema',
-          { file: sourceOf(entry), line, column },
-          `A schema of "${operation.id}" can not be used: ${(error as Error).message}.`,
-        );
-      }
-    }
   }
 }

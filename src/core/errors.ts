@@ -63,6 +63,11 @@ export const errorTable = {
   'request-inspection-failed': row(500, 'gate', 'The request could not be inspected.'),
   'response-blocked': row(502, 'upstream', 'The service gave an answer that is not passed on.'),
   'response-inspection-failed': row(502, 'gate', "The service's answer could not be inspected."),
+  'response-contract-broken': row(
+    502,
+    'upstream',
+    'The service gave an answer that its contract does not allow.',
+  ),
   'response-unmaskable': row(502, 'upstream', 'The service gave an answer that is not passed on.'),
   'key-source-unavailable': row(503, 'gate', 'Credentials can not be verified at the moment.', true),
   'owner-unavailable': row(503, 'gate', 'Whose the object is can not be found out at the moment.', true),

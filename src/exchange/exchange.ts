@@ -79,12 +79,18 @@ export class Exchange {
   readonly upstreamFields: string[] = [];
   /** Bytes of the answer's body that are collected and judged before the client gets any; 0 lets it stream. */
   answerLimit = 0;
+  /** Bytes of body that the head of the upstream's answer announces; negative when it does not. */
+  answerLength = -1;
   /** What a guard makes of the collected body; only where it was judged whole. Guards that come after see this one. */
   answerBody: Buffer | null = null;
   /** The client must not learn how long the upstream's answer was, nor what follows it. */
   hidesLength = false;
   /** Kept by the guard that masks, for this exchange's answer. */
   mask: object | null = null;
+  /** What the answer is held to: kept by the guard that validates, between its head and its body. */
+  answerRow: object | null = null;
+  /** How the upstream's answer breaks its contract, for the record: a reason and a JSON Pointer; empty when it does not. */
+  answerFinding = '';
 
   // What the access record tells of the outcome.
   inspection: InspectionRecord | null = null;

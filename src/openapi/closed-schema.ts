@@ -1,5 +1,5 @@
-// What a contract does not name, a request may not carry. Schemas of request bodies are rewritten before they are
-// compiled: objects that list properties take no others, and properties that only the server may write are refused.
+// What a contract does not name, a message may not carry. Schemas of bodies are rewritten before they are
+// compiled: objects that list properties take no others, and properties that only the other side may write are refused.
 // References are followed into copies, because a schema is closed as a whole value but open as a part of `allOf`.
 import { lookUp } from './parse-pointer.ts';
 
@@ -25,8 +25,8 @@ const replaced = new Set(['$defs', 'definitions', '$id', '$anchor']);
 
 export interface RewriteOptions {
   readonly undocumentedFields: 'refuse' | 'allow';
-  /** True for request bodies: `readOnly` properties are refused. */
-  readonly refuseReadOnly: boolean;
+  /** Properties that may not be set: `readOnly` ones in requests, `writeOnly` ones in answers, or null for all may. */
+  readonly refuse: 'readOnly' | 'writeOnly' | null;
 }
 
 /** A self-contained schema for `schema`, whose references point into `document`. Throws RangeError for dangling ones. */
@@ -64,13 +64,16 @@ class Rewriter {
       else if (partKeywords.includes(key)) out[key] = this.rewrite(value, 'part');
       else if (listKeywords.includes(key) && Array.isArray(value)) {
         // A lone alternative that is a whole object of its own stays a part: the composition is closed around it.
-        out[key] = value.map((entry) => this.rewrite(entry, closes ? 'part' : mode));
+        const names = key === 'allOf' ? null : this.#discriminated(schema['discriminator']);
+        out[key] = value.map((entry) => {
+          const part = this.rewrite(entry, closes ? 'part' : mode);
+          const own = names === null || !isObject(entry) ? null : names(entry);
+          return own === null ? part : { allOf: [part, own] };
+        });
       } else if (key === 'required' && Array.isArray(value)) {
         out[key] = value.filter(
           (name) =>
-            !this.#isReadOnly(
-              isObject(schema['properties']) ? schema['properties'][String(name)] : undefined,
-            ),
+            !this.#isRefused(isObject(schema['properties']) ? schema['properties'][String(name)] : undefined),
         );
       } else if (!replaced.has(key)) out[key] = value;
     }
@@ -79,22 +82,34 @@ class Rewriter {
     return { ...out };
   }
 
+  /** For an alternative the schema of the member that names it (OpenAPI 3.1 section 4.8.25); null: it has no name. */
+  #discriminated(discriminator: unknown): ((alternative: Json) => Json | null) | null {
+    if (!isObject(discriminator) || typeof discriminator['propertyName'] !== 'string') return null;
+    const property = discriminator['propertyName'];
+    const mapping = isObject(discriminator['mapping']) ? Object.entries(discriminator['mapping']) : [];
+    return ({ $ref: reference }) => {
+      if (typeof reference !== 'string') return null;
+      const implied = reference.slice(reference.lastIndexOf('/') + 1);
+      const names = mapping.filter(([, to]) => to === reference || to === implied).map(([name]) => name);
+      return { required: [property], properties: { [property]: { enum: [...names, implied] } } };
+    };
+  }
+
   #map(value: Json, isProperties: boolean, mode: Mode): Json {
     return Object.fromEntries(
       Object.entries(value).map(([name, entry]) => [
         name,
-        isProperties && this.#isReadOnly(entry) ? false : this.rewrite(entry, mode),
+        isProperties && this.#isRefused(entry) ? false : this.rewrite(entry, mode),
       ]),
     );
   }
 
-  #isReadOnly(schema: unknown): boolean {
-    if (!this.#options.refuseReadOnly) return false;
+  #isRefused(schema: unknown): boolean {
+    const keyword = this.#options.refuse;
+    if (keyword === null) return false;
     const target =
       isObject(schema) && typeof schema['$ref'] === 'string' ? this.#lookUp(schema['$ref']) : schema;
-    return (
-      (isObject(schema) && schema['readOnly'] === true) || (isObject(target) && target['readOnly'] === true)
-    );
+    return (isObject(schema) && schema[keyword] === true) || (isObject(target) && target[keyword] === true);
   }
 
   #reference(reference: string, mode: Mode): string {

@@ -21,6 +21,13 @@ export interface ContractBody {
   readonly content: readonly { readonly mediaType: string; readonly schema: unknown }[];
 }
 
+export interface ContractResponse {
+  /** `200`, `2XX` or `default`. */
+  readonly status: string;
+  /** As in `ContractBody`; empty when the answer has no body. */
+  readonly content: ContractBody['content'];
+}
+
 export interface ContractOperation {
   readonly id: string;
   readonly method: string;
@@ -28,6 +35,8 @@ export interface ContractOperation {
   readonly template: string;
   readonly parameters: readonly ContractParameter[];
   readonly body: ContractBody | null;
+  /** Documented answers; absent where nobody has written any down. */
+  readonly responses?: readonly ContractResponse[];
   /** Alternatives of the `security` requirement: scheme name → scopes. Null when the document has none at all. */
   readonly security: readonly Readonly<Record<string, readonly string[]>>[] | null;
   readonly deprecated: boolean;

@@ -1,5 +1,11 @@
 export { type RewriteOptions, rewriteSchema } from './closed-schema.ts';
-export type { ContractBody, ContractOperation, ContractParameter, ParameterPlace } from './contract.ts';
+export type {
+  ContractBody,
+  ContractOperation,
+  ContractParameter,
+  ContractResponse,
+  ParameterPlace,
+} from './contract.ts';
 export { JsonBody, type JsonProblem, MAX_JSON_DEPTH, parseJsonBody } from './json-body.ts';
 export {
   compileParameters,
@@ -8,4 +14,5 @@ export {
   type ParameterOptions,
   type ParameterSource,
 } from './parameters.ts';
+export { compileProjection, type RunProjection } from './projection.ts';
 export { compileSchema, createAjv, type SchemaError, SchemaSet, type SchemaValidator } from './schema-set.ts';

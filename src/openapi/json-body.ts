@@ -19,11 +19,15 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export class JsonBody {
   value: unknown = undefined;
   problem: JsonProblem | null = null;
+  /** A number stands in `value` as its nearest double; only where that was asked for. */
+  isInexact = false;
 }
 
-export function parseJsonBody(bytes: Uint8Array, out: JsonBody): void {
+/** `takesInexact`: numbers that a double can not hold are no problem, for bodies that pass as they came. */
+export function parseJsonBody(bytes: Uint8Array, out: JsonBody, takesInexact = false): void {
   out.value = undefined;
   out.problem = null;
+  out.isInexact = false;
   let text: string;
   try {
     text = decoder.decode(bytes);
@@ -47,8 +51,10 @@ export function parseJsonBody(bytes: Uint8Array, out: JsonBody): void {
     out.problem = 'syntax';
     return;
   }
-  out.problem = scanned;
-  if (scanned === null && surrogateEscape.test(text) && hasLoneSurrogate(out.value)) out.problem = 'encoding';
+  out.isInexact = takesInexact && scanned === 'number-range';
+  out.problem = out.isInexact ? null : scanned;
+  if (out.problem === null && surrogateEscape.test(text) && hasLoneSurrogate(out.value))
+    out.problem = 'encoding';
   if (out.problem !== null) out.value = undefined;
 }
 
@@ -85,12 +91,12 @@ function scan(text: string): JsonProblem | null {
           name = decodeName(raw);
           // V8 at times reads a name that is one escaped character as a backslash: the guards would judge another member
           // than the service gets.
-          if (name.length === 1) problem ??= 'member-name';
+          if (name.length === 1) problem = worse(problem, 'member-name');
         }
         const members = levels[depth - 1]!;
-        if (members.has(name)) problem ??= 'duplicate-member';
+        if (members.has(name)) problem = worse(problem, 'duplicate-member');
         // To a service that copies members one by one this is no member but the object's prototype.
-        if (name === '__proto__') problem ??= 'member-name';
+        if (name === '__proto__') problem = worse(problem, 'member-name');
         members.add(name);
         nameNext = false;
       }
@@ -129,6 +135,10 @@ function scan(text: string): JsonProblem | null {
   }
   return problem;
 }
+
+/** The first problem, but for numbers, which some readers take: they must hide nothing that comes after them. */
+const worse = (found: JsonProblem | null, next: JsonProblem): JsonProblem =>
+  found === null || found === 'number-range' ? next : found;
 
 /** Whether each open level is an object. */
 const kinds: boolean[] = new Array<boolean>(MAX_JSON_DEPTH).fill(false);

@@ -100,7 +100,7 @@ function compileRow(parameter: ContractParameter, index: number, set: SchemaSet)
     validate:
       parameter.schema === null || trivial
         ? null
-        : set.lazy(parameter.schema, { undocumentedFields: 'allow', refuseReadOnly: false }),
+        : set.lazy(parameter.schema, { undocumentedFields: 'allow', refuse: null }),
     index,
   };
 }

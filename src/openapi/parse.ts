@@ -1,14 +1,28 @@
-// Reads an OpenAPI 3.0 or 3.1 document (YAML or JSON) into operations. Everything that is wrong with it is told at
+// Reads an OpenAPI 3.0, 3.1 or 3.2 document (YAML or JSON) into operations. Everything that is wrong with it is told at
 // once, with line and column. Only this file needs the YAML library; data-plane threads get the result as data.
 import { closestName, type DiagnosticId, type Diagnostics, type Place } from '../core/index.ts';
 import { YamlText } from '../core/yaml-text.ts';
-import type { ContractBody, ContractOperation, ContractParameter, ParameterPlace } from './contract.ts';
+import type { ContractBody, ContractOperation, ContractParameter, ContractResponse } from './contract.ts';
 import { lookUp } from './parse-pointer.ts';
 import { convertSchema30 } from './schema30.ts';
+import {
+  contentOf,
+  dialects,
+  ignoredHeaders,
+  isObject,
+  isPlace,
+  isTemplate,
+  type Json,
+  methods,
+  pathItemKeys,
+  styles,
+} from './vocabulary.ts';
+
+export type ContractVersion = '3.0' | '3.1' | '3.2';
 
 export interface Contract {
   readonly title: string;
-  readonly version: '3.0' | '3.1';
+  readonly version: ContractVersion;
   /** The document as JSON, schemas as JSON Schema 2020-12; references of schemas point into it. */
   readonly document: Readonly<Record<string, unknown>>;
   readonly operations: readonly ContractOperation[];
@@ -25,16 +39,9 @@ export interface SecurityScheme {
   readonly name: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
-const pathItemKeys = [...methods, 'trace', 'summary', 'description', 'servers', 'parameters', '$ref'];
 const MAX_ALIASES = 100;
 /** References followed one after the other. */
 const MAX_REFERENCES = 32;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parses `text`; null when nothing useful could be read. Problems go to `diagnostics`. Never throws for bad input. */
 export function parseContract(text: string, file: string, diagnostics: Diagnostics): Contract | null {
@@ -46,7 +53,7 @@ class ContractParser {
   readonly #diagnostics: Diagnostics;
   readonly #yaml: YamlText;
   #root: Json = {};
-  #version: '3.0' | '3.1' = '3.1';
+  #version: ContractVersion = '3.1';
 
   constructor(text: string, file: string, diagnostics: Diagnostics) {
     this.#file = file;
@@ -93,8 +100,8 @@ class ContractParser {
 
   #takeVersion(root: Json): boolean {
     const version = root['openapi'];
-    if (typeof version === 'string' && /^3\.[01]\.\d+/.test(version)) {
-      this.#version = version.startsWith('3.0') ? '3.0' : '3.1';
+    if (typeof version === 'string' && /^3\.[012]\.\d+/.test(version)) {
+      this.#version = version.slice(0, 3) as ContractVersion;
       const dialect = root['jsonSchemaDialect'];
       if (dialect !== undefined && !dialects.has(String(dialect))) {
         this.#error(
@@ -115,7 +122,11 @@ class ContractParser {
         'Convert the document to OpenAPI 3.',
       );
     } else {
-      this.#error('contract-version', ['openapi'], 'The document has no "openapi: 3.0.x" or "3.1.x".');
+      this.#error(
+        'contract-version',
+        ['openapi'],
+        'The document has no "openapi: 3.0.x", "3.1.x" or "3.2.x".',
+      );
     }
     return false;
   }
@@ -256,6 +267,7 @@ class ContractParser {
       template,
       parameters,
       body: this.#body(value['requestBody'], [...at, 'requestBody']),
+      responses: this.#responses(value['responses'], [...at, 'responses']),
       security: this.#security(value['security'] ?? this.#root['security'], [...at, 'security']),
       deprecated: value['deprecated'] === true,
       summary: typeof value['summary'] === 'string' ? value['summary'] : '',
@@ -313,6 +325,26 @@ class ContractParser {
     return out;
   }
 
+  #responses(value: unknown, at: readonly (string | number)[]): ContractResponse[] {
+    if (value === undefined) return [];
+    if (!isObject(value)) {
+      this.#error('contract-type', at, 'Responses are an object by status.');
+      return [];
+    }
+    const out: ContractResponse[] = [];
+    for (const [status, entry] of Object.entries(value)) {
+      if (status.startsWith('x-')) continue;
+      const here = [...at, status];
+      if (!/^(?:[1-5](?:\d\d|XX)|default)$/.test(status)) {
+        this.#error('contract-type', here, `"${status}" is no status.`, 'Write 200, 2XX or default.');
+        continue;
+      }
+      const response = this.#resolve(entry, here);
+      if (response !== null) out.push({ status, content: contentOf(response['content']) });
+    }
+    return out;
+  }
+
   #body(value: unknown, at: readonly (string | number)[]): ContractBody | null {
     if (value === undefined) return null;
     const body = this.#resolve(value, at);
@@ -324,10 +356,7 @@ class ContractParser {
     }
     return {
       required: body['required'] === true,
-      content: Object.entries(content).map(([type, media]) => ({
-        mediaType: type.split(';')[0]!.trim().toLowerCase(),
-        schema: isObject(media) ? (media['schema'] ?? null) : null,
-      })),
+      content: contentOf(content),
     };
   }
 
@@ -364,28 +393,4 @@ class ContractParser {
     }
     return out;
   }
-}
-
-const dialects = new Set([
-  'https://json-schema.org/draft/2020-12/schema',
-  'https://spec.openapis.org/oas/3.1/dialect/base',
-]);
-/** OpenAPI 3.1 section 4.8.12.1: described elsewhere, ignored as parameters. */
-const ignoredHeaders = new Set(['accept', 'content-type', 'authorization']);
-const styles: Readonly<Record<ParameterPlace, readonly string[]>> = {
-  path: ['simple'],
-  query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
-  header: ['simple'],
-  cookie: ['form'],
-};
-
-const isPlace = (value: unknown): value is ParameterPlace =>
-  value === 'path' || value === 'query' || value === 'header' || value === 'cookie';
-
-/** Canonical path text with parameters; empty segments only at the end. */
-function isTemplate(template: string): boolean {
-  // A star would let the parameter take slashes too, which no contract can mean.
-  if (!template.startsWith('/') || template.includes('*}')) return false;
-  const fixed = template.replace(/\{[^{}/]+\}/g, 'x');
-  return /^\/(?:[A-Za-z0-9\-._~!$&'()*+,=:@]+\/)*[A-Za-z0-9\-._~!$&'()*+,=:@]*$/.test(fixed);
 }

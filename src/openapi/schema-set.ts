@@ -122,7 +122,7 @@ export class SchemaSet {
   resolve(schema: unknown): Readonly<Record<string, unknown>> {
     const plain = rewriteSchema(schema, this.#document, {
       undocumentedFields: 'allow',
-      refuseReadOnly: false,
+      refuse: null,
     });
     let current = plain as Readonly<Record<string, unknown>> | boolean | null;
     const definitions = (current as { $defs?: Record<string, unknown> } | null)?.$defs ?? {};

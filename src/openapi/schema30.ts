@@ -64,7 +64,6 @@ const dropped = new Set([
   'example',
   'xml',
   'externalDocs',
-  'discriminator',
 ]);
 
 /** `exclusiveMinimum: true` beside `minimum: 5` is `exclusiveMinimum: 5` today. */

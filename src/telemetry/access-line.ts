@@ -134,6 +134,7 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
       ',"user_agent":' +
       recurringJsonText(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
   }
+  if (exchange.answerFinding !== '') out += ',"contract":' + jsonText(exchange.answerFinding);
   if (exchange.inspection !== null) out += inspectionText(exchange.inspection, options.matchValues);
   return out + '}\n';
 }

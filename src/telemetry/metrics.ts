@@ -31,9 +31,11 @@ export const Global = {
   accepted: 1,
   /** Exchanges that inspection would have refused if it blocked. */
   wouldRefuse: 2,
-  refusals: 3,
-  handshakes: 3 + errorCodes.length,
-  size: 3 + errorCodes.length + handshakeOutcomes.length,
+  /** Answers that broke their contract, whatever was done about it. */
+  brokenAnswers: 3,
+  refusals: 4,
+  handshakes: 4 + errorCodes.length,
+  size: 4 + errorCodes.length + handshakeOutcomes.length,
 } as const;
 
 export interface MetricsMemory {
@@ -115,6 +117,7 @@ export class WorkerMetrics {
     }
     cells[row + Cell.bytesIn]! += exchange.requestBytes;
     cells[row + Cell.bytesOut]! += exchange.responseBytes;
+    if (exchange.answerFinding !== '') cells[Global.brokenAnswers]!++;
     if (exchange.inspection !== null) this.#recordInspection(exchange.inspection);
   }
 

@@ -116,6 +116,13 @@ export class MetricsRegistry {
       'Exchanges that inspection in detection mode would have refused.',
     );
     out.push(`gatewright_inspection_would_refuse_total ${global[Global.wouldRefuse]!}`);
+    head(
+      out,
+      'gatewright_contract_broken_answers_total',
+      'counter',
+      'Answers of services that broke their contract.',
+    );
+    out.push(`gatewright_contract_broken_answers_total ${global[Global.brokenAnswers]!}`);
     head(out, 'gatewright_connections', 'gauge', 'Open client connections.');
     out.push(`gatewright_connections ${global[Global.open]!}`);
     head(out, 'gatewright_connections_accepted_total', 'counter', 'Client connections accepted.');

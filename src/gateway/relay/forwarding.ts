@@ -235,6 +235,7 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
     fields.remove('traceparent');
     if (route.grpc !== null) exchange.grpcStatus = parseGrpcStatus(fields.get('grpc-status'));
     if (route.pipeline.onAnswer.length !== 0) {
+      exchange.answerLength = head.contentLength;
       const decision = runOnAnswer(route.pipeline, exchange, status, fields);
       if (decision !== null) return this.#replaceAnswer(decision, false);
       const limit = exchange.answerLimit;

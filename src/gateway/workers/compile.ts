@@ -48,7 +48,7 @@ import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
 import { compileLimit } from '../../guards/limit/index.ts';
 import { compileMaskGuard } from '../../guards/mask/index.ts';
-import { compileGrpc, compileValidate } from '../../guards/validate/index.ts';
+import { compileGrpc, compileValidate, compileValidateAnswers } from '../../guards/validate/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
 import { compileUpstreamTls } from '../../net/tls/index.ts';
@@ -334,6 +334,9 @@ function compileEntry(
     authorize,
     validate,
     compileAuthorizeBody(rules),
+    config.grpc !== null || config.validate === null
+      ? null
+      : compileValidateAnswers(config.contract, schemas, api.contractDocument, config.validate),
     compileForwardCertificate(upstream.clientCertificate),
     api.service === null
       ? shared.get('authenticate', ['forward', api.upstream], () =>

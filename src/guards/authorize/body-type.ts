@@ -27,7 +27,7 @@ export function bodyTypeOf({ body }: ContractOperation, document: unknown): Body
   if (content.length !== 1 || content[0]!.schema === null) return null;
   const root = rewriteSchema(content[0]!.schema, document, {
     undocumentedFields: 'allow',
-    refuseReadOnly: false,
+    refuse: null,
   });
   return typeOf(root, (root as { readonly $defs?: Json } | null)?.$defs ?? {}, 0);
 }

@@ -8,16 +8,9 @@ import {
   type JsonProblem,
   parseJsonBody,
   type SchemaSet,
-  type SchemaValidator,
 } from '../../openapi/index.ts';
 import type { ValidateConfig } from './contract.ts';
-
-interface BodyRow {
-  /** A media range in lower case. */
-  readonly mediaType: string;
-  readonly isJson: boolean;
-  readonly validate: SchemaValidator | null;
-}
+import { charsetIsUtf8, isJsonType, type MediaRow, rowOf } from './media-rows.ts';
 
 const json = new JsonBody();
 
@@ -33,14 +26,14 @@ const jsonMessages: Readonly<Record<JsonProblem, string>> = {
 /** Guard for one operation. Schemas are compiled when they are first used. */
 export function compileValidate(operation: ContractOperation, set: SchemaSet, config: ValidateConfig): Guard {
   const checkParameters = compileParameters(operation, set, { undocumented: config.undocumentedFields });
-  const rows = (operation.body?.content ?? []).map(({ mediaType, schema }): BodyRow => {
+  const rows = (operation.body?.content ?? []).map(({ mediaType, schema }): MediaRow => {
     const isJson = isJsonType(mediaType);
     return {
       mediaType,
       isJson,
       validate:
         isJson && schema !== null
-          ? set.lazy(schema, { undocumentedFields: config.undocumentedFields, refuseReadOnly: true })
+          ? set.lazy(schema, { undocumentedFields: config.undocumentedFields, refuse: 'readOnly' })
           : null,
     };
   });
@@ -90,12 +83,9 @@ function refuse(
   return new Refusal(code, 'validate', reason, '', [], { errors: [error] });
 }
 
-const isJsonType = (type: string): boolean =>
-  type === 'application/json' || /^[^/]+\/[^/]+\+json$/.test(type);
-
 const usualJson = /^application\/json(?:; ?charset=utf-8)?$/i;
 
-function checkType(exchange: Exchange, rows: readonly BodyRow[]): Decision {
+function checkType(exchange: Exchange, rows: readonly MediaRow[]): Decision {
   const type = exchange.fields.get('content-type');
   const coding = exchange.fields.get('content-encoding');
   if (type === null) return new Refusal('media-type-unsupported', 'validate', 'content-type-missing');
@@ -111,30 +101,7 @@ function checkType(exchange: Exchange, rows: readonly BodyRow[]): Decision {
   return null;
 }
 
-function charsetIsUtf8(type: string): boolean {
-  const parameters = type.split(';').slice(1);
-  return parameters.every((parameter) => {
-    const match = /^\s*([A-Za-z0-9-]+)\s*=\s*"?([A-Za-z0-9-._/:+]+)"?\s*$/.exec(parameter);
-    return match !== null && (match[1]!.toLowerCase() !== 'charset' || match[2]!.toLowerCase() === 'utf-8');
-  });
-}
-
-/** The most specific documented media range that `type` is in. */
-function rowOf(type: string, rows: readonly BodyRow[]): BodyRow | null {
-  const semicolon = type.indexOf(';');
-  const essence = (semicolon === -1 ? type : type.slice(0, semicolon)).trim().toLowerCase();
-  if (!/^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(essence)) return null;
-  const range = `${essence.slice(0, essence.indexOf('/'))}/*`;
-  let best: BodyRow | null = null;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
-    if (row.mediaType === essence) return row;
-    if (row.mediaType === range || (row.mediaType === '*/*' && best === null)) best = row;
-  }
-  return best;
-}
-
-function checkJson(body: Uint8Array, row: BodyRow): Decision {
+function checkJson(body: Uint8Array, row: MediaRow): Decision {
   parseJsonBody(body, json);
   if (json.problem !== null) {
     const error = { in: 'body', pointer: '', message: jsonMessages[json.problem] };
