@@ -1,0 +1,25 @@
+export { type Checkpoint, checkpointText, parseCheckpoint } from './checkpoint.ts';
+export { EMPTY_ROOT, HASH_BYTES, leafHash, nodeHash } from './hashes.ts';
+export {
+  addSignature,
+  type NoteSignature,
+  type NoteSigner,
+  type NoteVerifier,
+  noteSigner,
+  openNote,
+  parseNote,
+  parseVerifier,
+  SignatureKind,
+  signNote,
+  verifierText,
+} from './note.ts';
+export { levelsOf, TILE_HEIGHT, TILE_WIDTH, tilePath, tilesOf } from './tiles.ts';
+export {
+  consistencyProof,
+  inclusionProof,
+  rootOf,
+  type SubtreeReader,
+  splitOf,
+  verifyConsistency,
+  verifyInclusion,
+} from './tree.ts';
