@@ -1,0 +1,117 @@
+// Reads a trail that somebody else may be writing: entries, searched or one by one, and proofs about them.
+import {
+  consistencyProof,
+  inclusionProof,
+  leafHash,
+  openNote,
+  parseCheckpoint,
+  TILE_WIDTH,
+} from '../merkle/index.ts';
+import { AuditError } from './contract.ts';
+import { decodeEntry, type ReadEntry } from './entry.ts';
+import { TrailKeys } from './keys.ts';
+import { TileFiles } from './tile-files.ts';
+
+export interface NumberedEntry extends ReadEntry {
+  readonly index: number;
+}
+
+export interface EntryFilter {
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly action?: string;
+  readonly outcome?: string;
+  /** Id of actor or target. */
+  readonly who?: string;
+  readonly requestId?: string;
+}
+
+/** What shows that an entry is in the trail (and who may believe it). */
+export interface EntryProof {
+  readonly index: number;
+  /** Base64 of the entry's bytes. */
+  readonly entry: string;
+  /** Base64, from the leaf to the root. */
+  readonly proof: readonly string[];
+  readonly checkpoint: string;
+}
+
+export class TrailReader {
+  readonly keys: TrailKeys;
+  readonly #files: TileFiles;
+  readonly #note: string;
+  /** Entries that the checkpoint counts. */
+  readonly size: number;
+
+  /** Reads the checkpoint as it is now. Throws AuditError when there is none that the log's key has signed. */
+  constructor(folder: string, origin: string, secret: string | null) {
+    this.keys = new TrailKeys(folder, secret);
+    this.#files = new TileFiles(folder);
+    const note = this.#files.readCheckpoint();
+    if (note === null) throw new AuditError(`there is no audit trail in ${folder}`);
+    const text = openNote(note, this.keys.signer(origin, false));
+    const checkpoint = text === null ? null : parseCheckpoint(text);
+    if (checkpoint === null) throw new AuditError('the checkpoint is not signed by the key of the trail');
+    this.#note = note;
+    this.size = checkpoint.size;
+  }
+
+  get checkpoint(): string {
+    return this.#note;
+  }
+
+  /** Entries in order; those whose key was shredded have no body. */
+  *entries(filter: EntryFilter = {}): Generator<NumberedEntry> {
+    for (let bundle = 0; bundle * TILE_WIDTH < this.size; bundle++) {
+      const width = Math.min(TILE_WIDTH, this.size - bundle * TILE_WIDTH);
+      const list = this.#files.readEntries(bundle, width);
+      for (let i = 0; i < list.length; i++) {
+        const entry = decodeEntry(list[i]!, (id) => this.keys.byId(id));
+        if (matches(entry, filter)) yield { index: bundle * TILE_WIDTH + i, ...entry };
+      }
+    }
+  }
+
+  /** Throws RangeError for an index that the checkpoint does not count. */
+  prove(index: number): EntryProof {
+    const proof = inclusionProof(index, this.size, this.#files.reader(this.size));
+    const bundle = Math.floor(index / TILE_WIDTH);
+    const width = Math.min(TILE_WIDTH, this.size - bundle * TILE_WIDTH);
+    const entry = this.#files.readEntries(bundle, width)[index % TILE_WIDTH]!;
+    return {
+      index,
+      entry: entry.toString('base64'),
+      proof: proof.map((hash) => Buffer.from(hash).toString('base64')),
+      checkpoint: this.#note,
+    };
+  }
+
+  /** Shows that the trail of `from` entries is the beginning of this one. */
+  proveConsistency(from: number): string[] {
+    return consistencyProof(from, this.size, this.#files.reader(this.size)).map((hash) =>
+      Buffer.from(hash).toString('base64'),
+    );
+  }
+
+  /** Lower-case hexadecimal hash of the leaf. */
+  leafOf(entry: Uint8Array): string {
+    return leafHash(entry).toString('hex');
+  }
+}
+
+function matches(entry: ReadEntry, filter: EntryFilter): boolean {
+  const atMs = Date.parse(entry.at);
+  if (filter.fromMs !== undefined && atMs < filter.fromMs) return false;
+  if (filter.toMs !== undefined && atMs >= filter.toMs) return false;
+  if (
+    filter.action !== undefined &&
+    entry.action !== filter.action &&
+    !entry.action.startsWith(`${filter.action}.`)
+  )
+    return false;
+  if (filter.outcome !== undefined && entry.outcome !== filter.outcome) return false;
+  const { body } = entry;
+  if (filter.who !== undefined && body?.actor.id !== filter.who && body?.target?.id !== filter.who)
+    return false;
+  return filter.requestId === undefined || body?.requestId === filter.requestId;
+}
