@@ -1,5 +1,6 @@
 // The composition root: loads the configuration, starts monitors, key sources and data-plane threads, swaps
 // snapshots, drains. A reload that fails anywhere leaves everything as it was.
+import { hash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type GateConfig, loadConfig } from '../config/load.ts';
@@ -18,6 +19,7 @@ import {
   startTelemetryServer,
   type TelemetryServer,
 } from '../telemetry/index.ts';
+import { AuditPlane } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
@@ -110,6 +112,7 @@ class Gate implements RunningGate {
   readonly #relations = new RelationPlane();
   readonly #control: ControlPlane;
   readonly #vault: VaultPlane;
+  readonly #audit: AuditPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -128,8 +131,13 @@ class Gate implements RunningGate {
     this.#configuredWorkers = config.workers;
     this.#workers = this.config.workers;
     this.#certificates = createCertificates(options.log, () => this.#supervisor);
-    this.#identity = new IdentityPlane(this.#log, (message) => this.#supervisor.broadcast(message));
-    this.#vault = new VaultPlane(this.#log);
+    this.#identity = new IdentityPlane(
+      this.#log,
+      (message) => this.#supervisor.broadcast(message),
+      (event) => this.#audit.note(event),
+    );
+    this.#audit = new AuditPlane(this.#log);
+    this.#vault = new VaultPlane(this.#log, this.#audit);
     this.#control = new ControlPlane(this.#log, {
       vault: this.#vault.handler,
       'authorization-server': (request, response, call) =>
@@ -176,6 +184,7 @@ class Gate implements RunningGate {
 
   async #startAll(): Promise<void> {
     const { telemetry } = this.config;
+    this.#audit.start(this.config, this.#records.stream);
     this.#records.start(telemetry.accessLog);
     this.#addGauges();
     await this.#startParts(this.config, true);
@@ -290,6 +299,7 @@ class Gate implements RunningGate {
     const loaded = await loadConfig(this.#options.file, this.#options.env ?? process.env);
     if (loaded.config === null) {
       this.#reloads.failure++;
+      this.#audit.act('config.reload', { problems: loaded.diagnostics.length }, 'failure');
       this.#log.write('error', 'reload-refused', { problems: loaded.diagnostics.length });
       for (const { severity, id, file, line, column, message, suggestion } of loaded.diagnostics)
         this.#log.write(severity, 'diagnostic', { id, at: `${file}:${line}:${column}`, message, suggestion });
@@ -330,6 +340,7 @@ class Gate implements RunningGate {
     if (loaded.config.workers !== this.#configuredWorkers)
       this.#log.write('warning', 'restart-needed', { changed: 'workers' });
     if (this.#options.watch === true) this.#watchFiles();
+    this.#audit.act('config.reload', { generation, ...digestsOf(config) });
     this.#log.write('info', 'reloaded', { generation, operations: countOperations(config) });
     return { ok: true, diagnostics: loaded.diagnostics, problem: '' };
   }
@@ -354,6 +365,7 @@ class Gate implements RunningGate {
 
   #addGauges(): void {
     this.#records.addGauges(this.#registry);
+    this.#audit.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
     const limits = new LimitTable(this.#limits);
@@ -432,6 +444,7 @@ class Gate implements RunningGate {
     await this.#vault.close();
     await this.#identity.close();
     await this.#records.close();
+    await this.#audit.close();
     await this.#server?.close();
     this.#log.write('info', 'stopped');
   }
@@ -441,6 +454,11 @@ class Gate implements RunningGate {
 function ruleIdsOf(config: GateConfig): number[] {
   return [...new Set(config.ruleSets.flatMap((set) => set.ruleIds))].sort((a, b) => a - b);
 }
+
+/** What the files of the configuration were when it was loaded: hashes tell changes apart and give nothing away. */
+const digestsOf = (config: GateConfig): { config: string } => ({
+  config: hash('sha256', JSON.stringify(config), 'hex'),
+});
 
 const countOperations = (config: GateConfig): number =>
   config.apis.reduce((sum, api) => sum + api.operations.length, 0);

@@ -2,6 +2,7 @@
 // All of it lives on the main thread and outlasts a reload that does not change it; threads get copies and shared
 // memory.
 import { randomBytes } from 'node:crypto';
+import type { AuditEvent } from '../audit/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import {
@@ -48,11 +49,12 @@ export class IdentityPlane {
   #sources = new Map<string, { settings: string; source: JwksSource }>();
   #introspectors = new Map<string, { settings: string; introspector: Introspector }>();
 
-  constructor(log: GateLog, broadcast: (message: ToWorker) => void) {
+  constructor(log: GateLog, broadcast: (message: ToWorker) => void, audit: (event: AuditEvent) => void) {
     this.#log = log;
     this.#broadcast = broadcast;
     this.oauth = new OAuthPlane({
       log,
+      audit,
       revocations: this.#revocationMemory,
       refresh: async () => this.#feed?.refresh(),
       onKeys: (keys) => broadcast({ kind: 'keys', keys }),

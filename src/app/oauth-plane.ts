@@ -1,6 +1,7 @@
 // The control plane's half of the authorization server: it lives while the configuration has one, and its code is loaded
 // only then. A change makes a new one beside the old, which answers until the new one can.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AuditEvent } from '../audit/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import { type ServiceCall, sendProblem } from '../control/index.ts';
 import { systemClock } from '../core/index.ts';
@@ -15,6 +16,7 @@ import type { GateLog } from '../telemetry/index.ts';
 
 export interface OAuthPlaneParts {
   readonly log: GateLog;
+  readonly audit: (event: AuditEvent) => void;
   readonly revocations: RevocationMemory;
   /** Has the threads know of withdrawals that were written. */
   readonly refresh: () => Promise<void>;
@@ -42,7 +44,7 @@ export class OAuthPlane {
     }
     if (state === null)
       throw new Error('the authorization server needs the state, which begins with a restart');
-    const { log, revocations, refresh, onKeys } = this.#parts;
+    const { log, audit, revocations, refresh, onKeys } = this.#parts;
     leaveOutLibraryNotices();
     const { AuthorizationServer } = await import('../oauth/server.ts');
     const server = new AuthorizationServer({
@@ -56,7 +58,7 @@ export class OAuthPlane {
         this.#version++;
         if (this.#running?.server === server) onKeys(this.keys()!);
       },
-      onEvent: ({ action, actor, target, outcome, reason, address }) =>
+      onEvent: ({ action, actor, target, outcome, reason, address }) => {
         log.write(outcome === 'success' ? 'info' : 'warning', 'identity', {
           action,
           actor,
@@ -64,7 +66,17 @@ export class OAuthPlane {
           outcome,
           reason,
           address,
-        }),
+        });
+        audit({
+          action: 'identity.event',
+          outcome: outcome === 'success' ? 'success' : 'failure',
+          actor: { kind: 'user', id: actor },
+          target: target === '' ? null : { kind: 'client', id: target },
+          address,
+          reason,
+          details: { event: action },
+        });
+      },
       onProblem: (problem) => log.write('error', 'authorization-server', { problem }),
     });
     await server.start();

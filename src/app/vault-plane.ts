@@ -5,20 +5,23 @@ import { systemClock } from '../core/index.ts';
 import type { State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
 import { serveVault, Unsealing, VaultService, type VaultUse } from '../vault/index.ts';
+import type { AuditPlane } from './audit-plane.ts';
 
 /** How often what is due is looked for, ms. */
 const TIDY_MS = 2000;
 
 export class VaultPlane {
   readonly #log: GateLog;
+  readonly #trail: AuditPlane;
   #service: VaultService | null = null;
   #timer: NodeJS.Timeout | null = null;
   #tidying: Promise<void> = Promise.resolve();
   #problem = '';
   #rotateMs = 0;
 
-  constructor(log: GateLog) {
+  constructor(log: GateLog, audit: AuditPlane) {
     this.#log = log;
+    this.#trail = audit;
   }
 
   /** Takes the state into use; null where there is none. */
@@ -51,7 +54,8 @@ export class VaultPlane {
     });
   };
 
-  #audit({ actor, action, path, outcome, address, details }: VaultUse): void {
+  /** A use that can not be written down does not happen. */
+  #audit({ actor, action, path, outcome, address, details }: VaultUse): Promise<void> {
     this.#log.write(outcome === 'allowed' ? 'info' : 'warning', 'vault-used', {
       actor,
       action,
@@ -59,6 +63,14 @@ export class VaultPlane {
       outcome,
       address,
       ...details,
+    });
+    return this.#trail.append({
+      action: 'vault.use',
+      outcome: outcome === 'allowed' ? 'success' : outcome === 'denied' ? 'refused' : 'failure',
+      actor: { kind: 'vault-token', id: actor },
+      target: { kind: 'path', id: path },
+      address,
+      details: { event: action, ...details },
     });
   }
 

@@ -30,7 +30,7 @@ import { TileFiles } from './tile-files.ts';
 
 const origin = 'audit.example';
 const event = (id: string, more: Partial<AuditEvent> = {}): AuditEvent => ({
-  action: 'key.create',
+  action: 'state.change',
   outcome: 'success',
   actor: { kind: 'user', id: 'corp|astrid' },
   target: { kind: 'key', id },
@@ -73,7 +73,7 @@ test('entries are numbered, read back, proven, and a later trail begins with an 
     reason: 'ticket 17',
   });
   assert.equal([...reader.entries({ who: 'k500' })][0]?.index, 500);
-  assert.equal([...reader.entries({ action: 'key' })].length, 1000);
+  assert.equal([...reader.entries({ action: 'state' })].length, 1000);
   assert.equal([...reader.entries({ outcome: 'failure' })].length, 0);
   const { root } = rootIn(reader.checkpoint);
   for (const index of [0, 255, 256, 767, 999]) {

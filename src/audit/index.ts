@@ -10,5 +10,6 @@ export {
 } from './contract.ts';
 export { leaveInInbox } from './inbox.ts';
 export { type EntryFilter, type EntryProof, type NumberedEntry, TrailReader } from './reader.ts';
+export { RefusalLog } from './refusals.ts';
 export { FileTrail, type TrailOptions } from './trail.ts';
 export { type Damage, type Verification, verifyTrail } from './verifier.ts';

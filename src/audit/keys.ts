@@ -65,7 +65,9 @@ export class TrailKeys {
   forSubject(subject: string): SubjectKey {
     const id = subjectId(subject);
     const marker = join(this.#folder, 'shredded', id);
-    const name = existsSync(marker) ? `${id}-${readFileSync(marker, 'utf8')}` : id;
+    const isShredded = existsSync(marker);
+    if (isShredded) this.#cache.delete(id);
+    const name = isShredded ? `${id}-${readFileSync(marker, 'utf8')}` : id;
     const known = this.byId(name);
     if (known !== null) return known;
     const key = { id: name, bytes: randomBytes(32) };

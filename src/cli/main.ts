@@ -1,6 +1,7 @@
 // The command line. Each command is loaded when it is called, so that `--help` answers at once.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../app/version.ts';
+import { addAuditCommands } from './audit/commands.ts';
 import {
   addKeyCommands,
   addPrincipalCommands,
@@ -39,10 +40,22 @@ function action(load: () => Promise<(options: Options, ...args: string[]) => Pro
     const args = received.slice(0, -2) as string[];
     try {
       process.exitCode = await (await load())(options, ...args);
+      if (process.exitCode === Exit.ok) await record(command, options, args);
     } catch (error) {
       process.exitCode = reportError(error, options['json'] === true);
     }
   };
+}
+
+/** Changes of what is kept go into the audit trail. */
+async function record(command: Command, options: Options, args: readonly string[]): Promise<void> {
+  const words: string[] = [];
+  for (let at: Command | null = command; at?.parent != null; at = at.parent) words.unshift(at.name());
+  const { recordAct } = await import('./audit/record.ts');
+  const problem = await recordAct(words, options, args);
+  if (problem === '') return;
+  process.stderr.write(`gatewright: ${problem}\n`);
+  process.exitCode = Exit.failed;
 }
 
 /** The whole command tree; the reference in docs is generated from it. */
@@ -99,6 +112,7 @@ export function buildProgram(): Command {
   addOAuthCommands(program, parts);
   addStateCommands(program, parts);
   addWafCommands(program, parts);
+  addAuditCommands(program, config, json, action);
   addPolicyCommands(program, parts);
   program
     .command('demo')

@@ -1,6 +1,7 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
+import { auditSchema } from './document-audit.ts';
 import {
   authorize,
   claims,
@@ -538,6 +539,7 @@ export const documentSchema = z.strictObject({
     .record(nameKey(), acmeAccount)
     .default({})
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
+  audit: auditSchema,
   vault: vaultSchema
     .optional()
     .describe("How secrets of the state are sealed; by the state's seal key by default."),

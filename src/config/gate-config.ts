@@ -53,6 +53,8 @@ export interface GateConfig {
   readonly authorizationServer: AuthorizationServerConfig | null;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
+  /** Null: no audit trail is kept. */
+  readonly audit: AuditConfig | null;
   readonly vault: VaultConfig;
   readonly identity: IdentityConfig;
   readonly relations: readonly RelationConfig[];
@@ -70,6 +72,13 @@ export interface GateConfig {
   readonly drainMs: number;
   /** Files whose change triggers a reload: the file itself, contracts, key sets, certificates. */
   readonly watchedFiles: readonly string[];
+}
+
+export interface AuditConfig {
+  readonly folder: string;
+  readonly origin: string;
+  readonly secret: string | null;
+  readonly refusals: boolean;
 }
 
 /** The database behind all that is kept. */

@@ -92,6 +92,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     services: resolveServices(document, context),
     authorizationServer: resolveAuthorizationServer(document, apis, context),
     state: resolveState(document, context),
+    audit: resolveAudit(document.audit, context),
     vault: resolveVault(document, context),
     identity,
     relations: resolveRelations(document.relations, context),
@@ -125,6 +126,12 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     drainMs: document.drain,
     watchedFiles: [...new Set(context.files)],
   };
+}
+
+function resolveAudit(entry: ConfigDocument['audit'], context: ResolveContext): GateConfig['audit'] {
+  if (entry === undefined) return null;
+  const { folder, origin, seal, refusals } = entry;
+  return { folder: resolve(context.folder, folder), origin, secret: seal ?? null, refusals };
 }
 
 function resolveState(document: ConfigDocument, context: ResolveContext): StateConfig | null {

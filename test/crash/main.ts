@@ -1,10 +1,11 @@
-// `npm run crash -- [kills] [sqlite|postgres] [keys|services]`: the long form of the crash tests, with a report.
+// `npm run crash -- [kills] [sqlite|postgres|files] [keys|services|audit]`: the long form of the crash tests, with a report.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StateConfig } from '../../src/config/index.ts';
 import { Random } from '../fuzz/random.ts';
 import { onPostgres, postgresUrl } from '../support/postgres.ts';
+import { runAuditCrashes } from './audit-crash.ts';
 import { runCrashes } from './crash.ts';
 import { runServiceCrashes } from './service-crash.ts';
 
@@ -25,9 +26,11 @@ const startMs = performance.now();
 try {
   const random = new Random(seed);
   const report =
-    what === 'services'
-      ? await runServiceCrashes(stateOf, kills, random)
-      : await runCrashes(stateOf(0), kills, random);
+    what === 'audit'
+      ? await runAuditCrashes(join(folder, 'audit'), kills, random)
+      : what === 'services'
+        ? await runServiceCrashes(stateOf, kills, random)
+        : await runCrashes(stateOf(0), kills, random);
   for (const problem of report.problems.slice(0, 20)) process.stdout.write(`${problem}\n`);
   process.stdout.write(
     `${database}, ${what}, seed ${seed}: ${report.kills} kills, ${report.acknowledged} acknowledged writes, ` +

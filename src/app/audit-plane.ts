@@ -1,0 +1,95 @@
+// The audit trail as the gate keeps it: what the control plane does, what its capabilities tell, and what guards refused.
+import { type AuditEvent, FileTrail, RefusalLog } from '../audit/index.ts';
+import type { GateConfig } from '../config/index.ts';
+import { systemClock } from '../core/index.ts';
+import type { GateLog, MetricsRegistry, RecordStream } from '../telemetry/index.ts';
+
+/** Lines of the access log that may wait for the trail; then rings are not read until it has caught up. */
+const MAX_PENDING_BYTES = 16 * 1_048_576;
+/** How often counted refusals are told, ms. */
+const FLUSH_MS = 60_000;
+
+export class AuditPlane {
+  readonly #log: GateLog;
+  #trail: FileTrail | null = null;
+  #refusals: RefusalLog | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(log: GateLog) {
+    this.#log = log;
+  }
+
+  /** Opens the trail that the configuration names. Throws AuditError: a gate that must keep a trail does not run without it. */
+  start(config: GateConfig, records: RecordStream): void {
+    const { audit } = config;
+    if (audit === null) return;
+    this.#trail = FileTrail.open({
+      folder: audit.folder,
+      origin: audit.origin,
+      secret: audit.secret,
+      onProblem: (problem) => {
+        if (problem !== null) this.#log.write('error', 'audit-failed', { problem });
+      },
+    });
+    if (audit.refusals) {
+      const refusals = new RefusalLog((event) => this.note(event));
+      this.#refusals = refusals;
+      records.subscribe({
+        name: 'audit',
+        maxPendingBytes: MAX_PENDING_BYTES,
+        whenFull: 'wait',
+        take: (batch) => {
+          for (const record of batch.records)
+            if (record.decision === 'refused') refusals.take(record, systemClock.epochMs());
+        },
+      });
+      this.#timer = setInterval(() => refusals.flush(systemClock.epochMs()), FLUSH_MS);
+      this.#timer.unref();
+    }
+    this.act('gate.start', { workers: config.workers, apis: config.apis.length });
+  }
+
+  /** Something that the gate itself did. */
+  act(
+    action: AuditEvent['action'],
+    details: Readonly<Record<string, unknown>>,
+    outcome: AuditEvent['outcome'] = 'success',
+  ): void {
+    this.note({ action, outcome, actor: { kind: 'system', id: 'gate' }, target: null, details });
+  }
+
+  /** Without a trail nothing is kept. */
+  note(event: AuditEvent): void {
+    this.#trail?.note(event);
+  }
+
+  /** Resolves when the entry is durable, at once where there is no trail. Rejects with AuditError when it can not be kept. */
+  async append(event: AuditEvent): Promise<void> {
+    await this.#trail?.append(event);
+  }
+
+  addGauges(registry: MetricsRegistry): void {
+    const add = (name: string, type: 'gauge' | 'counter', help: string, value: () => number): void =>
+      registry.gauge({
+        name: `gatewright_${name}`,
+        type,
+        help,
+        samples: () => [{ labels: {}, value: value() }],
+      });
+    add('audit_entries', 'gauge', 'Entries of the audit trail.', () => this.#trail?.size ?? 0);
+    add(
+      'audit_lost_total',
+      'counter',
+      'Entries that the audit trail had no room for.',
+      () => this.#trail?.lost ?? 0,
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#refusals?.flush(systemClock.epochMs());
+    if (this.#trail === null) return;
+    this.act('gate.stop', {});
+    await this.#trail.close();
+  }
+}
