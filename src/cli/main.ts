@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../app/version.ts';
 import { addAuditCommands } from './audit/commands.ts';
+import { addContractCommands } from './contract/commands.ts';
 import {
   addKeyCommands,
   addPrincipalCommands,
@@ -111,6 +112,7 @@ export function buildProgram(): Command {
   addTokenCommands(program, parts);
   addOAuthCommands(program, parts);
   addStateCommands(program, parts);
+  addContractCommands(program, parts);
   addWafCommands(program, parts);
   addAuditCommands(program, config, json, action);
   addPolicyCommands(program, parts);

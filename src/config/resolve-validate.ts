@@ -67,4 +67,16 @@ export function checkSchemas(
       }
     }
   }
+  // What they refer to, each once.
+  for (;;) {
+    try {
+      if (!set.warm()) return;
+    } catch (error) {
+      context.diagnostics.error(
+        'contract-schema',
+        { file: source, line: 0, column: 0 },
+        `A schema can not be used: ${(error as Error).message}.`,
+      );
+    }
+  }
 }

@@ -9,6 +9,9 @@ type Mode = 'whole' | 'part';
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Stands for a schema that is compiled apart; its value is the name that was given to it. */
+export const DEFINITION_KEYWORD = 'gatewright-definition';
+
 const mapKeywords = ['properties', 'patternProperties', 'dependentSchemas'];
 const valueKeywords = [
   'items',
@@ -17,11 +20,12 @@ const valueKeywords = [
   'unevaluatedItems',
   'unevaluatedProperties',
   'additionalItems',
+  'propertyNames',
 ];
 const partKeywords = ['not', 'if', 'then', 'else'];
 const listKeywords = ['allOf', 'anyOf', 'oneOf'];
 /** Definitions are collected anew, and the copies of one schema must not claim its identity. */
-const replaced = new Set(['$defs', 'definitions', '$id', '$anchor']);
+const replaced = new Set(['$defs', 'definitions', '$id', '$anchor', DEFINITION_KEYWORD]);
 
 export interface RewriteOptions {
   readonly undocumentedFields: 'refuse' | 'allow';
@@ -29,33 +33,80 @@ export interface RewriteOptions {
   readonly refuse: 'readOnly' | 'writeOnly' | null;
 }
 
+/**
+ * A schema for `schema` in which members and items whose schemas refer to others are named by `nameOf`, under
+ * DEFINITION_KEYWORD. Nothing of them counts for the object around them, so that they can be compiled apart, and once for
+ * all that refer to them: what stays together is what one object is held to.
+ */
+export function rewriteApart(
+  schema: unknown,
+  document: unknown,
+  options: RewriteOptions,
+  nameOf: (schema: unknown) => string,
+): unknown {
+  const writer = new Rewriter(document, options, nameOf);
+  return withDefinitions(writer.rewrite(schema, 'whole', true), writer);
+}
+
 /** A self-contained schema for `schema`, whose references point into `document`. Throws RangeError for dangling ones. */
 export function rewriteSchema(schema: unknown, document: unknown, options: RewriteOptions): unknown {
-  const writer = new Rewriter(document, options);
-  const root = writer.rewrite(schema, 'whole');
+  const writer = new Rewriter(document, options, null);
+  return withDefinitions(writer.rewrite(schema, 'whole'), writer);
+}
+
+function withDefinitions(root: unknown, writer: Rewriter): unknown {
   if (!isObject(root)) return root;
   return writer.definitions.size === 0 ? root : { ...root, $defs: Object.fromEntries(writer.definitions) };
 }
+
+/** Whether the value that is held to `schema` is held to what a reference leads to. */
+const refers = (schema: unknown): boolean =>
+  isObject(schema) &&
+  (typeof schema['$ref'] === 'string' ||
+    partKeywords.some((key) => refers(schema[key])) ||
+    listKeywords.some((key) => Array.isArray(schema[key]) && schema[key].some(refers)) ||
+    (isObject(schema['dependentSchemas']) && Object.values(schema['dependentSchemas']).some(refers)));
+
+/** Nothing but remarks stands beside the reference. */
+const isAlone = (schema: Json): boolean => Object.keys(schema).every((key) => remarks.has(key));
+const remarks = new Set([
+  '$ref',
+  'description',
+  'title',
+  'summary',
+  'example',
+  'examples',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+]);
 
 class Rewriter {
   readonly definitions = new Map<string, unknown>();
   readonly #names = new Map<string, string>();
   readonly #document: unknown;
   readonly #options: RewriteOptions;
+  readonly #nameOf: ((schema: unknown) => string) | null;
 
-  constructor(document: unknown, options: RewriteOptions) {
+  constructor(document: unknown, options: RewriteOptions, nameOf: ((schema: unknown) => string) | null) {
+    this.#nameOf = nameOf;
     this.#document = document;
     this.#options = options;
   }
 
-  rewrite(schema: unknown, mode: Mode): unknown {
+  rewrite(schema: unknown, mode: Mode, isRoot = false): unknown {
     if (!isObject(schema)) return schema;
+    if (this.#nameOf !== null && mode === 'whole') {
+      if (typeof schema['$ref'] === 'string' && isAlone(schema))
+        return { [DEFINITION_KEYWORD]: this.#nameOf(this.#lookUp(schema['$ref'])) };
+      if (!isRoot && refers(schema)) return { [DEFINITION_KEYWORD]: this.#nameOf(schema) };
+    }
     const out: Record<string, unknown> = Object.create(null);
     const closes =
       mode === 'whole' && this.#options.undocumentedFields === 'refuse' && this.#isClosable(schema);
     for (const [key, value] of Object.entries(schema)) {
       if (key === '$ref' && typeof value === 'string') {
-        out['$ref'] = this.#reference(value, closes && Object.keys(schema).length > 1 ? 'part' : mode);
+        out['$ref'] = this.#reference(value, isAlone(schema) ? mode : 'part');
       } else if (mapKeywords.includes(key) && isObject(value)) {
         out[key] = this.#map(value, key === 'properties', key === 'dependentSchemas' ? 'part' : 'whole');
       } else if (key === 'prefixItems' && Array.isArray(value)) {
@@ -63,10 +114,10 @@ class Rewriter {
       } else if (valueKeywords.includes(key)) out[key] = this.rewrite(value, 'whole');
       else if (partKeywords.includes(key)) out[key] = this.rewrite(value, 'part');
       else if (listKeywords.includes(key) && Array.isArray(value)) {
-        // A lone alternative that is a whole object of its own stays a part: the composition is closed around it.
+        // Alternatives stay parts: the composition is closed around them, or open as its author says.
         const names = key === 'allOf' ? null : this.#discriminated(schema['discriminator']);
         out[key] = value.map((entry) => {
-          const part = this.rewrite(entry, closes ? 'part' : mode);
+          const part = this.rewrite(entry, 'part');
           const own = names === null || !isObject(entry) ? null : names(entry);
           return own === null ? part : { allOf: [part, own] };
         });
@@ -77,8 +128,7 @@ class Rewriter {
         );
       } else if (!replaced.has(key)) out[key] = value;
     }
-    if (closes && !(Object.keys(schema).length === 1 && schema['$ref'] !== undefined))
-      out['unevaluatedProperties'] = false;
+    if (closes && !(schema['$ref'] !== undefined && isAlone(schema))) out['unevaluatedProperties'] = false;
     return { ...out };
   }
 

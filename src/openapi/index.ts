@@ -14,5 +14,6 @@ export {
   type ParameterOptions,
   type ParameterSource,
 } from './parameters.ts';
+export { lookUp } from './parse-pointer.ts';
 export { compileProjection, type RunProjection } from './projection.ts';
 export { compileSchema, createAjv, type SchemaError, SchemaSet, type SchemaValidator } from './schema-set.ts';

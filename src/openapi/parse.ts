@@ -1,6 +1,7 @@
 // Reads an OpenAPI 3.0, 3.1 or 3.2 document (YAML or JSON) into operations. Everything that is wrong with it is told at
 // once, with line and column. Only this file needs the YAML library; data-plane threads get the result as data.
 import { closestName, type DiagnosticId, type Diagnostics, type Place } from '../core/index.ts';
+import { type PlacedText, readJsonText } from '../core/json-text.ts';
 import { YamlText } from '../core/yaml-text.ts';
 import type { ContractBody, ContractOperation, ContractParameter, ContractResponse } from './contract.ts';
 import { lookUp } from './parse-pointer.ts';
@@ -51,14 +52,14 @@ export function parseContract(text: string, file: string, diagnostics: Diagnosti
 class ContractParser {
   readonly #file: string;
   readonly #diagnostics: Diagnostics;
-  readonly #yaml: YamlText;
+  readonly #yaml: PlacedText;
   #root: Json = {};
   #version: ContractVersion = '3.1';
 
   constructor(text: string, file: string, diagnostics: Diagnostics) {
     this.#file = file;
     this.#diagnostics = diagnostics;
-    this.#yaml = new YamlText(text);
+    this.#yaml = readJsonText(text) ?? new YamlText(text);
   }
 
   run(): Contract | null {

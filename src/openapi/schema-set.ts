@@ -2,8 +2,10 @@
 // thousand operations must not be compiled before the first request.
 import { setFlagsFromString } from 'node:v8';
 import { Ajv2020, type AnySchema, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { DataValidateFunction } from 'ajv/dist/types/index.js';
 import addFormatsModule from 'ajv-formats';
-import { type RewriteOptions, rewriteSchema } from './closed-schema.ts';
+import { DEFINITION_KEYWORD, type RewriteOptions, rewriteApart } from './closed-schema.ts';
+import { lookUp } from './parse-pointer.ts';
 
 // A contract's patterns run on clients' strings. Expressions that backtrack too long fall back to V8's linear engine.
 setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
@@ -20,6 +22,8 @@ export interface SchemaError {
 export type SchemaValidator = (value: unknown) => SchemaError | null;
 
 const addFormats = addFormatsModule as unknown as (ajv: Ajv2020) => void;
+/** References that follow one another; a longer chain is a circle. */
+const MAX_REFERENCES = 32;
 const MAX_INT32 = 2 ** 31;
 
 export interface AjvOptions {
@@ -40,6 +44,7 @@ export function createAjv({ assertFormats = true, checked = false }: AjvOptions 
     // `constructor` and `__proto__` are names like any other.
     ownProperties: true,
     inlineRefs: false,
+    code: { optimize: false },
     ...(checked ? { meta: false, validateSchema: false } : {}),
   });
   if (assertFormats) {
@@ -85,25 +90,53 @@ function describe(error: ErrorObject): SchemaError {
   return { pointer: error.instancePath, keyword, message: error.message ?? 'is not valid' };
 }
 
-/** Schemas of one contract. */
+/** A schema that others refer to, compiled when a value first reaches it. */
+class Definition {
+  readonly schema: unknown;
+  readonly name: string;
+  validate: ValidateFunction | null = null;
+
+  constructor(schema: unknown, name: string) {
+    this.schema = schema;
+    this.name = name;
+  }
+}
+
+/** Those of one set of options share definitions. */
+interface Family {
+  readonly ajv: Ajv2020;
+  /** By schema, and by name. */
+  readonly definitions: Map<unknown, Definition>;
+  readonly byName: Map<string, Definition>;
+  readonly options: RewriteOptions;
+}
+
+/**
+ * Schemas of one contract. What is referred to is a function of its own, made once however many schemas lead to it, so that
+ * the first use of a schema costs what a value touches and not all that could be reached.
+ */
 export class SchemaSet {
   readonly #document: unknown;
-  readonly #ajv: Ajv2020;
-  /** By the text of the schema, references written out: the same schema in many places is one function. */
+  readonly #options: AjvOptions;
+  readonly #families = new Map<string, Family>();
+  /** By the text of the schema: the same schema in many places is one function. */
   readonly #compiled = new Map<string, SchemaValidator>();
+  /** What `warm` has still to do: definitions, and validators that nobody has called. */
+  readonly #cold: (() => void)[] = [];
 
   constructor(document: unknown, options: AjvOptions = {}) {
     this.#document = document;
-    this.#ajv = createAjv(options);
+    this.#options = options;
   }
 
-  /** Compiles now. Throws Error when the schema is not valid. */
+  /** Compiles now, but for what it refers to. Throws Error when the schema is not valid. */
   compile(schema: unknown, options: RewriteOptions): SchemaValidator {
-    const plain = rewriteSchema(schema, this.#document, options);
-    const text = JSON.stringify(plain);
+    const family = this.#family(options);
+    const plain = this.#rewrite(schema, family);
+    const text = `${options.undocumentedFields} ${options.refuse} ${JSON.stringify(plain)}`;
     let validator = this.#compiled.get(text);
     if (validator === undefined) {
-      validator = compileSchema(plain, this.#ajv);
+      validator = compileSchema(plain, family.ajv);
       this.#compiled.set(text, validator);
     }
     return validator;
@@ -112,27 +145,88 @@ export class SchemaSet {
   /** Compiles at the first call. A schema that can not be compiled throws there, which denies the request. */
   lazy(schema: unknown, options: RewriteOptions): SchemaValidator {
     let validator: SchemaValidator | null = null;
+    this.#cold.push(() => {
+      validator ??= this.compile(schema, options);
+    });
     return (value) => {
       validator ??= this.compile(schema, options);
       return validator(value);
     };
   }
 
+  /**
+   * Compiles one thing that would otherwise be compiled by a request; false when there is none left. Throws Error when it
+   * can not be.
+   */
+  warm(): boolean {
+    const next = this.#cold.pop();
+    next?.();
+    return next !== undefined;
+  }
+
+  #family(options: RewriteOptions): Family {
+    const key = `${options.undocumentedFields} ${options.refuse}`;
+    let family = this.#families.get(key);
+    if (family === undefined) {
+      const made: Family = {
+        ajv: createAjv(this.#options),
+        definitions: new Map(),
+        byName: new Map(),
+        options,
+      };
+      made.ajv.addKeyword({
+        keyword: DEFINITION_KEYWORD,
+        schemaType: 'string',
+        errors: 'full',
+        compile: (name: string) => this.#call(made.byName.get(name)!, made),
+      });
+      this.#families.set(key, made);
+      family = made;
+    }
+    return family;
+  }
+
+  #rewrite(schema: unknown, family: Family): unknown {
+    return rewriteApart(schema, this.#document, family.options, (target) => {
+      let definition = family.definitions.get(target);
+      if (definition === undefined) {
+        const made = new Definition(target, String(family.byName.size));
+        family.definitions.set(target, made);
+        family.byName.set(made.name, made);
+        this.#cold.push(() => this.#ready(made, family));
+        definition = made;
+      }
+      return definition.name;
+    });
+  }
+
+  #ready(definition: Definition, family: Family): ValidateFunction {
+    definition.validate ??= family.ajv.compile(this.#rewrite(definition.schema, family) as AnySchema);
+    return definition.validate;
+  }
+
+  #call(definition: Definition, family: Family): DataValidateFunction {
+    const call: DataValidateFunction = (value, context) => {
+      const validate = definition.validate ?? this.#ready(definition, family);
+      if (validate(value)) return true;
+      const error = validate.errors?.[0];
+      if (error !== undefined && context !== undefined)
+        call.errors = [{ ...error, instancePath: context.instancePath + error.instancePath }];
+      return false;
+    };
+    return call;
+  }
+
   /** The schema behind references, for looking at its `type`. */
   resolve(schema: unknown): Readonly<Record<string, unknown>> {
-    const plain = rewriteSchema(schema, this.#document, {
-      undocumentedFields: 'allow',
-      refuse: null,
-    });
-    let current = plain as Readonly<Record<string, unknown>> | boolean | null;
-    const definitions = (current as { $defs?: Record<string, unknown> } | null)?.$defs ?? {};
-    for (
-      let i = 0;
-      i < 32 && typeof current === 'object' && current !== null && typeof current['$ref'] === 'string';
-      i++
-    ) {
-      current = definitions[current['$ref'].slice('#/$defs/'.length)] as Readonly<Record<string, unknown>>;
+    let current = schema;
+    for (let i = 0; i < MAX_REFERENCES; i++) {
+      if (typeof current !== 'object' || current === null || Array.isArray(current)) return {};
+      const record = current as Readonly<Record<string, unknown>>;
+      const reference = record['$ref'];
+      if (typeof reference !== 'string') return record;
+      current = reference === '#' ? this.#document : lookUp(this.#document, reference);
     }
-    return typeof current === 'object' && current !== null ? current : {};
+    return {};
   }
 }

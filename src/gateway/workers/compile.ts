@@ -117,6 +117,8 @@ export interface CompiledSnapshot {
   readonly listeners: ReadonlyMap<string, ListenerSnapshot>;
   readonly upstreams: ReadonlyMap<string, KeptUpstream>;
   readonly rules: InspectionRules;
+  /** Of the APIs' contracts. */
+  readonly schemas: readonly SchemaSet[];
 }
 
 /** Answers outside of any operation carry the same security fields. */
@@ -139,6 +141,7 @@ export function compileSnapshot(
   const routes = new Map<string, Route<RouteEntry>[]>(
     config.listeners.map((listener) => [listener.name, []]),
   );
+  const schemaSets: SchemaSet[] = [];
   let index = 0;
   const shared = new SharedGuards();
   const principals = new Principals(config.identity);
@@ -149,6 +152,7 @@ export function compileSnapshot(
   const methodOverride = compileMethodOverride();
   for (const api of config.apis) {
     const schemas = new SchemaSet(api.contractDocument, { checked: true });
+    schemaSets.push(schemas);
     const upstream = upstreams.get(api.upstream);
     if (upstream === undefined) throw new RangeError(`unknown upstream ${api.upstream}`);
     const authorize: AuthorizeContext = {
@@ -203,7 +207,7 @@ export function compileSnapshot(
       ]),
     });
   }
-  return { listeners, upstreams, rules };
+  return { listeners, upstreams, rules, schemas: schemaSets };
 }
 
 /**

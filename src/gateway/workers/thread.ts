@@ -15,6 +15,7 @@ import { WorkerTelemetry } from '../../telemetry/index.ts';
 import { type ListenerTls, type RelayContext, RelayListener } from '../relay/index.ts';
 import { type CompiledSnapshot, compileSnapshot, createLastingState } from './compile.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
+import { warmUp } from './warm-up.ts';
 
 /** How often idle upstream connections are looked through, ms. */
 const POOL_SWEEP_MS = 500;
@@ -262,6 +263,7 @@ class DataPlaneThread {
     for (const [name, replica] of this.#issuers) {
       if (prepared.issuers.get(name) !== replica) replica.refreshed();
     }
+    warmUp(prepared.compiled.schemas, () => this.#state.rules === prepared.compiled.rules);
     this.#issuers = prepared.issuers;
     this.#logins = prepared.logins;
     this.#setHttpChallenges(prepared.challenges);
