@@ -8,9 +8,11 @@ import { Random } from '../fuzz/random.ts';
 import { freshSchema, postgresUrl, skipPostgres } from '../support/postgres.ts';
 import { runCrashes } from './crash.ts';
 import { runServiceCrashes } from './service-crash.ts';
+import { runTokenCrashes } from './token-crash.ts';
 
 const sealKey = 'a seal key of more than thirty-two characters';
 const KILLS = 6;
+const TOKEN_KILLS = 2;
 const SERVICE_KILLS = 4;
 
 test('SQLite survives kill -9', async (t) => {
@@ -56,4 +58,26 @@ test('issuing, rotation and migration survive kill -9 on PostgreSQL', { skip: sk
   );
   assert.deepEqual(report.problems, []);
   assert.ok(report.acknowledged > 0);
+});
+
+test('issuing and rotating tokens survives kill -9 on SQLite', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gatewright-crash-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const report = await runTokenCrashes(
+    { kind: 'sqlite', file: join(folder, 'state.db'), sealKey },
+    TOKEN_KILLS,
+    new Random(5),
+  );
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.acknowledged >= TOKEN_KILLS);
+});
+
+test('issuing and rotating tokens survives kill -9 on PostgreSQL', { skip: skipPostgres }, async (t) => {
+  const report = await runTokenCrashes(
+    { kind: 'postgres', url: postgresUrl!, schema: freshSchema(t), sealKey },
+    TOKEN_KILLS,
+    new Random(6),
+  );
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.acknowledged >= TOKEN_KILLS);
 });

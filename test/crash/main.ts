@@ -1,4 +1,5 @@
-// `npm run crash -- [kills] [sqlite|postgres|files] [keys|services|audit]`: the long form of the crash tests, with a report.
+// `npm run crash -- [kills] [sqlite|postgres|files] [keys|services|audit|tokens]`: the long form of the crash tests, with a
+// report.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { onPostgres, postgresUrl } from '../support/postgres.ts';
 import { runAuditCrashes } from './audit-crash.ts';
 import { runCrashes } from './crash.ts';
 import { runServiceCrashes } from './service-crash.ts';
+import { runTokenCrashes } from './token-crash.ts';
 
 const kills = Number(process.argv[2] ?? 200);
 const database = process.argv[3] ?? 'sqlite';
@@ -30,6 +32,8 @@ try {
       ? await runAuditCrashes(join(folder, 'audit'), kills, random)
       : what === 'services'
         ? await runServiceCrashes(stateOf, kills, random)
+        : what === 'tokens'
+          ? await runTokenCrashes(stateOf(0), kills, random)
         : await runCrashes(stateOf(0), kills, random);
   for (const problem of report.problems.slice(0, 20)) process.stdout.write(`${problem}\n`);
   process.stdout.write(

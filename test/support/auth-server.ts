@@ -16,11 +16,12 @@ import {
   type ClientSettings,
   defaultSettings,
   hashPassword,
+  leaveOutLibraryNotices,
   newPassword,
   registerClient,
 } from '../../src/oauth/index.ts';
 import type { LoginEvent } from '../../src/oauth/interactions.ts';
-import { AuthorizationServer } from '../../src/oauth/server.ts';
+import type { AuthorizationServer } from '../../src/oauth/server.ts';
 import { openState, type State } from '../../src/stores/index.ts';
 
 export const ORDERS = 'https://orders.example';
@@ -75,7 +76,9 @@ export async function startAuthServer(
   options: {
     readonly state?: StateConfig;
     readonly clock?: Clock;
-    readonly config?: Partial<AuthorizationServerConfig>;
+    readonly config?:
+      | Partial<AuthorizationServerConfig>
+      | ((issuer: string) => Partial<AuthorizationServerConfig>);
   } = {},
 ): Promise<TestAuthServer> {
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-oauth-'));
@@ -104,9 +107,13 @@ export async function startAuthServer(
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   // Passkeys belong to a domain: "localhost" is one, an address is none.
   const issuer = `http://localhost:${(http.address() as AddressInfo).port}`;
-  for (const level of ['warn', 'info'] as const) t.mock.method(console, level, () => {});
-  const server = new AuthorizationServer({
-    config: { ...testConfig(issuer), ...options.config },
+  leaveOutLibraryNotices();
+  const { AuthorizationServer: Server } = await import('../../src/oauth/server.ts');
+  const server = new Server({
+    config: {
+      ...testConfig(issuer),
+      ...(typeof options.config === 'function' ? options.config(issuer) : options.config),
+    },
     identity: state.identity,
     store: state.oauth,
     revocations: memory,

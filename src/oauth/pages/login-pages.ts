@@ -99,13 +99,13 @@ export function consentPage(frame: PageFrame, view: ConsentView): string {
       host === '' ? null : html` at <code>${host}</code>`
     } asks to:</p>
 <ul class="scopes">
-<li>know who you are here</li>
+<li>Know who you are here</li>
 ${scopes.map(({ name, text }) =>
   text === ''
     ? html`<li><code>${name}</code></li>`
     : html`<li>${text} <span class="quiet">(<code>${name}</code>)</span></li>`,
 )}
-${staysSignedIn ? html`<li>go on doing so while you are away</li>` : null}
+${staysSignedIn ? html`<li>Go on while you are away</li>` : null}
 </ul>
 <div class="row">
 <form method="post" action="${path}/abort">${hiddenCsrf(csrf)}<button class="second" type="submit">Do not allow</button></form>

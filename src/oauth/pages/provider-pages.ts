@@ -24,7 +24,7 @@ export class ProviderPages {
 
   /** Fields of whatever page goes out. */
   harden(ctx: KoaContextWithOIDC): void {
-    const type = ctx.response.get('content-type');
+    const type = String(ctx.response.get('content-type') ?? '');
     if (!type.startsWith('text/html') || typeof ctx.body !== 'string') return;
     if (inlineSubmit.test(ctx.body))
       ctx.body = ctx.body.replace(
