@@ -5,7 +5,7 @@ import type { Clock } from '../core/index.ts';
 import { IdentityError } from '../identity/index.ts';
 import type { Accounts } from './accounts.ts';
 import { type AuthorizationServerConfig, BUILT_IN_ISSUER } from './contract.ts';
-import type { LoginEvent, PageCall } from './interactions.ts';
+import type { LoginEvent, PageCall } from './interaction.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import { type AccountView, accountPage } from './pages/account-page.ts';
 import type { PageFrame } from './pages/layout.ts';

@@ -44,6 +44,11 @@ export class Accounts {
     return new URL(this.#config.issuer).origin;
   }
 
+  /** Whether so many passwords wait already that another would be refused. */
+  get isBusy(): boolean {
+    return this.#hasher.isFull;
+  }
+
   /** A user who may come in; null for others. */
   async user(id: string): Promise<OAuthUser | null> {
     const found = await this.#store.user(id);

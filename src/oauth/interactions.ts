@@ -1,13 +1,21 @@
 // What happens between an application's request and its answer: who is it, by which proof, and do they agree. The steps
 // done so far stand in the interaction on the server; the browser holds only its signed cookie.
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errors, type Provider } from 'oidc-provider';
+import { errors } from 'oidc-provider';
 import type { Clock } from '../core/index.ts';
-import type { TextSeal } from '../credentials/index.ts';
 import { IdentityError } from '../identity/index.ts';
 import type { Accounts } from './accounts.ts';
+import { askedOf, grantAsked } from './consent.ts';
 import type { AuthorizationServerConfig } from './contract.ts';
 import type { FederatedStart, Federation } from './federation.ts';
+import {
+  hintOf,
+  type Interaction,
+  keepPending,
+  type LoginEvent,
+  needsPrompt,
+  type PageCall,
+  pendingOf,
+} from './interaction.ts';
 import { knownBrowser, rememberBrowser } from './known-browsers.ts';
 import type { LoginAttempt, LoginThrottle } from './login-throttle.ts';
 import { formTarget, type PageFrame } from './pages/layout.ts';
@@ -35,35 +43,6 @@ export interface InteractionParts {
   readonly frame: PageFrame;
   readonly clock: Clock;
   readonly onEvent: (event: LoginEvent) => void;
-}
-
-export interface LoginEvent {
-  readonly action: string;
-  readonly actor: string;
-  readonly target: string;
-  readonly outcome: 'success' | 'failure';
-  readonly reason: string;
-  readonly address: string;
-}
-
-/** What one request of the pages comes with. */
-export interface PageCall {
-  readonly provider: Provider;
-  readonly seal: TextSeal;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly address: string;
-}
-
-type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
-
-/** Steps done before the last; kept in the interaction. */
-interface Pending {
-  readonly user?: string;
-  /** Everything that is needed is shown; the browser only has to come back. */
-  readonly complete?: boolean;
-  readonly amr?: readonly string[];
-  readonly challenge?: string;
 }
 
 const FEDERATED_COOKIE_S = 600;
@@ -135,7 +114,7 @@ export class Interactions {
       return sendPage(response, text, status, targets);
     }
     if (interaction.prompt.name !== 'consent') throw new RequestError(400, 'There is nothing to decide.');
-    const asked = await this.#asked(interaction);
+    const asked = askedOf(interaction, await accounts.user(interaction.session!.accountId));
     const redirectUri = interaction.params['redirect_uri'];
     const text = consentPage(frame, {
       ...view,
@@ -175,6 +154,8 @@ export class Interactions {
     const form = await this.#form(call, interaction);
     const name = form.get('user') ?? '';
     const { accounts } = this.#parts;
+    // Before anything is written: in a storm even counting is too much.
+    if (accounts.isBusy) return this.#comeAgain(call, interaction);
     const attempt = await this.#begin(call, interaction, 'password', name);
     if (attempt === null) return;
     let user: Awaited<ReturnType<Accounts['byPassword']>>;
@@ -183,13 +164,7 @@ export class Interactions {
     } catch (error) {
       await this.#parts.throttle.takeBack(attempt);
       if (!(error instanceof HasherBusyError)) throw error;
-      call.response.setHeader('retry-after', '5');
-      return this.#show(
-        call,
-        interaction,
-        'Many people are signing in right now. Please try again in a moment.',
-        503,
-      );
+      return this.#comeAgain(call, interaction);
     }
     if (user === null) {
       this.#tell(call, 'login', name, interaction, 'failure', 'wrong name or password');
@@ -209,6 +184,12 @@ export class Interactions {
     if (factors.size === 0) return this.#finish(call, interaction, user.id, ['pwd'], 'password');
     await keepPending(interaction, { user: user.id, amr: ['pwd'] });
     return this.#show(call, interaction, null);
+  }
+
+  #comeAgain(call: PageCall, interaction: Interaction): Promise<void> {
+    call.response.setHeader('retry-after', '5');
+    const text = 'Many people are signing in right now. Please try again in a moment.';
+    return this.#show(call, interaction, text, 503);
   }
 
   async #totp(call: PageCall, interaction: Interaction): Promise<void> {
@@ -361,56 +342,18 @@ export class Interactions {
     redirect(response, `${this.#parts.frame.base}/interaction/${start.uid}`);
   }
 
-  // Consent.
-
-  async #asked(interaction: Interaction): Promise<{
-    readonly scopes: readonly string[];
-    readonly offline: boolean;
-  }> {
-    const { missingResourceScopes = {}, missingOIDCScope = [] } = interaction.prompt.details as {
-      missingResourceScopes?: Readonly<Record<string, readonly string[]>>;
-      missingOIDCScope?: readonly string[];
-    };
-    const user = await this.#parts.accounts.user(interaction.session!.accountId);
-    const may = new Set(user?.scopes);
-    const scopes = Object.values(missingResourceScopes).flat();
-    return {
-      scopes: [...new Set(scopes)].filter((scope) => may.has(scope)),
-      offline: missingOIDCScope.includes('offline_access'),
-    };
-  }
-
   async #consent(call: PageCall, interaction: Interaction): Promise<void> {
     needsPrompt(interaction, 'consent');
     await this.#form(call, interaction);
     const { provider, request, response } = call;
-    const accountId = interaction.session!.accountId;
-    const clientId = String(interaction.params['client_id']);
-    const kept =
-      interaction.grantId === undefined ? undefined : await provider.Grant.find(interaction.grantId);
-    const grant = kept ?? new provider.Grant({ accountId, clientId });
-    const details = interaction.prompt.details as {
-      missingOIDCScope?: readonly string[];
-      missingOIDCClaims?: readonly string[];
-      missingResourceScopes?: Readonly<Record<string, readonly string[]>>;
-    };
-    const user = await this.#parts.accounts.user(accountId);
+    const user = await this.#parts.accounts.user(interaction.session!.accountId);
     if (user === null) throw new RequestError(403, 'This account is closed.');
-    if (details.missingOIDCScope !== undefined) grant.addOIDCScope(details.missingOIDCScope.join(' '));
-    if (details.missingOIDCClaims !== undefined) grant.addOIDCClaims([...details.missingOIDCClaims]);
-    for (const [uri, scopes] of Object.entries(details.missingResourceScopes ?? {})) {
-      // INVARIANT: nobody gives away what they do not have.
-      const may = scopes.filter((scope) => user.scopes.includes(scope));
-      const denied = scopes.filter((scope) => !user.scopes.includes(scope));
-      if (may.length > 0) grant.addResourceScope(uri, may.join(' '));
-      if (denied.length > 0) grant.rejectResourceScope(uri, denied.join(' '));
-    }
-    const grantId = await grant.save();
-    this.#tell(call, 'consent', accountId, interaction, 'success', '');
+    const grantId = await grantAsked(provider, interaction, user);
+    this.#tell(call, 'consent', user.id, interaction, 'success', '');
     await provider.interactionFinished(
       request,
       response,
-      { consent: interaction.grantId === undefined || kept === undefined ? { grantId } : {} },
+      { consent: grantId === null ? {} : { grantId } },
       { mergeWithLastSubmission: true },
     );
   }
@@ -445,21 +388,4 @@ export class Interactions {
     const target = String(interaction.params['client_id']);
     this.#parts.onEvent({ action, actor: actor.slice(0, 200), target, outcome, reason, address });
   }
-}
-
-const pendingOf = (interaction: Interaction): Pending =>
-  ((interaction.result as { pending?: Pending } | undefined)?.pending ?? {}) as Pending;
-
-async function keepPending(interaction: Interaction, pending: Pending): Promise<void> {
-  interaction.result = { pending } as never;
-  await interaction.save(Math.max(1, interaction.exp! - Math.floor(Date.now() / 1000)));
-}
-
-function needsPrompt(interaction: Interaction, name: 'login' | 'consent'): void {
-  if (interaction.prompt.name !== name) throw new RequestError(400, 'This step was done before.');
-}
-
-function hintOf(interaction: Interaction): string {
-  const hint = interaction.params['login_hint'];
-  return typeof hint === 'string' ? hint.slice(0, 200) : '';
 }

@@ -20,7 +20,7 @@ import {
   newPassword,
   registerClient,
 } from '../../src/oauth/index.ts';
-import type { LoginEvent } from '../../src/oauth/interactions.ts';
+import type { LoginEvent } from '../../src/oauth/interaction.ts';
 import type { AuthorizationServer } from '../../src/oauth/server.ts';
 import { openState, type State } from '../../src/stores/index.ts';
 
