@@ -62,6 +62,8 @@ async function setUp(t: TestContext): Promise<Setup> {
   });
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
+  // A machine that does much besides is slow, not wrong.
+  page.setDefaultTimeout(120_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' && /Content Security|Refused to/i.test(message.text()))
