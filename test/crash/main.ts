@@ -34,7 +34,7 @@ try {
         ? await runServiceCrashes(stateOf, kills, random)
         : what === 'tokens'
           ? await runTokenCrashes(stateOf(0), kills, random)
-        : await runCrashes(stateOf(0), kills, random);
+          : await runCrashes(stateOf(0), kills, random);
   for (const problem of report.problems.slice(0, 20)) process.stdout.write(`${problem}\n`);
   process.stdout.write(
     `${database}, ${what}, seed ${seed}: ${report.kills} kills, ${report.acknowledged} acknowledged writes, ` +
