@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type GateConfig, loadConfig } from '../config/load.ts';
+import type { GateConfig } from '../config/load.ts';
 import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
 import { createDecisionsHandler } from '../decisions/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
@@ -23,6 +23,7 @@ import { AuditPlane } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
+import { loadConfig } from './load-config.ts';
 import { RecordPlane } from './record-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
 import { VaultPlane } from './vault-plane.ts';
@@ -137,7 +138,7 @@ class Gate implements RunningGate {
       (event) => this.#audit.note(event),
     );
     this.#audit = new AuditPlane(this.#log);
-    this.#vault = new VaultPlane(this.#log, this.#audit);
+    this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#control = new ControlPlane(this.#log, {
       vault: this.#vault.handler,
       'authorization-server': (request, response, call) =>

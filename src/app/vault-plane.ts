@@ -4,9 +4,21 @@ import { type ServiceHandler, sendProblem } from '../control/index.ts';
 import { systemClock } from '../core/index.ts';
 import type { State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
-import { serveVault, Unsealing, VaultService, type VaultUse } from '../vault/index.ts';
+import {
+  DatabaseEngine,
+  GateEngine,
+  type MountedEngine,
+  readReference,
+  serveVault,
+  Unsealing,
+  VaultService,
+  type VaultUse,
+} from '../vault/index.ts';
 import type { AuditPlane } from './audit-plane.ts';
+import { gateKeys } from './gate-keys.ts';
 
+/** Changes that come together are looked at once, ms. */
+const SETTLE_MS = 100;
 /** How often what is due is looked for, ms. */
 const TIDY_MS = 2000;
 
@@ -18,10 +30,16 @@ export class VaultPlane {
   #tidying: Promise<void> = Promise.resolve();
   #problem = '';
   #rotateMs = 0;
+  #references: GateConfig['vault']['references'] = [];
+  readonly #reload: () => Promise<unknown>;
+  #stopWatching: (() => void) | null = null;
+  #settling: NodeJS.Timeout | null = null;
 
-  constructor(log: GateLog, audit: AuditPlane) {
+  /** `reload` is called when a secret has changed that the configuration refers to. */
+  constructor(log: GateLog, audit: AuditPlane, reload: () => Promise<unknown>) {
     this.#log = log;
     this.#trail = audit;
+    this.#reload = reload;
   }
 
   /** Takes the state into use; null where there is none. */
@@ -33,7 +51,12 @@ export class VaultPlane {
       clock: systemClock,
       audit: (use) => this.#audit(use),
       unsealing: new Unsealing(state.vault, config.state?.root?.kind === 'shares'),
+      engines: new Map<string, (service: VaultService) => MountedEngine>([
+        ['database', (service) => new DatabaseEngine(service)],
+        ['gatewright', (service) => new GateEngine(service, gateKeys(state.identity))],
+      ]),
     });
+    this.#stopWatching = state.vault.onChange(() => this.#changed());
     this.#timer = setInterval(() => {
       this.#tidying = this.#tidying.then(() => this.#tidy());
     }, TIDY_MS);
@@ -42,6 +65,7 @@ export class VaultPlane {
 
   configure(config: GateConfig): void {
     this.#rotateMs = config.vault.rotateMs;
+    this.#references = config.vault.references;
   }
 
   readonly handler: ServiceHandler = (request, response, call) => {
@@ -74,6 +98,36 @@ export class VaultPlane {
     });
   }
 
+  #changed(): void {
+    if (this.#references.length === 0 || this.#settling !== null) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = null;
+      this.#tidying = this.#tidying.then(() => this.#follow());
+    }, SETTLE_MS);
+    this.#settling.unref();
+  }
+
+  /** Reloads when one of the references stands for another version than the configuration was made with. */
+  async #follow(): Promise<void> {
+    const barrier = this.#service?.barrier;
+    if (barrier === undefined || barrier.sealed) return;
+    try {
+      for (const { name, version } of this.#references) {
+        const found = await readReference(barrier, name);
+        if (found.kind === 'missing')
+          this.#log.write('error', 'vault-reference-missing', { name, problem: found.problem });
+        else if (found.version !== version) {
+          this.#log.write('info', 'vault-reference-changed', { name });
+          // Not waited for: a reload must not hold up what ends and rotates.
+          void this.#reload();
+          return;
+        }
+      }
+    } catch (error) {
+      this.#log.write('error', 'vault-tidy-failed', { problem: (error as Error).message });
+    }
+  }
+
   async #tidy(): Promise<void> {
     const service = this.#service;
     if (service === null || service.barrier.sealed) return;
@@ -103,7 +157,9 @@ export class VaultPlane {
 
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#settling !== null) clearTimeout(this.#settling);
     this.#timer = null;
+    this.#stopWatching?.();
     await this.#tidying;
   }
 }

@@ -1,4 +1,6 @@
 // `gatewright check`: the configuration's problems, or for every operation who may call it and under which limits.
+
+import { loadConfig } from '../app/load-config.ts';
 import {
   describeListeners,
   describeOperations,
@@ -6,7 +8,6 @@ import {
   type OperationView,
   reviewPosture,
 } from '../config/describe.ts';
-import { loadConfig } from '../config/load.ts';
 import { CommandError, Exit, print, printDiagnostics, printJson } from './output.ts';
 import { readStoredCertificates, storedText } from './stored-certificates.ts';
 

@@ -13,6 +13,7 @@ import { addOAuthCommands } from './oauth-commands.ts';
 import { Exit, reportError } from './output.ts';
 import { addPolicyCommands } from './policy/commands.ts';
 import { addCaCommands, addServiceCommands } from './services/commands.ts';
+import { addBackupCommands, addSecretCommands, addVaultCommands } from './vault/commands.ts';
 import { addWafCommands } from './waf/commands.ts';
 
 const defaultFile = 'gatewright.yaml';
@@ -112,6 +113,9 @@ export function buildProgram(): Command {
   addTokenCommands(program, parts);
   addOAuthCommands(program, parts);
   addStateCommands(program, parts);
+  addVaultCommands(program, parts);
+  addSecretCommands(program, parts);
+  addBackupCommands(program, parts);
   addContractCommands(program, parts);
   addWafCommands(program, parts);
   addAuditCommands(program, config, json, action);

@@ -1,5 +1,6 @@
 // `gatewright rotate`: replaces what is due, or everything with --force, and reports how old the rest is.
-import { type GateConfig, loadConfig } from '../config/load.ts';
+import { loadConfig } from '../app/load-config.ts';
+import type { GateConfig } from '../config/load.ts';
 import { systemClock } from '../core/index.ts';
 import {
   type RotationReport,

@@ -1,5 +1,6 @@
 // Commands that work on the state: they open what the configuration names, whether a gate runs on it or not.
-import { type GateConfig, loadConfig } from '../config/load.ts';
+import { loadConfig } from '../app/load-config.ts';
+import type { GateConfig } from '../config/load.ts';
 import { systemClock } from '../core/index.ts';
 import { IdentityError, IdentityRegistry } from '../identity/index.ts';
 import { openState, type State, StateError } from '../stores/index.ts';

@@ -90,6 +90,8 @@ export interface VaultConfig {
   /** Age at which each key gets a new version, ms; 0 for never. */
   readonly rotateMs: number;
   readonly isConfigured: boolean;
+  /** References into the vault, and the versions that this configuration was made with. */
+  readonly references: readonly { readonly name: string; readonly version: string }[];
 }
 
 export interface StateSealing {

@@ -22,6 +22,7 @@ export function loadRules(settings: Exclude<InspectDocument, false>, folder: str
     diagnostics,
     files: [],
     defaultWorkers: 1,
+    secrets: new Map(),
   });
   // Any method may be tested: rules of the contract do not apply where there is none.
   const inspect = resolveInspect({ name: '', entry: settings }, undefined, null, ruleSets);

@@ -140,7 +140,7 @@ const mistakes: readonly (readonly [string, string, string, number, RegExp])[] =
   ],
   ['port: 8080', 'port: "${env:PORT}"', 'config-reference-unresolved', 2, /PORT/],
   ['port: 8080', 'port: "${file:./none}"', 'config-reference-unresolved', 2, /none/],
-  ['port: 8080', 'port: "${vault:x}"', 'config-reference-syntax', 2, /env/],
+  ['port: 8080', 'port: "${vault:x}"', 'config-reference-unresolved', 2, /vault/],
   ['port: 8080', 'port: "${enw:x}"', 'config-reference-syntax', 2, /env/],
 ];
 for (const [found, replaced, id, line, words] of mistakes) {

@@ -13,9 +13,11 @@ import { validatePolicySets } from './policy-validation.ts';
 import { resolveReferences } from './references.ts';
 import { resolveDocument } from './resolve.ts';
 import { reportIssues } from './schema-diagnostics.ts';
+import { readVaultReferences, type VaultReader } from './vault-references.ts';
 import { readYaml } from './yaml-source.ts';
 
 export type { GateConfig } from './gate-config.ts';
+export type { VaultReader, VaultValue } from './vault-references.ts';
 
 export interface LoadedConfig {
   /** Null when there is an error among the diagnostics. */
@@ -23,16 +25,18 @@ export interface LoadedConfig {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Loads a file or folder. Never throws for anything a user wrote. */
+/** Loads a file or folder. Never throws for anything a user wrote. `vault` reads references into the vault. */
 export async function loadConfig(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
+  vault: VaultReader | null = null,
 ): Promise<LoadedConfig> {
   const diagnostics = new Diagnostics();
   const source = await readYaml(file, diagnostics);
   if (source.data === null) return { config: null, diagnostics: diagnostics.all };
   const folder = folderOf(file);
-  const tree = resolveReferences(source.data, source, folder, env, diagnostics);
+  const secrets = await readVaultReferences(source, folder, env, vault);
+  const tree = resolveReferences(source.data, source, folder, env, diagnostics, secrets);
   const parsed = documentSchema.safeParse(tree.data);
   if (!parsed.success) reportIssues(parsed.error, documentSchema, tree.data, source, diagnostics);
   // A reference that failed leaves a hole; what follows from the hole is not worth telling.
@@ -43,6 +47,7 @@ export async function loadConfig(
         source,
         diagnostics,
         files: [...source.files.map((entry) => resolve(entry)), ...tree.files],
+        secrets,
         defaultWorkers: availableParallelism(),
       })
     : null;

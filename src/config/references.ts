@@ -1,7 +1,9 @@
-// References to values that do not belong into a file: `${env:NAME}` and `${file:path}`, always a whole value.
+// References to values that do not belong into a file: `${env:NAME}`, `${file:path}` and `${vault:path#field}`, always a
+// whole value.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { closestName, type Diagnostics } from '../core/index.ts';
+import type { VaultValue } from './vault-references.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 const reference = /^\$\{(\w+):([^}]*)\}$/;
@@ -46,6 +48,7 @@ export function resolveReferences(
   folder: string,
   env: Readonly<Record<string, string | undefined>>,
   diagnostics: Diagnostics,
+  secrets: ReadonlyMap<string, VaultValue>,
 ): ResolvedTree {
   const files: string[] = [];
 
@@ -103,14 +106,25 @@ export function resolveReferences(
         return undefined;
       }
     }
-    const known = closestName(kind, ['env', 'file']);
+    if (kind === 'vault') {
+      const found = secrets.get(name);
+      if (found?.kind === 'value') return isSecretPath(path) ? found.value : scalar(found.value);
+      diagnostics.error(
+        'config-reference-unresolved',
+        source.place(path),
+        `The vault does not give ${name}: ${found?.problem ?? 'what opens it can not come from it'}.`,
+        'Write it as ${vault:secret/path#field}; "gatewright secrets put" stores it.',
+      );
+      return undefined;
+    }
+    const known = closestName(kind, ['env', 'file', 'vault']);
     diagnostics.error(
       'config-reference-syntax',
       source.place(path),
-      kind === 'vault'
-        ? 'References into a vault are not available yet.'
-        : `There are no ${kind} references.`,
-      known === null ? 'Use ${env:NAME} or ${file:path}.' : `Did you mean \${${known}:${name}}?`,
+      `There are no ${kind} references.`,
+      known === null
+        ? 'Use ${env:NAME}, ${file:path} or ${vault:path#field}.'
+        : `Did you mean \${${known}:${name}}?`,
     );
     return undefined;
   };

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { RootConfig } from '../vault/index.ts';
 import type { ConfigDocument } from './document.ts';
-import type { VaultConfig } from './gate-config.ts';
+import type { StateConfig, VaultConfig } from './gate-config.ts';
 import { fail, type ResolveContext } from './resolve.ts';
 
 type VaultDocument = NonNullable<ConfigDocument['vault']>;
@@ -28,15 +28,32 @@ export function resolveVault(document: ConfigDocument, context: ResolveContext):
       'With shares the vault is sealed when the gate starts, and identity.forward and logins need keys from it.',
       'Use a key file, a passphrase or a key service.',
     );
-  return { rotateMs: vault?.rotate ?? 7_776_000_000, isConfigured: vault !== undefined };
+  return {
+    rotateMs: vault?.rotate ?? 7_776_000_000,
+    isConfigured: vault !== undefined,
+    references: [...context.secrets].flatMap(([name, found]) =>
+      found.kind === 'value' ? [{ name, version: found.version }] : [],
+    ),
+  };
+}
+
+export function resolveStateConfig(
+  entry: NonNullable<ConfigDocument['state']>,
+  vault: VaultDocument | undefined,
+  folder: string,
+): StateConfig {
+  const sealKey = entry.seal ?? null;
+  const root = resolveRoot(vault, folder);
+  return 'sqlite' in entry
+    ? { kind: 'sqlite', file: resolve(folder, entry.sqlite), sealKey, root }
+    : { kind: 'postgres', url: entry.postgres, schema: entry.schema, sealKey, root };
 }
 
 /** Null: the seal key of the state. */
-export function resolveRoot(vault: VaultDocument | undefined, context: ResolveContext): RootConfig | null {
+function resolveRoot(vault: VaultDocument | undefined, folder: string): RootConfig | null {
   const root = vault?.root;
   if (root === undefined) return null;
-  if (root['key-file'] !== undefined)
-    return { kind: 'key-file', file: resolve(context.folder, root['key-file']) };
+  if (root['key-file'] !== undefined) return { kind: 'key-file', file: resolve(folder, root['key-file']) };
   if (root.passphrase !== undefined) return { kind: 'passphrase', passphrase: root.passphrase };
   if (root.shares !== undefined) return { kind: 'shares' };
   const aws = root['aws-kms'];

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.ts';
 import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
-import type { AcmeAccountConfig, GateConfig, StateConfig } from './gate-config.ts';
+import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
@@ -17,7 +17,8 @@ import { builtIn, resolveAuthorizationServer, withBuiltInIssuer } from './resolv
 import { controlUpstreamConfig } from './resolve-service.ts';
 import { resolveServices } from './resolve-services.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
-import { resolveRoot, resolveVault } from './resolve-vault.ts';
+import { resolveStateConfig, resolveVault } from './resolve-vault.ts';
+import type { VaultValue } from './vault-references.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 export interface ResolveContext {
@@ -30,6 +31,8 @@ export interface ResolveContext {
   /** Files read so far; more are added. */
   readonly files: string[];
   readonly defaultWorkers: number;
+  /** Values of references into the vault, by what stands between `${vault:` and `}`. */
+  readonly secrets: ReadonlyMap<string, VaultValue>;
 }
 
 export function resolveDocument(written: ConfigDocument, context: ResolveContext): GateConfig {
@@ -91,7 +94,10 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     forward: resolveForward(document, context),
     services: resolveServices(document, context),
     authorizationServer: resolveAuthorizationServer(document, apis, context),
-    state: resolveState(document, context),
+    state:
+      document.state === undefined
+        ? null
+        : resolveStateConfig(document.state, document.vault, context.folder),
     audit: resolveAudit(document.audit, context),
     vault: resolveVault(document, context),
     identity,
@@ -132,16 +138,6 @@ function resolveAudit(entry: ConfigDocument['audit'], context: ResolveContext): 
   if (entry === undefined) return null;
   const { folder, origin, seal, refusals } = entry;
   return { folder: resolve(context.folder, folder), origin, secret: seal ?? null, refusals };
-}
-
-function resolveState(document: ConfigDocument, context: ResolveContext): StateConfig | null {
-  const { state: entry, vault } = document;
-  if (entry === undefined) return null;
-  const sealKey = entry.seal ?? null;
-  const root = resolveRoot(vault, context);
-  return 'sqlite' in entry
-    ? { kind: 'sqlite', file: resolve(context.folder, entry.sqlite), sealKey, root }
-    : { kind: 'postgres', url: entry.postgres, schema: entry.schema, sealKey, root };
 }
 
 export function fail(

@@ -1,3 +1,4 @@
+export { type BackupReport, readBackup, writeBackup } from './backup.ts';
 export { StateError } from './contract.ts';
 export type { FsckReport } from './fsck.ts';
-export { openState, type State } from './state.ts';
+export { openEmptyState, openState, type State } from './state.ts';

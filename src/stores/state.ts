@@ -98,6 +98,26 @@ async function openVault(vault: Barrier, config: StateConfig, sealText: string |
   }
 }
 
+/**
+ * A database of the newest shape to restore into: no vault is set up, no key is made. Throws StateError where there is one
+ * already.
+ */
+export async function openEmptyState(config: StateConfig, nowMs = Date.now()): Promise<SqlDatabase> {
+  if (config.kind === 'sqlite' && existsSync(config.file))
+    throw new StateError(`${config.file} is there already: restore into a new one`);
+  const database: SqlDatabase =
+    config.kind === 'sqlite'
+      ? new SqliteDatabase(config.file)
+      : await PostgresDatabase.connect(config.url, config.schema);
+  try {
+    await migrate(database, nowMs);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
 /** Brings what was sealed before there was a vault under its keys. */
 async function sealAnew(database: SqlDatabase, fields: FieldSeal): Promise<void> {
   for (const { prefix, table, id, column } of sealedColumns) {

@@ -199,6 +199,11 @@ export class Barrier {
     return rewrapEnvelope(envelope, old, ref, key.versions.get(key.current)!, place, this.#random);
   }
 
+  /** Calls back within a second of a change by whomever; answers a function that stops it. */
+  onChange(callback: () => void): () => void {
+    return this.#store.onChange(callback);
+  }
+
   async read<T>(place: string): Promise<T | null> {
     this.#mustBeOpen();
     return this.#read<T>(this.#store, place);

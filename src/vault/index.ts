@@ -16,8 +16,11 @@ export {
   type VaultStore,
   type VaultUse,
 } from './contract.ts';
+export { DatabaseEngine } from './dynamic/database-engine.ts';
+export { GateEngine, type GateKeys } from './dynamic/gate-engine.ts';
 export { checkVault, type VaultCheck } from './fsck.ts';
-export { type Mount, Mounts, type MountTable } from './mounts.ts';
+export { findMount, type Mount, Mounts, type MountTable } from './mounts.ts';
+export { type ReferencedValue, readReference } from './reference.ts';
 export {
   givenSharesRoot,
   keyFileRoot,
@@ -30,4 +33,6 @@ export {
 } from './roots/local.ts';
 export { createRoot, type KmsConfig, type RootConfig } from './roots/root-config.ts';
 export { type KvData, type KvMeta, KvMount, type KvRead } from './secrets/kv.ts';
+export { type FoundSecret, fromKubernetes, parseEnvFile, toEnvFile, toKubernetes } from './sync/formats.ts';
+export { fromVault, type VaultSource } from './sync/from-vault.ts';
 export { type SealStatus, Unsealing } from './unsealing.ts';

@@ -89,6 +89,8 @@ async function serve(t: TestContext, service: VaultService): Promise<string> {
       },
     );
   });
+  // Clients come back to connections after any time; none is closed under them.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   t.after(
     () =>

@@ -1,6 +1,7 @@
 // `gatewright audit …`: what the trail of the configuration says. Reading needs no gate, and disturbs none.
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { loadConfig } from '../../app/load-config.ts';
 import {
   AuditError,
   type EntryFilter,
@@ -10,7 +11,6 @@ import {
   verifyTrail,
 } from '../../audit/index.ts';
 import type { GateConfig } from '../../config/index.ts';
-import { loadConfig } from '../../config/load.ts';
 import { verifierText } from '../../merkle/index.ts';
 import { CommandError, Exit, print, printable, printJson } from '../output.ts';
 

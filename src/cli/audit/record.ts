@@ -1,8 +1,8 @@
 // Administrative acts of the command line become entries of the trail: which command, on what, by whom; never its other
 // arguments, which may be secrets. The gate takes them in when it runs, or at its next start.
 import { userInfo } from 'node:os';
+import { loadConfig } from '../../app/load-config.ts';
 import { leaveInInbox } from '../../audit/index.ts';
-import { loadConfig } from '../../config/load.ts';
 
 /** Commands that change nothing, by their first word and by their last; every other one is an act. */
 const readers: ReadonlySet<string> = new Set([

@@ -1,5 +1,6 @@
 // The configuration as the policy commands need it.
-import { type GateConfig, loadConfig } from '../../config/load.ts';
+import { loadConfig } from '../../app/load-config.ts';
+import type { GateConfig } from '../../config/load.ts';
 import type { Diagnostic } from '../../core/index.ts';
 import { CommandError, Exit } from '../output.ts';
 

@@ -1,6 +1,6 @@
 // What commands of service identities share: the state with its authority, and the passphrase of the root's key.
 import { readFileSync } from 'node:fs';
-import { loadConfig } from '../../config/load.ts';
+import { loadConfig } from '../../app/load-config.ts';
 import { systemClock } from '../../core/index.ts';
 import { ServiceAuthority, type ServicesConfig } from '../../identity/index.ts';
 import { CommandError, Exit } from '../output.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadConfig } from '../../config/load.ts';
+import { loadConfig } from '../../app/load-config.ts';
 import { loadRules } from '../../config/load-rules.ts';
 import { errorTable } from '../../core/index.ts';
 import { builtinRules, InspectionRules } from '../../guards/inspect/index.ts';

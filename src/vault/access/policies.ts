@@ -203,7 +203,10 @@ function compareSpecific(a: string, b: string): number {
   if (a === b) return 0;
   const wild = (path: string): number => {
     const plus = path.split('/').indexOf('+');
-    const at = plus === -1 ? Number.POSITIVE_INFINITY : path.split('/').slice(0, plus).join('/').length;
+    const at =
+      plus === -1
+        ? Number.POSITIVE_INFINITY
+        : path.split('/').slice(0, plus).join('/').length + (plus > 0 ? 1 : 0);
     return Math.min(at, path.endsWith('*') ? path.length - 1 : Number.POSITIVE_INFINITY);
   };
   const pluses = (path: string): number => path.split('/').filter((part) => part === '+').length;
