@@ -1,251 +1,23 @@
-// One HTTP/2 connection of a client: streams become exchanges, each judged like any other, and what they answer goes
-// out together, once a turn of the event loop. HOT
+// One HTTP/2 connection of a client: streams become exchanges, a few of them each turn of the event loop, and what they
+// answer goes out together, once a turn. HOT
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../../core/index.ts';
-import { Refusal } from '../../exchange/index.ts';
-import { FieldList } from '../../http/fields/index.ts';
-import { CHUNKED, type RequestHead, UNTIL_CLOSE } from '../../http/h1/index.ts';
-import { defaultH2Settings, H2Code, type H2Handler, H2Session, type H2Stream } from '../../http/h2/index.ts';
+import type { FieldList } from '../../http/fields/index.ts';
+import type { RequestHead } from '../../http/h1/index.ts';
+import { defaultH2Settings, type H2Handler, H2Session, type H2Stream } from '../../http/h2/index.ts';
 import type { ByteReader } from '../../net/index.ts';
-import { appendGrpcStatus, type OwnAnswer } from './answer.ts';
-import { type Flushable, scheduleFlush } from './flush-queue.ts';
+import { type Flushable, scheduleFlush, takeRequestOfTurn } from './flush-queue.ts';
+import { H2Exchange, type H2ExchangeOwner } from './h2-exchange.ts';
 import type { Peer, RelayContext } from './route.ts';
-import { ServedExchange, Stage } from './served-exchange.ts';
 
 /** How long a connection that ends waits for the client to read and close, ms. */
 const LINGER_MS = 2000;
 /** Exchanges kept for the streams to come. */
 const MAX_SPARE = 32;
+/** Bytes that are read and thrown away after the end was told. An honest client has its window of 1 MiB under way. */
+const LINGER_BYTES = 16_777_216;
 
-const noFields: readonly string[] = [];
-const interimEmpty = new FieldList();
-
-class H2Exchange extends ServedExchange {
-  stream: H2Stream | null = null;
-  readonly #connection: H2Connection;
-  /** Bytes of the request's body that were passed on and not granted again, because the upstream took no more. */
-  #withheld = 0;
-  /** Bytes of answers handed to the session, and the body text of this turn. */
-  #sent = 0;
-  #out = '';
-  #ended = false;
-  #exchangeId = '';
-  /** Body and end that came while a guard was waiting. */
-  #early: Buffer[] = [];
-  #earlyTrailers: FieldList | null = null;
-
-  constructor(connection: H2Connection, context: RelayContext, peer: Peer) {
-    super(context, peer);
-    this.#connection = connection;
-  }
-
-  begin(stream: H2Stream, head: RequestHead, problem: ErrorCode | null): void {
-    this.stream = stream;
-    stream.owner = this;
-    this.snapshot = this.context.snapshot;
-    this.startMs = performance.now();
-    this.#withheld = 0;
-    this.#sent = 0;
-    this.#out = '';
-    this.#ended = false;
-    this.#exchangeId = '';
-    this.#early = [];
-    this.#earlyTrailers = null;
-    this.head = head;
-    this.requestDone = stream.remoteDone;
-    const exchange = this.openExchange();
-    exchange.httpMajor = 2;
-    this.#exchangeId = exchange.id;
-    exchange.fields = head.fields;
-    this.beginExchange(exchange, problem);
-  }
-
-  onData(bytes: Uint8Array, start: number, end: number): void {
-    const stream = this.stream!;
-    if (this.stage === Stage.judging) {
-      // A guard is waiting: what comes meanwhile is kept, no more than the stream's window.
-      this.#early.push(Buffer.from(bytes.subarray(start, end)));
-      this.#withheld += end - start;
-      return;
-    }
-    this.takeBodyBytes(bytes, start, end);
-    if (stream.closed) return;
-    const isReceiving = this.stage === Stage.forwarding || this.stage === Stage.buffering;
-    if (isReceiving && !this.requestDone && !this.flushBody()) this.#withheld += end - start;
-    else this.#connection.session.consume(stream, end - start);
-  }
-
-  onEnd(trailers: FieldList): void {
-    if (this.requestDone) return;
-    if (this.stage === Stage.judging) this.#earlyTrailers = trailers;
-    else this.endBody(trailers);
-  }
-
-  onReset(): void {
-    this.abandon();
-    this.#release();
-  }
-
-  onDrain(): void {
-    if (this.exchange !== null) this.forwarding.onClientDrain();
-    else this.onFinished();
-  }
-
-  sweep(nowMs: number): void {
-    this.sweepExchange(nowMs);
-  }
-
-  destroy(): void {
-    this.abandon();
-    this.#release();
-  }
-
-  #release(): void {
-    if (this.stream === null) return;
-    this.stream.owner = null;
-    this.stream = null;
-    this.#connection.released(this);
-  }
-
-  protected onAccepted(): void {}
-
-  protected sendContinue(): void {
-    this.#connection.session.respond(this.stream!, 100, interimEmpty, noFields, false);
-    this.#connection.schedule();
-  }
-
-  protected sendOwn(answer: OwnAnswer): void {
-    const { session } = this.#connection;
-    const stream = this.stream!;
-    const extra = answer.hasLength ? ['content-length', String(answer.body.length)] : noFields;
-    const hasBody = answer.sendsBody && answer.body !== '';
-    session.respond(stream, answer.status, answer.fields, extra, !hasBody);
-    if (hasBody) session.sendLast(stream, answer.body);
-    this.#connection.schedule();
-  }
-
-  sendInterim(status: number, fields: FieldList): void {
-    this.#connection.session.respond(this.stream!, status, fields, noFields, false);
-    this.#connection.schedule();
-  }
-
-  startAnswer(status: number, fields: FieldList, length: number, announced: number): void {
-    let extra: readonly string[] = this.exchange!.answerFields;
-    const told = length > 0 ? length : announced;
-    if (told !== -1 && length !== CHUNKED && length !== UNTIL_CLOSE && status !== 204) {
-      extra = [...extra, 'content-length', String(told)];
-    }
-    const isEmpty = length === 0;
-    this.#ended = isEmpty;
-    this.#connection.session.respond(this.stream!, status, fields, extra, isEmpty);
-    this.#connection.schedule();
-  }
-
-  sendBody(bytes: Uint8Array, start: number, end: number): void {
-    this.#out += (bytes as Buffer).toString('latin1', start, end);
-  }
-
-  endAnswer(trailers: FieldList): void {
-    if (this.#ended) return;
-    const { session } = this.#connection;
-    const stream = this.stream!;
-    const text = this.#out;
-    this.#out = '';
-    this.#sent += text.length;
-    if (trailers.length === 0) session.sendLast(stream, text);
-    else {
-      session.send(stream, text);
-      session.end(stream, trailers);
-    }
-    this.#connection.schedule();
-  }
-
-  flush(): void {
-    this.onAnswerRead();
-    if (this.#out === '') return;
-    const text = this.#out;
-    this.#out = '';
-    this.#sent += text.length;
-    this.#connection.session.send(this.stream!, text);
-    this.#connection.schedule();
-  }
-
-  get needsDrain(): boolean {
-    const { stream } = this;
-    if (stream === null) return false;
-    if (this.exchange === null) return stream.pendingBytes > 0;
-    return this.#connection.isBlocked || this.#connection.session.isFull(stream);
-  }
-
-  protected get bytesTaken(): number {
-    return this.#sent - (this.stream?.pendingBytes ?? 0);
-  }
-
-  protected get isHeldBack(): boolean {
-    return this.#withheld > 0;
-  }
-
-  /** The upstream takes body again, or nothing more is wanted: what was withheld is granted. */
-  resumeReading(): void {
-    const { stream } = this;
-    if (stream === null || this.stage === Stage.judging) return;
-    if (this.#withheld === 0 && this.#earlyTrailers === null) return;
-    const early = this.#early;
-    if (early.length > 0) {
-      this.#early = [];
-      for (const piece of early) this.takeBodyBytes(piece, 0, piece.length);
-      if (this.stage === Stage.forwarding) this.flushBody();
-    }
-    const bytes = this.#withheld;
-    this.#withheld = 0;
-    this.#connection.session.consume(stream, bytes);
-    this.#connection.schedule();
-    const trailers = this.#earlyTrailers;
-    this.#earlyTrailers = null;
-    if (trailers !== null && !this.requestDone) this.endBody(trailers);
-  }
-
-  switchProtocols(): void {
-    throw new Error('no tunnel was asked for');
-  }
-
-  protected finishTunnel(): void {
-    throw new Error('there is no tunnel');
-  }
-
-  sendTunnelBytes(): void {
-    throw new Error('there is no tunnel');
-  }
-
-  protected refuseFraming(code: ErrorCode): void {
-    const exchange = this.exchange!;
-    exchange.refusal = new Refusal(code, 'codec', code);
-    this.end(exchange.refusal);
-  }
-
-  protected onFinished(): void {
-    // Bytes that wait for a window still hold the stream, and their reader must not be too slow.
-    if (this.stream !== null && this.stream.pendingBytes === 0) this.#release();
-  }
-
-  protected breakTransport(refusal: Refusal | null): void {
-    const { stream } = this;
-    if (stream !== null) {
-      const isReading = stream.pendingBytes === 0 && !this.#ended;
-      if (refusal !== null && isReading && this.route !== null && this.route.grpc !== null) {
-        // A gRPC client is told why: what ends with another status than OK is not taken for whole.
-        const trailers = new FieldList();
-        appendGrpcStatus(trailers, this.#exchangeId, refusal);
-        this.#connection.session.send(stream, this.#out);
-        this.#connection.session.end(stream, trailers);
-      } else this.#connection.session.reset(stream, H2Code.internalError);
-    }
-    this.#connection.schedule();
-    this.#release();
-  }
-}
-
-export class H2Connection implements ByteReader, H2Handler, Flushable {
+export class H2Connection implements ByteReader, H2Handler, H2ExchangeOwner, Flushable {
   isScheduled = false;
   readonly session: H2Session;
   readonly #socket: Socket;
@@ -254,10 +26,16 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
   readonly #onClosed: (connection: H2Connection) => void;
   readonly #active = new Set<H2Exchange>();
   #spare: H2Exchange[] = [];
+  /** Streams whose requests have come and are not begun, oldest first; some may have been reset meanwhile. */
+  #waiting: H2Stream[] = [];
   #closing = false;
   #closed = false;
+  /** The open requests are being given up. */
+  #abandoning = false;
   #deadlineMs: number;
   #requests = 0;
+  /** Bytes that came after the end was told. */
+  #ignoredBytes = 0;
   /** Since when the frame or field block under way has been coming, ms, and how many came before it; 0 for none. */
   #partialSinceMs = 0;
   #framesBefore = 0;
@@ -284,14 +62,14 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
     this.#deadlineMs = performance.now() + limits.headTimeoutMs;
     socket.setNoDelay(true);
     socket.on('drain', () => this.#onDrain());
-    socket.on('end', () => this.#onEnd());
+    socket.on('end', () => this.#onGone());
     socket.on('error', () => {});
-    socket.on('close', () => this.destroy());
+    socket.on('close', () => this.#onGone());
     this.schedule();
   }
 
   onBytes(bytes: Buffer, end: number): void {
-    if (this.#closing || this.#closed) return;
+    if (this.#closing || this.#closed) return this.#ignore(end);
     if (this.#backlog === null) return this.#read(bytes, end, false);
     this.#backlog = Buffer.concat([this.#backlog, bytes.subarray(0, end)]);
   }
@@ -303,6 +81,7 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
     const at = session.feed(bytes, 0, end, nowMs);
     if (session.failed !== null) return this.#fail();
     if (at < end) this.#postpone(isOwn ? bytes.subarray(at, end) : Buffer.from(bytes.subarray(at, end)));
+    if (this.#waiting.length > 0) this.#beginWaiting();
     if (!session.isPartial) this.#partialSinceMs = 0;
     else if (this.#partialSinceMs === 0 || session.frames !== this.#framesBefore) {
       this.#partialSinceMs = nowMs;
@@ -330,9 +109,27 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
     const exchange = this.#spare.pop() ?? new H2Exchange(this, this.#context, this.#peer);
     this.#active.add(exchange);
     this.#requests++;
-    exchange.begin(stream, head, problem);
+    exchange.hold(stream, head, problem);
+    this.#waiting.push(stream);
     const { maxRequestsPerConnection } = this.#context.snapshot.limits;
     if (this.#requests >= maxRequestsPerConnection || this.#context.draining) this.drain();
+  }
+
+  /** Begins the requests whose turn it is. */
+  #beginWaiting(): void {
+    const waiting = this.#waiting;
+    let at = 0;
+    for (let begun = 0; at < waiting.length; at++) {
+      const exchange = waiting[at]!.owner as H2Exchange | null;
+      if (exchange === null) continue;
+      if (!takeRequestOfTurn(begun++)) break;
+      exchange.begin();
+    }
+    if (at === waiting.length) waiting.length = 0;
+    else {
+      waiting.splice(0, at);
+      this.schedule();
+    }
   }
 
   released(exchange: H2Exchange): void {
@@ -377,6 +174,8 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
   }
 
   flushNow(): void {
+    if (this.#abandoning) return this.#abandonSome();
+    if (this.#waiting.length > 0 && !this.#closing) this.#beginWaiting();
     if (this.#closed) return;
     const text = this.session.takeOutput();
     if (text !== '') {
@@ -417,9 +216,10 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
 
   /** The client broke a rule of the connection: it is told which, and let go of. */
   #fail(): void {
-    for (const exchange of [...this.#active]) exchange.destroy();
+    this.#waiting = [];
     this.flushNow();
     this.#finish();
+    this.#abandonSome();
   }
 
   #finish(): void {
@@ -429,8 +229,30 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
     this.#socket.end();
   }
 
-  #onEnd(): void {
-    this.destroy();
+  /** Reading goes on for a while, or the reset of the socket would take the last words with it. */
+  #ignore(bytes: number): void {
+    this.#ignoredBytes += bytes;
+    if (this.#ignoredBytes > LINGER_BYTES) this.#onGone();
+  }
+
+  /** The client is gone. */
+  #onGone(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.destroy();
+    this.#abandonSome();
+  }
+
+  /** Gives up open requests, a few each turn, and then the connection, if it is closed. */
+  #abandonSome(): void {
+    this.#abandoning = true;
+    let done = 0;
+    for (const exchange of this.#active) {
+      if (!takeRequestOfTurn(done++)) break;
+      exchange.destroy();
+    }
+    if (this.#active.size > 0) scheduleFlush(this);
+    else if (this.#closed) this.#onClosed(this);
   }
 
   /** No new streams; the connection ends with the last one that is open. */
@@ -439,11 +261,12 @@ export class H2Connection implements ByteReader, H2Handler, Flushable {
     this.schedule();
   }
 
+  /** Ends the connection and all its requests at once. */
   destroy(): void {
-    if (this.#closed) return;
     this.#closed = true;
-    for (const exchange of [...this.#active]) exchange.destroy();
     this.#socket.destroy();
+    this.#abandoning = true;
+    for (const exchange of [...this.#active]) exchange.destroy();
     this.#onClosed(this);
   }
 

@@ -150,8 +150,8 @@ export class RelayListener {
     let opened: ClientConnection | null = null;
     const onClosed = (connection: ClientConnection): void => this.#closed(connection);
     const open = (ready: Socket): ClientConnection => {
-      const h1 = () => new H1Connection(ready, peer, this.context, onClosed);
-      const h2 = () => new H2Connection(ready, peer, this.context, onClosed);
+      const h1 = (closed = onClosed) => new H1Connection(ready, peer, this.context, closed);
+      const h2 = (closed = onClosed) => new H2Connection(ready, peer, this.context, closed);
       if (decrypted) opened = (socket as TLSSocket).alpnProtocol === 'h2' ? h2() : h1();
       else opened = this.#options.http2 ? new ProtocolReader(ready, this.context, h1, h2, onClosed) : h1();
       return opened;

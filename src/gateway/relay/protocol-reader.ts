@@ -7,10 +7,13 @@ import type { RelayContext } from './route.ts';
 /** The beginning of the HTTP/2 preface that no HTTP/1 method shares. */
 const PREFACE = 'PRI';
 
+/** Makes the connection that reads from now on; it calls `onClosed` when it is over. */
+type OpenConnection = (onClosed: () => void) => ClientConnection;
+
 export class ProtocolReader implements ClientConnection {
   readonly #socket: Socket;
-  readonly #h1: () => ClientConnection;
-  readonly #h2: () => ClientConnection;
+  readonly #h1: OpenConnection;
+  readonly #h2: OpenConnection;
   readonly #onClosed: (connection: ClientConnection) => void;
   readonly #deadlineMs: number;
   readonly #close = (): void => this.destroy();
@@ -18,12 +21,12 @@ export class ProtocolReader implements ClientConnection {
   #start = Buffer.alloc(0);
   #draining = false;
 
-  /** `onClosed` is called with this reader until one is chosen; the chosen connection must report itself as closed. */
+  /** `onClosed` is called with this reader, whoever reads. */
   constructor(
     socket: Socket,
     context: RelayContext,
-    h1: () => ClientConnection,
-    h2: () => ClientConnection,
+    h1: OpenConnection,
+    h2: OpenConnection,
     onClosed: (connection: ClientConnection) => void,
   ) {
     this.#socket = socket;
@@ -46,8 +49,8 @@ export class ProtocolReader implements ClientConnection {
     }
     this.#socket.off('end', this.#close);
     this.#socket.off('close', this.#close);
-    this.#chosen = text === PREFACE ? this.#h2() : this.#h1();
-    this.#socket.once('close', () => this.#onClosed(this));
+    const onClosed = (): void => this.#onClosed(this);
+    this.#chosen = text === PREFACE ? this.#h2(onClosed) : this.#h1(onClosed);
     if (this.#draining) this.#chosen.drain();
     this.#chosen.onBytes(start, start.length);
   }

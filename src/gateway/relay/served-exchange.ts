@@ -32,7 +32,6 @@ const RATE_GRACE_MS = 5000;
 const match = new RouteMatch<RouteEntry>();
 const ownAnswer = new OwnAnswer();
 const emptyBody = Buffer.alloc(0);
-const noFields: readonly string[] = [];
 
 export abstract class ServedExchange {
   head = new RequestHead();
@@ -281,12 +280,14 @@ export abstract class ServedExchange {
 
   protected endBody(trailers: FieldList): void {
     this.requestDone = true;
+    // Answered already.
+    if (this.exchange === null) return;
     if (this.#messages?.betweenMessages === false) return this.#refuseBody('grpc-message-invalid');
     if (this.stage === Stage.buffering) this.#judgeBody();
     else if (this.stage === Stage.forwarding) {
       this.deadlineMs = Number.POSITIVE_INFINITY;
       // What the gate says of the caller is not said again after the body.
-      const added = this.exchange?.upstreamFields ?? noFields;
+      const added = this.exchange.upstreamFields;
       for (let i = 0; i < added.length; i += 2) trailers.remove(added[i]!);
       this.forwarding.endBody(trailers);
     }

@@ -1,0 +1,191 @@
+// The processes of the HTTP/2 soak: gates, a service, a client that behaves, attackers. The gate under test has a processor
+// of its own, as it has where clients are other machines; all others share the next one, attackers last in its queue.
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { openConfig, openContract } from '../support/gate.ts';
+import { until } from '../support/until.ts';
+
+const run = promisify(execFile);
+
+/** Connections that attack at a time. */
+export const ATTACKERS = 8;
+
+const isThere = (command: string): boolean => {
+  try {
+    execFileSync(command, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+export const hasH2load = (): boolean => isThere('h2load');
+
+/** Whether processes can be kept apart. */
+export const isPinned = availableParallelism() > 1 && isThere('taskset');
+
+/** The command that runs `command` on a processor: 0 is the gate's. */
+function on(cpu: 0 | 1, nice: number, command: readonly string[]): [string, string[]] {
+  const whole = [
+    ...(isPinned ? ['taskset', '-c', String(cpu)] : []),
+    ...(nice === 0 ? [] : ['nice', '-n', String(nice)]),
+    ...command,
+  ];
+  return [whole[0]!, whole.slice(1)];
+}
+
+export interface Service {
+  readonly port: number;
+  stop(): void;
+}
+
+/** Answers every request at once. Runs in this process, which is moved to the processor of the clients. */
+export async function startService(): Promise<Service> {
+  if (isPinned) execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)], { stdio: 'ignore' });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    let text = '';
+    socket.setEncoding('latin1').on('data', (piece: string) => {
+      text += piece;
+      for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
+        text = text.slice(end + 4);
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{"ok":true}');
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as { port: number }).port,
+    stop: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+export class SoakGate {
+  readonly port: number;
+  readonly #process: ChildProcess;
+
+  private constructor(port: number, process: ChildProcess) {
+    this.port = port;
+    this.#process = process;
+  }
+
+  /** `isDecoy`: a gate that shares the processor of the attackers and is attacked in the place of the other. */
+  static async start(folder: string, service: Service, port: number, isDecoy: boolean): Promise<SoakGate> {
+    await writeFile(join(folder, 'openapi.yaml'), openContract);
+    const text = openConfig({
+      upstreamPort: service.port,
+      listener: ', http2: true',
+      extra: 'http: { max-requests: 1000000000 }\nworkers: 1\n',
+    });
+    const config = join(folder, 'gatewright.yaml');
+    await writeFile(config, text.replace('port: 0, host', `port: ${port}, host`));
+    const bin = fileURLToPath(new URL('../../bin/gatewright.js', import.meta.url));
+    const command = [process.execPath, bin, 'start', '--no-watch', '--config', config];
+    const [file, args] = isDecoy ? on(1, 15, command) : on(0, 0, command);
+    const gate = new SoakGate(port, spawn(file, args, { stdio: 'ignore' }));
+    await until(() => isListening(port), 'the gate to listen');
+    return gate;
+  }
+
+  /** Resident memory, MiB. */
+  async memory(): Promise<number> {
+    const text = await readFile(`/proc/${this.#process.pid}/status`, 'utf8');
+    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(text)?.[1]) / 1024);
+  }
+
+  /** Processor time used so far by all threads, ms. */
+  async cpuMs(): Promise<number> {
+    const text = await readFile(`/proc/${this.#process.pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    this.#process.kill('SIGTERM');
+    await once(this.#process, 'exit');
+  }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** As many requests as the gate answers. */
+export async function loadFully(
+  gate: SoakGate,
+  seconds: number,
+): Promise<{ served: number; failed: number }> {
+  const url = `http://127.0.0.1:${gate.port}/things`;
+  const [file, args] = on(1, 0, ['h2load', '-t1', '-c16', '-m16', `-D${seconds}`, url]);
+  const { stdout } = await run(file, args);
+  const count = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1]);
+  return {
+    served: count(/status codes: (\d+) 2xx/),
+    failed: count(/(\d+) failed/) + count(/(\d+) 4xx/) + count(/(\d+) 5xx/),
+  };
+}
+
+/** Answer times, ms. */
+export interface Times {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+
+/** The client that behaves: four connections, 50 requests a second each. */
+export async function ask(
+  gate: SoakGate,
+  seconds: number,
+  log: string,
+): Promise<{ unserved: number; times: Times }> {
+  const shape = ['-t1', '-c4', '-m4', '--rps=50', `-D${seconds}`, `--log-file=${log}`];
+  const [file, args] = on(1, 0, ['h2load', ...shape, `http://127.0.0.1:${gate.port}/things`]);
+  await run(file, args);
+  const rows = (await readFile(log, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t').map(Number));
+  const times = rows.map(([, , us]) => us! / 1000).sort((a, b) => a - b);
+  return {
+    unserved: rows.filter(([, status]) => status !== 200).length,
+    times: { p50: quantile(times, 0.5), p99: quantile(times, 0.99) },
+  };
+}
+
+export interface AttackReport {
+  /** How often each attack was sent to its end. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Frames, or groups of frames that belong together. */
+  readonly pieces: number;
+  /** Attacks that ended otherwise than they must. */
+  readonly wrong: readonly string[];
+}
+
+/** `only`: index of the one attack to send; -1 for all in turn. */
+export async function attack(port: number, seconds: number, only: number): Promise<AttackReport> {
+  const script = fileURLToPath(new URL('./h2-attackers.ts', import.meta.url));
+  const numbers = [port, seconds, ATTACKERS, only].map(String);
+  const [file, args] = on(1, 15, [process.execPath, script, ...numbers]);
+  const { stdout } = await run(file, args, { maxBuffer: 1e8 });
+  return JSON.parse(stdout) as AttackReport;
+}
