@@ -1,7 +1,7 @@
 // How requests of one HTTP/2 connection take turns: what is taken back at once is never served, a burst is served whole
 // though not at once, and what a client leaves behind is given up and recorded to the last request.
 import assert from 'node:assert/strict';
-import { createServer, type Http2Server } from 'node:http2';
+import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { encodeRstStream, H2Code, Setting } from '../../src/http/h2/frames.ts';
@@ -87,7 +87,7 @@ async function isServed(gate: TestGate): Promise<void> {
 
 async function startAnsweringServer(t: TestContext): Promise<Http2Server> {
   const server = createServer();
-  server.on('stream', (stream) => {
+  server.on('stream', (stream: ServerHttp2Stream) => {
     stream.on('error', () => {});
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
     stream.end(Buffer.from([0, 0, 0, 0, 1, 97]));

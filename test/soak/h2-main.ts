@@ -18,7 +18,7 @@ export async function soakHttp2(minutes: number, each: boolean): Promise<number>
   }
   say(
     isPinned
-      ? `gate (one data-plane thread) on processor 0; service, client and ${ATTACKERS} attackers on 1, attackers with nice 15`
+      ? `the gate's data-plane thread on processor 0; its main thread, client and its service, ${ATTACKERS} attackers and theirs on 1, these with nice 15`
       : 'no taskset or one processor only: all processes share what there is',
   );
   return each ? soakKinds(minutes) : soakAll(minutes);

@@ -1,9 +1,10 @@
-// The processes of the HTTP/2 soak: gates, a service, a client that behaves, attackers. The gate under test has a processor
-// of its own, as it has where clients are other machines; all others share the next one, attackers last in its queue.
+// The processes of the HTTP/2 soak: gates, services, a client that behaves, attackers. The gate's data plane has a processor
+// of its own, as it has where clients are other machines; all else shares the next one, attackers last in its queue. The
+// client asks another service than the attackers: how theirs bears what reaches it is not the gate's doing.
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,11 @@ const run = promisify(execFile);
 
 /** Connections that attack at a time. */
 export const ATTACKERS = 8;
+/** How far they stand back for the client. */
+const ATTACKERS_NICE = 15;
+
+/** Processor time that a gate without requests may use in a second, ms. */
+const SETTLED_MS = 50;
 
 const isThere = (command: string): boolean => {
   try {
@@ -40,37 +46,42 @@ function on(cpu: 0 | 1, nice: number, command: readonly string[]): [string, stri
   return [whole[0]!, whole.slice(1)];
 }
 
-export interface Service {
-  readonly port: number;
-  stop(): void;
+const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** Ports of the services, and of the gate with HTTP/2 and its decoy. */
+const CALM_SERVICE = 28_192;
+const ATTACKED_SERVICE = 28_193;
+export const GATE = 28_190;
+export const DECOY = 28_191;
+
+/** Starts the service of the client and that of the attackers; answers what ends them. */
+export async function startServices(): Promise<() => Promise<void>> {
+  const started = [CALM_SERVICE, ATTACKED_SERVICE].map((port) => {
+    const nice = port === CALM_SERVICE ? 0 : ATTACKERS_NICE;
+    const [file, args] = on(1, nice, [process.execPath, pathOf('./h2-service.ts'), String(port)]);
+    return spawn(file, args, { stdio: 'ignore' });
+  });
+  for (const port of [CALM_SERVICE, ATTACKED_SERVICE]) await until(() => isListening(port), 'a service');
+  return async () => {
+    for (const child of started) {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+  };
 }
 
-/** Answers every request at once. Runs in this process, which is moved to the processor of the clients. */
-export async function startService(): Promise<Service> {
-  if (isPinned) execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)], { stdio: 'ignore' });
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => sockets.delete(socket));
-    let text = '';
-    socket.setEncoding('latin1').on('data', (piece: string) => {
-      text += piece;
-      for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
-        text = text.slice(end + 4);
-        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{"ok":true}');
-      }
-    });
+/** The API of the attackers at `/things`, and the same at `/calm` with a service of its own. */
+function configOf(port: number): string {
+  const text = openConfig({
+    upstreamPort: ATTACKED_SERVICE,
+    listener: ', http2: true',
+    extra: 'http: { max-requests: 1000000000 }\nworkers: 1\n',
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as { port: number }).port,
-    stop: () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
+  const api = text.slice(text.indexOf('  things:\n    contract'), text.indexOf('telemetry:'));
+  return text
+    .replace('port: 0, host', `port: ${port}, host`)
+    .replace('upstreams:\n', `upstreams:\n  calm: { targets: [ "http://127.0.0.1:${CALM_SERVICE}" ] }\n`)
+    .replace(api, api + api.replaceAll('things', 'calm').replace('openapi', 'calm'));
 }
 
 export class SoakGate {
@@ -83,20 +94,22 @@ export class SoakGate {
   }
 
   /** `isDecoy`: a gate that shares the processor of the attackers and is attacked in the place of the other. */
-  static async start(folder: string, service: Service, port: number, isDecoy: boolean): Promise<SoakGate> {
+  static async start(folder: string, port: number, isDecoy: boolean): Promise<SoakGate> {
     await writeFile(join(folder, 'openapi.yaml'), openContract);
-    const text = openConfig({
-      upstreamPort: service.port,
-      listener: ', http2: true',
-      extra: 'http: { max-requests: 1000000000 }\nworkers: 1\n',
-    });
+    await writeFile(
+      join(folder, 'calm.yaml'),
+      openContract.replaceAll('/things', '/calm').replace('/socket', '/calm/socket'),
+    );
     const config = join(folder, 'gatewright.yaml');
-    await writeFile(config, text.replace('port: 0, host', `port: ${port}, host`));
-    const bin = fileURLToPath(new URL('../../bin/gatewright.js', import.meta.url));
+    await writeFile(config, configOf(port));
+    const bin = pathOf('../../bin/gatewright.js');
     const command = [process.execPath, bin, 'start', '--no-watch', '--config', config];
-    const [file, args] = isDecoy ? on(1, 15, command) : on(0, 0, command);
+    const [file, args] = isDecoy ? on(1, ATTACKERS_NICE, command) : on(0, 0, command);
     const gate = new SoakGate(port, spawn(file, args, { stdio: 'ignore' }));
     await until(() => isListening(port), 'the gate to listen');
+    // The main thread, which writes the access log, makes room for the data plane.
+    if (isPinned && !isDecoy)
+      execFileSync('taskset', ['-c', '-p', '1', String(gate.#process.pid)], { stdio: 'ignore' });
     return gate;
   }
 
@@ -111,6 +124,15 @@ export class SoakGate {
     const text = await readFile(`/proc/${this.#process.pid}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) * 10;
+  }
+
+  /** Waits until what was asked is done: the log is written, garbage is collected. Half a minute at most. */
+  async settle(): Promise<void> {
+    for (let tries = 0; tries < 30; tries++) {
+      const before = await this.cpuMs();
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      if ((await this.cpuMs()) - before <= SETTLED_MS) return;
+    }
   }
 
   async stop(): Promise<void> {
@@ -133,7 +155,7 @@ export async function loadFully(
   gate: SoakGate,
   seconds: number,
 ): Promise<{ served: number; failed: number }> {
-  const url = `http://127.0.0.1:${gate.port}/things`;
+  const url = `http://127.0.0.1:${gate.port}/calm`;
   const [file, args] = on(1, 0, ['h2load', '-t1', '-c16', '-m16', `-D${seconds}`, url]);
   const { stdout } = await run(file, args);
   const count = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1]);
@@ -159,7 +181,7 @@ export async function ask(
   log: string,
 ): Promise<{ unserved: number; times: Times }> {
   const shape = ['-t1', '-c4', '-m4', '--rps=50', `-D${seconds}`, `--log-file=${log}`];
-  const [file, args] = on(1, 0, ['h2load', ...shape, `http://127.0.0.1:${gate.port}/things`]);
+  const [file, args] = on(1, 0, ['h2load', ...shape, `http://127.0.0.1:${gate.port}/calm`]);
   await run(file, args);
   const rows = (await readFile(log, 'utf8'))
     .trim()
@@ -183,9 +205,8 @@ export interface AttackReport {
 
 /** `only`: index of the one attack to send; -1 for all in turn. */
 export async function attack(port: number, seconds: number, only: number): Promise<AttackReport> {
-  const script = fileURLToPath(new URL('./h2-attackers.ts', import.meta.url));
   const numbers = [port, seconds, ATTACKERS, only].map(String);
-  const [file, args] = on(1, 15, [process.execPath, script, ...numbers]);
+  const [file, args] = on(1, ATTACKERS_NICE, [process.execPath, pathOf('./h2-attackers.ts'), ...numbers]);
   const { stdout } = await run(file, args, { maxBuffer: 1e8 });
   return JSON.parse(stdout) as AttackReport;
 }

@@ -4,10 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { attacks } from '../support/h2-attacks.ts';
-import { type AttackReport, ask, attack, loadFully, SoakGate, startService, type Times } from './h2-parts.ts';
-
-const PORT = 28_190;
-const DECOY_PORT = 28_191;
+import {
+  type AttackReport,
+  ask,
+  attack,
+  DECOY,
+  GATE,
+  loadFully,
+  SoakGate,
+  startServices,
+  type Times,
+} from './h2-parts.ts';
 
 export interface H2SoakReport extends AttackReport {
   /** Requests served at full speed, and those that were not answered with 2xx. */
@@ -31,20 +38,20 @@ export const sum = (counts: Readonly<Record<string, number>>): number =>
 async function withGate<T>(
   use: (gate: SoakGate, folder: string, decoy: () => Promise<SoakGate>) => Promise<T>,
 ) {
-  const service = await startService();
+  const stopServices = await startServices();
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-soak-'));
   const other = await mkdtemp(join(tmpdir(), 'gatewright-soak-'));
   const gates: SoakGate[] = [];
   const start = async (inside: string, port: number, isDecoy: boolean): Promise<SoakGate> => {
-    const gate = await SoakGate.start(inside, service, port, isDecoy);
+    const gate = await SoakGate.start(inside, port, isDecoy);
     gates.push(gate);
     return gate;
   };
   try {
-    return await use(await start(folder, PORT, false), folder, () => start(other, DECOY_PORT, true));
+    return await use(await start(folder, GATE, false), folder, () => start(other, DECOY, true));
   } finally {
     await Promise.all(gates.map((gate) => gate.stop()));
-    service.stop();
+    await stopServices();
     for (const path of [folder, other]) await rm(path, { recursive: true, force: true });
   }
 }
@@ -54,12 +61,14 @@ export function h2Soak(seconds: number): Promise<H2SoakReport> {
   return withGate(async (gate, folder, startDecoy) => {
     const { served, failed } = await loadFully(gate, seconds);
     const afterLoad = await gate.memory();
+    await gate.settle();
     const calm = await ask(gate, seconds, join(folder, 'calm.tsv'));
     const decoy = await startDecoy();
     const there = attack(decoy.port, seconds, -1);
     const elsewhere = await ask(gate, seconds, join(folder, 'elsewhere.tsv'));
     await there;
     await decoy.stop();
+    await gate.settle();
     const here = attack(gate.port, seconds, -1);
     const attacked = await ask(gate, seconds, join(folder, 'attacked.tsv'));
     const report = await here;
@@ -91,17 +100,17 @@ export function h2Kinds(
   say: (kind: KindReport) => void,
 ): Promise<{ calm: Times; kinds: KindReport[] }> {
   return withGate(async (gate, folder) => {
-    const log = join(folder, 'times.tsv');
     await loadFully(gate, seconds);
     await attack(gate.port, seconds, -1);
+    await gate.settle();
     const before = await gate.cpuMs();
-    const calm = await ask(gate, seconds, log);
+    const calm = await ask(gate, seconds, join(folder, 'calm.tsv'));
     const calmMs = (await gate.cpuMs()) - before;
     const kinds: KindReport[] = [];
     for (const [only, { name }] of attacks.entries()) {
       const start = await gate.cpuMs();
       const here = attack(gate.port, seconds, only);
-      const { times } = await ask(gate, seconds, log);
+      const { times } = await ask(gate, seconds, join(folder, `${only}.tsv`));
       const count = sum((await here).counts);
       const cpuMs = ((await gate.cpuMs()) - start - calmMs) / count;
       const kind = { name, times, rate: count / seconds, cpuMs };

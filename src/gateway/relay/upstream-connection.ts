@@ -14,6 +14,7 @@ import {
 import type { ByteReader } from '../../net/index.ts';
 import type { Endpoint } from '../upstream/index.ts';
 import type { ConnectionPool } from './connection-pool.ts';
+import { chargeConnection } from './flush-queue.ts';
 import { JOIN_BYTES, joinText } from './join-text.ts';
 import { encodeUpstreamHead } from './request-head.ts';
 import type { UpstreamFailure, UpstreamLeg, UpstreamRequest, UpstreamUser } from './upstream-leg.ts';
@@ -61,6 +62,7 @@ export class UpstreamConnection implements ByteReader, UpstreamLeg {
       this.connected = true;
       this.#phase = Phase.idle;
     } else {
+      chargeConnection();
       this.#socket.setNoDelay(true);
       this.#socket.on(endpoint.tls ? 'secureConnect' : 'connect', () => this.#onConnect());
     }
@@ -142,6 +144,7 @@ export class UpstreamConnection implements ByteReader, UpstreamLeg {
 
   /** Takes the connection from its user for good. */
   destroy(): void {
+    if (this.#phase !== Phase.closed) chargeConnection();
     this.#user = null;
     this.#out = '';
     this.#phase = Phase.closed;
