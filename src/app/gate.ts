@@ -22,6 +22,7 @@ import {
 import { AuditPlane } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
+import { ExportPlane } from './export-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
 import { loadConfig } from './load-config.ts';
 import { RecordPlane } from './record-plane.ts';
@@ -104,6 +105,7 @@ class Gate implements RunningGate {
   readonly #registry = new MetricsRegistry();
   readonly #limits: LimitTableMemory = createLimitTable();
   readonly #records = new RecordPlane();
+  readonly #exports = new ExportPlane();
   readonly #workers: number;
   /** What the file said at start, whatever the command line made of it. */
   readonly #configuredWorkers: number;
@@ -186,6 +188,7 @@ class Gate implements RunningGate {
   async #startAll(): Promise<void> {
     const { telemetry } = this.config;
     this.#audit.start(this.config, this.#records.stream);
+    await this.#exports.start(this.config.export, this.#records.stream, this.#log);
     this.#records.start(telemetry.accessLog);
     this.#addGauges();
     await this.#startParts(this.config, true);
@@ -232,7 +235,7 @@ class Gate implements RunningGate {
     }
     return {
       generation,
-      config,
+      config: { ...config, export: null },
       metrics,
       keys: this.#identity.keySets(),
       logins: this.#identity.loginData(),
@@ -336,6 +339,8 @@ class Gate implements RunningGate {
     const { telemetry } = previous.config;
     if (JSON.stringify(telemetry) !== JSON.stringify(config.telemetry))
       this.#log.write('warning', 'restart-needed', { changed: 'telemetry' });
+    if (JSON.stringify(previous.config.export) !== JSON.stringify(config.export))
+      this.#log.write('warning', 'restart-needed', { changed: 'export' });
     if (JSON.stringify(previous.config.state) !== JSON.stringify(config.state))
       this.#log.write('warning', 'restart-needed', { changed: 'state' });
     if (loaded.config.workers !== this.#configuredWorkers)
@@ -367,6 +372,7 @@ class Gate implements RunningGate {
   #addGauges(): void {
     this.#records.addGauges(this.#registry);
     this.#audit.addGauges(this.#registry);
+    this.#exports.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
     const limits = new LimitTable(this.#limits);
@@ -446,6 +452,7 @@ class Gate implements RunningGate {
     await this.#identity.close();
     await this.#records.close();
     await this.#audit.close();
+    await this.#exports.close();
     await this.#server?.close();
     this.#log.write('info', 'stopped');
   }

@@ -13,6 +13,7 @@ import {
   risk,
   roles,
 } from './document-authorize.ts';
+import { exportSchema } from './document-export.ts';
 import {
   authenticateSchema,
   dpopSchema,
@@ -540,6 +541,7 @@ export const documentSchema = z.strictObject({
     .default({})
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
   audit: auditSchema,
+  export: exportSchema.optional().describe('Receivers of records: SIEM, log stores, message brokers, files.'),
   vault: vaultSchema
     .optional()
     .describe("How secrets of the state are sealed; by the state's seal key by default."),

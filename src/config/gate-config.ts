@@ -1,5 +1,7 @@
 // The validated configuration: plain data without references, defaults filled in, names checked, ready to be
 // posted to every thread and compiled there. The raw file has types of its own (document.ts).
+
+import type { ExportConfig } from '../export/contract.ts';
 import type { AdmitConfig } from '../guards/admit/contract.ts';
 import type {
   AuthenticationMethod,
@@ -56,6 +58,8 @@ export interface GateConfig {
   /** Null: no audit trail is kept. */
   readonly audit: AuditConfig | null;
   readonly vault: VaultConfig;
+  /** Main thread only: threads get null. */
+  readonly export: ExportConfig | null;
   readonly identity: IdentityConfig;
   readonly relations: readonly RelationConfig[];
   /** Null: nothing is weighed. */

@@ -32,6 +32,14 @@ const secretPaths = [
   'vault.root.azure-key-vault.client-secret',
   'vault.root.transit.token',
   'vault.root.pkcs11.pin',
+  'export.sinks.*.syslog.tls.key',
+  'export.sinks.*.elastic.authorization',
+  'export.sinks.*.splunk.token',
+  'export.sinks.*.sentinel.client-secret',
+  'export.sinks.*.webhook.key',
+  'export.sinks.*.s3.secret-access-key',
+  'export.sinks.*.nats.password',
+  'export.sinks.*.redact.key',
 ];
 const MAX_FILE_BYTES = 1_048_576;
 

@@ -8,6 +8,7 @@ import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
+import { resolveExport } from './resolve-export.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
 import { resolveListener } from './resolve-listener.ts';
@@ -100,6 +101,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
         : resolveStateConfig(document.state, document.vault, context.folder),
     audit: resolveAudit(document.audit, context),
     vault: resolveVault(document, context),
+    export: resolveExport(document, context),
     identity,
     relations: resolveRelations(document.relations, context),
     risk: resolveRisk(document.risk),

@@ -12,7 +12,7 @@ export type Reach = 'public' | 'anywhere';
 
 export interface GuardedRequest {
   readonly url: string;
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'PUT';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly reach: Reach;

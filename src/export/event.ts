@@ -1,0 +1,93 @@
+// A record as exporters see it: what happened, how bad it is, and only the fields that the sink may have. Encoders get
+// this and nothing else, so that what was taken out can not come back.
+import { createHmac } from 'node:crypto';
+import type { ExchangeRecord } from '../telemetry/index.ts';
+import type { Severity, SinkFilter, SinkRedaction } from './contract.ts';
+
+export type EventName =
+  | 'request.allowed'
+  | 'request.answered'
+  | 'request.refused'
+  | 'request.failed'
+  | 'authentication.failed'
+  | 'inspection.refused'
+  | 'inspection.matched';
+
+export interface ExportEvent {
+  readonly record: ExchangeRecord;
+  readonly name: EventName;
+  readonly severity: Severity;
+  /** Of the record, ms since the epoch. */
+  readonly timeMs: number;
+}
+
+/** Sentences for people; never with values of the event. */
+export const eventTitles: Readonly<Record<EventName, string>> = {
+  'request.allowed': 'Request allowed',
+  'request.answered': 'Request answered by the gate',
+  'request.refused': 'Request refused',
+  'request.failed': 'Request failed at the service',
+  'authentication.failed': 'Authentication failed',
+  'inspection.refused': 'Request refused by inspection',
+  'inspection.matched': 'Inspection matched and let pass',
+};
+
+const ranks: Readonly<Record<Severity, number>> = { info: 0, low: 1, medium: 2, high: 3, critical: 4 };
+
+export function nameOf(record: ExchangeRecord): EventName {
+  switch (record.decision) {
+    case 'refused':
+      if (record.guard === 'authenticate') return 'authentication.failed';
+      return record.guard === 'inspect' ? 'inspection.refused' : 'request.refused';
+    case 'failed':
+      return 'request.failed';
+    default:
+      if (record.rules !== undefined) return 'inspection.matched';
+      return record.decision === 'answered' ? 'request.answered' : 'request.allowed';
+  }
+}
+
+export function severityOf(record: ExchangeRecord): Severity {
+  switch (nameOf(record)) {
+    case 'inspection.refused':
+      return 'high';
+    case 'inspection.matched':
+      return record.would_refuse === undefined ? 'low' : 'medium';
+    case 'authentication.failed':
+    case 'request.failed':
+      return 'medium';
+    case 'request.refused':
+      return record.guard === 'limit' ? 'low' : 'medium';
+    default:
+      return record.risk !== undefined && record.risk >= 70 ? 'medium' : 'info';
+  }
+}
+
+export function passesFilter(record: ExchangeRecord, filter: SinkFilter): boolean {
+  if (filter.decisions.length > 0 && !filter.decisions.includes(record.decision)) return false;
+  if (filter.apis.length > 0 && (record.api === undefined || !filter.apis.includes(record.api))) return false;
+  return ranks[severityOf(record)] >= ranks[filter.minSeverity];
+}
+
+/** The record without what the sink must not have. */
+export function redactRecord(record: ExchangeRecord, redaction: SinkRedaction): ExchangeRecord {
+  if (redaction.remove.length === 0 && redaction.hash.length === 0) return record;
+  const out = new Map<string, unknown>(Object.entries(record));
+  for (const field of redaction.remove) out.delete(field);
+  for (const field of redaction.hash) {
+    const value = out.get(field);
+    if (typeof value === 'string') {
+      const digest = createHmac('sha256', redaction.key)
+        .update(field)
+        .update('\0')
+        .update(value)
+        .digest('hex');
+      out.set(field, digest.slice(0, 32));
+    }
+  }
+  return Object.fromEntries(out) as unknown as ExchangeRecord;
+}
+
+export function toEvent(record: ExchangeRecord): ExportEvent {
+  return { record, name: nameOf(record), severity: severityOf(record), timeMs: Date.parse(record.time) };
+}

@@ -1,0 +1,52 @@
+// ArcSight Common Event Format, version 0: a header of seven fields and `key=value` pairs.
+import { isIPv4, isIPv6 } from 'node:net';
+import type { Severity } from '../contract.ts';
+import { type ExportEvent, eventTitles } from '../event.ts';
+import type { Origin } from '../sink.ts';
+import { oneLine } from './text.ts';
+
+const severities: Readonly<Record<Severity, number>> = { info: 1, low: 3, medium: 5, high: 8, critical: 10 };
+
+const header = (text: string, max: number): string => oneLine(text, max).replace(/[\\|]/g, '\\$&');
+const extension = (text: string, max: number): string => oneLine(text, max).trim().replace(/[\\=]/g, '\\$&');
+
+export function encodeCef({ record, name, severity, timeMs }: ExportEvent, origin: Origin): string {
+  const pairs: string[] = [];
+  const add = (key: string, value: string | number | undefined, max = 1023): void => {
+    if (value === undefined) return;
+    const text = extension(String(value), max);
+    if (text !== '') pairs.push(`${key}=${text}`);
+  };
+  const labelled = (key: string, label: string, value: string | number | undefined, max = 1023): void => {
+    if (value === undefined || value === '') return;
+    add(key, value, max);
+    add(`${key}Label`, label);
+  };
+  add('rt', timeMs);
+  add('act', record.decision, 63);
+  add('outcome', record.decision === 'allowed' || record.decision === 'answered' ? 'success' : 'failure', 63);
+  add('reason', record.reason ?? record.code);
+  add('externalId', record.id, 40);
+  if (isIPv4(record.client_address)) add('src', record.client_address);
+  else if (isIPv6(record.client_address ?? ''))
+    labelled('c6a2', 'Source IPv6 Address', record.client_address);
+  else add('shost', record.client_address);
+  add('dhost', record.host);
+  add('suser', record.consumer);
+  add('requestMethod', record.method);
+  add('request', record.query === undefined ? record.path : `${record.path}?${record.query}`);
+  add('requestClientApplication', record.user_agent);
+  add('app', record.protocol, 31);
+  add('in', record.request_bytes);
+  add('out', record.response_bytes);
+  labelled('cn1', 'httpStatus', record.status);
+  labelled('cn2', 'durationUs', record.duration_us);
+  labelled('cs1', 'rule', record.rules?.join(','), 4000);
+  labelled('cs2', 'api', record.api, 4000);
+  labelled('cs3', 'operation', record.operation, 4000);
+  labelled('cs4', 'guard', record.guard, 4000);
+  labelled('cs5', 'traceId', record.trace_id, 4000);
+  labelled('cs6', 'policy', record.policy, 4000);
+  const head = ['Gatewright', 'API gateway', header(origin.version, 31), name, eventTitles[name]].join('|');
+  return `CEF:0|${head}|${severities[severity]}|${pairs.join(' ')}`;
+}
