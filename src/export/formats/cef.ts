@@ -12,33 +12,33 @@ const extension = (text: string, max: number): string => oneLine(text, max).trim
 
 export function encodeCef({ record, name, severity, timeMs }: ExportEvent, origin: Origin): string {
   const pairs: string[] = [];
-  const add = (key: string, value: string | number | undefined, max = 1023): void => {
+  const put = (key: string, value: string | number | undefined, max = 1023): void => {
     if (value === undefined) return;
     const text = extension(String(value), max);
     if (text !== '') pairs.push(`${key}=${text}`);
   };
   const labelled = (key: string, label: string, value: string | number | undefined, max = 1023): void => {
     if (value === undefined || value === '') return;
-    add(key, value, max);
-    add(`${key}Label`, label);
+    put(key, value, max);
+    put(`${key}Label`, label);
   };
-  add('rt', timeMs);
-  add('act', record.decision, 63);
-  add('outcome', record.decision === 'allowed' || record.decision === 'answered' ? 'success' : 'failure', 63);
-  add('reason', record.reason ?? record.code);
-  add('externalId', record.id, 40);
-  if (isIPv4(record.client_address)) add('src', record.client_address);
+  put('rt', timeMs);
+  put('act', record.decision, 63);
+  put('outcome', record.decision === 'allowed' || record.decision === 'answered' ? 'success' : 'failure', 63);
+  put('reason', record.reason ?? record.code);
+  put('externalId', record.id, 40);
+  if (isIPv4(record.client_address)) put('src', record.client_address);
   else if (isIPv6(record.client_address ?? ''))
     labelled('c6a2', 'Source IPv6 Address', record.client_address);
-  else add('shost', record.client_address);
-  add('dhost', record.host);
-  add('suser', record.consumer);
-  add('requestMethod', record.method);
-  add('request', record.query === undefined ? record.path : `${record.path}?${record.query}`);
-  add('requestClientApplication', record.user_agent);
-  add('app', record.protocol, 31);
-  add('in', record.request_bytes);
-  add('out', record.response_bytes);
+  else put('shost', record.client_address);
+  put('dhost', record.host);
+  put('suser', record.consumer);
+  put('requestMethod', record.method);
+  put('request', record.query === undefined ? record.path : `${record.path}?${record.query}`);
+  put('requestClientApplication', record.user_agent);
+  put('app', record.protocol, 31);
+  put('in', record.request_bytes);
+  put('out', record.response_bytes);
   labelled('cn1', 'httpStatus', record.status);
   labelled('cn2', 'durationUs', record.duration_us);
   labelled('cs1', 'rule', record.rules?.join(','), 4000);

@@ -89,14 +89,19 @@ function http({ record }: ExportEvent): Json {
   return {
     http_request: {
       uid: record.id,
-      ...(record.method === undefined ? {} : { http_method: record.method }),
+      ...(httpActivities[record.method ?? ''] === undefined ? {} : { http_method: record.method }),
       ...(record.user_agent === undefined ? {} : { user_agent: record.user_agent }),
       ...(record.protocol === undefined ? {} : { version: record.protocol.replace('HTTP/', '') }),
-      url: {
-        ...(record.host === undefined ? {} : { hostname: record.host }),
-        ...(record.path === undefined ? {} : { path: record.path }),
-        ...(record.query === undefined ? {} : { query_string: record.query }),
-      },
+      // A URL is nothing without its path (the constraint of the object).
+      ...(record.path === undefined
+        ? {}
+        : {
+            url: {
+              path: record.path,
+              ...(record.host === undefined ? {} : { hostname: record.host }),
+              ...(record.query === undefined ? {} : { query_string: record.query }),
+            },
+          }),
       length: record.request_bytes,
     },
     http_response: {

@@ -29,32 +29,32 @@ export function encodeSyslog(event: ExportEvent, origin: Origin, head: SyslogHea
 export function encodeStructured(event: ExportEvent, origin: Origin, head: SyslogHead): string {
   const { record } = event;
   const parameters: string[] = [];
-  const add = (name: string, text: string | number | undefined): void => {
+  const put = (name: string, text: string | number | undefined): void => {
     if (text !== undefined && text !== '') parameters.push(`${name}="${value(String(text))}"`);
   };
-  add('id', record.id);
-  add('src', record.client_address);
-  add('decision', record.decision);
-  add('status', record.status);
-  add('method', record.method);
-  add('host', record.host);
-  add('path', record.path);
-  add('query', record.query);
-  add('api', record.api);
-  add('op', record.operation);
-  add('user', record.consumer);
-  add('credential', record.credential);
-  add('guard', record.guard);
-  add('code', record.code);
-  add('reason', record.reason);
-  add('rules', record.rules?.join(','));
-  add('policy', record.policy);
-  add('risk', record.risk);
-  add('durationUs', record.duration_us);
-  add('in', record.request_bytes);
-  add('out', record.response_bytes);
-  add('trace', record.trace_id);
-  add('agent', record.user_agent);
+  put('id', record.id);
+  put('src', record.client_address);
+  put('decision', record.decision);
+  put('status', record.status);
+  put('method', record.method);
+  put('host', record.host);
+  put('path', record.path);
+  put('query', record.query);
+  put('api', record.api);
+  put('op', record.operation);
+  put('user', record.consumer);
+  put('credential', record.credential);
+  put('guard', record.guard);
+  put('code', record.code);
+  put('reason', record.reason);
+  put('rules', record.rules?.join(','));
+  put('policy', record.policy);
+  put('risk', record.risk);
+  put('durationUs', record.duration_us);
+  put('in', record.request_bytes);
+  put('out', record.response_bytes);
+  put('trace', record.trace_id);
+  put('agent', record.user_agent);
   const data = `[gatewright@${head.enterprise} ${parameters.join(' ')}]`;
   return `${prefix(event, origin, head)} ${data} ${eventTitles[event.name]}`;
 }
