@@ -104,7 +104,7 @@ class Gate implements RunningGate {
   readonly #log: GateLog;
   readonly #registry = new MetricsRegistry();
   readonly #limits: LimitTableMemory = createLimitTable();
-  readonly #records = new RecordPlane();
+  readonly #records: RecordPlane;
   readonly #exports = new ExportPlane();
   readonly #workers: number;
   /** What the file said at start, whatever the command line made of it. */
@@ -129,6 +129,7 @@ class Gate implements RunningGate {
   constructor(options: GateOptions, config: GateConfig, diagnostics: readonly Diagnostic[]) {
     this.#options = options;
     this.#log = options.log;
+    this.#records = new RecordPlane(options.log);
     this.config = withWorkers(config, options.workers);
     this.warnings = diagnostics;
     this.#configuredWorkers = config.workers;

@@ -1,11 +1,14 @@
 // The access log and what hangs on it: one ring a thread, the reader that writes them out, and the stream of records for
 // subscribers on the main thread. Rings exist when a file or a subscriber wants them.
 import type { GateConfig } from '../config/load.ts';
+import { type ChainAnchor, SegmentLog } from '../logs/index.ts';
 import {
   type AccessLogMemory,
   AccessLogReader,
   createAccessLog,
   fileSink,
+  type GateLog,
+  type LogSink,
   type MetricsRegistry,
   nullSink,
   RecordStream,
@@ -20,14 +23,35 @@ export class RecordPlane {
   readonly #memories = new Map<number, AccessLogMemory>();
   #config: AccessLogConfig | null = null;
   #reader: AccessLogReader | null = null;
+  #segments: SegmentLog | null = null;
+  readonly #log: GateLog;
+  readonly #anchor: ChainAnchor | null;
+
+  /** `anchor` is told the hash of every link of the log's segments. */
+  constructor(log: GateLog, anchor: ChainAnchor | null = null) {
+    this.#log = log;
+    this.#anchor = anchor;
+  }
 
   /** Throws Error when the log's file can not be opened. */
   start(config: AccessLogConfig): void {
     this.#config = config;
     const { to } = config;
     if (to === 'none' && !this.stream.isWanted) return;
-    const sink = to === 'none' ? nullSink : to === 'stdout' ? stdoutSink() : fileSink(to.file);
-    this.#reader = new AccessLogReader(sink, this.stream);
+    this.#reader = new AccessLogReader(this.#sinkOf(to), this.stream);
+  }
+
+  #sinkOf(to: AccessLogConfig['to']): LogSink {
+    if (to === 'none') return nullSink;
+    if (to === 'stdout') return stdoutSink();
+    if ('file' in to) return fileSink(to.file);
+    this.#segments = new SegmentLog({
+      settings: to.segments,
+      dropped: () => this.#reader?.dropped ?? 0,
+      ...(this.#anchor === null ? {} : { anchor: this.#anchor }),
+      onProblem: (problem) => this.#log.write('error', 'access-log-problem', { problem }),
+    });
+    return this.#segments;
   }
 
   /** The ring of a thread, made when it is first asked for; null when nobody reads. */
@@ -73,6 +97,11 @@ export class RecordPlane {
       'access_log_write_failures_total',
       'Batches of access-log lines that could not be written.',
       () => this.#reader?.failedWrites ?? 0,
+    );
+    add(
+      'access_log_segment_failures_total',
+      'Times that segments of the access log could not be written, packed or told on.',
+      () => this.#segments?.failures ?? 0,
     );
     registry.gauge({
       name: 'gatewright_records_lost_total',

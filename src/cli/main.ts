@@ -9,6 +9,7 @@ import {
   addStateCommands,
   addTokenCommands,
 } from './identity-commands.ts';
+import { addLogCommands } from './logs-commands.ts';
 import { addOAuthCommands } from './oauth-commands.ts';
 import { Exit, reportError } from './output.ts';
 import { addPolicyCommands } from './policy/commands.ts';
@@ -117,6 +118,7 @@ export function buildProgram(): Command {
   addSecretCommands(program, parts);
   addBackupCommands(program, parts);
   addContractCommands(program, parts);
+  addLogCommands(program, parts);
   addWafCommands(program, parts);
   addAuditCommands(program, config, json, action);
   addPolicyCommands(program, parts);

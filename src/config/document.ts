@@ -22,6 +22,7 @@ import {
   loginSchema,
   signatureKeySchema,
 } from './document-identity.ts';
+import { segmentsSchema } from './document-logs.ts';
 import { authorizationServerSchema } from './document-oauth.ts';
 import { servicesSchema } from './document-services.ts';
 import { stateSchema } from './document-state.ts';
@@ -488,9 +489,11 @@ const telemetry = z.strictObject({
   'access-log': z
     .strictObject({
       to: z
-        .union([z.enum(['stdout', 'none']), z.strictObject({ file: z.string() })])
+        .union([z.enum(['stdout', 'none']), z.strictObject({ file: z.string() }), segmentsSchema])
         .default('stdout')
-        .describe('Where one JSON line a request goes.'),
+        .describe(
+          'Where one JSON line a request goes: a stream, a file, or segments that are packed, sealed and chained.',
+        ),
       'when-full': z
         .enum(['wait', 'drop'])
         .default('wait')

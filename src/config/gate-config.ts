@@ -28,6 +28,7 @@ import type { MaskConfig } from '../guards/mask/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 import type { ServicesConfig } from '../identity/services/settings.ts';
+import type { SegmentSettings } from '../logs/contract.ts';
 import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
 import type { AuthorizationServerConfig } from '../oauth/contract.ts';
 import type { ContractOperation } from '../openapi/index.ts';
@@ -296,7 +297,7 @@ export interface TelemetryConfig {
   /** Metrics and health; null switches the port off. */
   readonly listen: { readonly host: string; readonly port: number } | null;
   readonly accessLog: {
-    readonly to: 'stdout' | 'none' | { readonly file: string };
+    readonly to: 'stdout' | 'none' | { readonly file: string } | { readonly segments: SegmentSettings };
     /** What a data-plane thread does when the log can not be written as fast as it is made. */
     readonly whenFull: 'wait' | 'drop';
     /** `mask` writes the names of query parameters only. */

@@ -25,6 +25,8 @@ const secretPaths = [
   'apis.*.operations.*.authenticate.*.all-of.*.webhook.secrets.*',
   'state.postgres',
   'state.seal',
+  'telemetry.access-log.to.seal',
+  'telemetry.access-log.to.older-seals.*',
   'vault.root.passphrase',
   'vault.root.aws-kms.secret-access-key',
   'vault.root.aws-kms.session-token',

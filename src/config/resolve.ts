@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.ts';
 import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
-import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
+import type { AcmeAccountConfig, GateConfig, TelemetryConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
@@ -121,10 +121,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     telemetry: {
       listen: telemetry.listen === false ? null : telemetry.listen,
       accessLog: {
-        to:
-          typeof telemetry['access-log'].to === 'string'
-            ? telemetry['access-log'].to
-            : { file: resolve(context.folder, telemetry['access-log'].to.file) },
+        to: resolveLogTarget(telemetry['access-log'].to, context),
         whenFull: telemetry['access-log']['when-full'],
         queryValues: telemetry['access-log']['query-values'],
         matchValues: telemetry['access-log']['match-values'],
@@ -140,6 +137,24 @@ function resolveAudit(entry: ConfigDocument['audit'], context: ResolveContext): 
   if (entry === undefined) return null;
   const { folder, origin, seal, refusals } = entry;
   return { folder: resolve(context.folder, folder), origin, secret: seal ?? null, refusals };
+}
+
+function resolveLogTarget(
+  to: ConfigDocument['telemetry']['access-log']['to'],
+  context: ResolveContext,
+): TelemetryConfig['accessLog']['to'] {
+  if (typeof to === 'string') return to;
+  if ('file' in to) return { file: resolve(context.folder, to.file) };
+  return {
+    segments: {
+      folder: resolve(context.folder, to.segments),
+      seal: to.seal ?? null,
+      olderSeals: to['older-seals'],
+      rotateBytes: to['rotate-size'],
+      rotateMs: to['rotate-age'],
+      keepMs: to.keep,
+    },
+  };
 }
 
 export function fail(

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Random } from '../fuzz/random.ts';
 import { freshSchema, postgresUrl, skipPostgres } from '../support/postgres.ts';
 import { runCrashes } from './crash.ts';
+import { runLogCrashes } from './log-crash.ts';
 import { runServiceCrashes } from './service-crash.ts';
 import { runTokenCrashes } from './token-crash.ts';
 
@@ -25,6 +26,14 @@ test('SQLite survives kill -9', async (t) => {
   );
   assert.deepEqual(report.problems, []);
   assert.ok(report.acknowledged >= KILLS);
+});
+
+test('segments of the access log survive kill -9', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gatewright-crash-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const report = await runLogCrashes(join(folder, 'logs'), KILLS, new Random(3));
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.acknowledged >= KILLS && report.links > 0);
 });
 
 test('PostgreSQL survives kill -9 of its client', { skip: skipPostgres }, async (t) => {

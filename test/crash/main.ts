@@ -1,4 +1,4 @@
-// `npm run crash -- [kills] [sqlite|postgres|files] [keys|services|audit|tokens]`: the long form of the crash tests, with a
+// `npm run crash -- [kills] [sqlite|postgres|files|logs] [keys|services|audit|tokens]`: the long form of the crash tests, with a
 // report.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { Random } from '../fuzz/random.ts';
 import { onPostgres, postgresUrl } from '../support/postgres.ts';
 import { runAuditCrashes } from './audit-crash.ts';
 import { runCrashes } from './crash.ts';
+import { runLogCrashes } from './log-crash.ts';
 import { runServiceCrashes } from './service-crash.ts';
 import { runTokenCrashes } from './token-crash.ts';
 
@@ -30,14 +31,16 @@ try {
   const report =
     what === 'audit'
       ? await runAuditCrashes(join(folder, 'audit'), kills, random)
-      : what === 'services'
-        ? await runServiceCrashes(stateOf, kills, random)
-        : what === 'tokens'
-          ? await runTokenCrashes(stateOf(0), kills, random)
-          : await runCrashes(stateOf(0), kills, random);
+      : database === 'logs'
+        ? await runLogCrashes(join(folder, 'logs'), kills, random)
+        : what === 'services'
+          ? await runServiceCrashes(stateOf, kills, random)
+          : what === 'tokens'
+            ? await runTokenCrashes(stateOf(0), kills, random)
+            : await runCrashes(stateOf(0), kills, random);
   for (const problem of report.problems.slice(0, 20)) process.stdout.write(`${problem}\n`);
   process.stdout.write(
-    `${database}, ${what}, seed ${seed}: ${report.kills} kills, ${report.acknowledged} acknowledged writes, ` +
+    `${database}, ${what}, seed ${seed}: ${report.kills} kills, ${report.acknowledged} acknowledged ${database === 'logs' ? 'lines' : 'writes'}, ` +
       `${report.problems.length} problems, ${((performance.now() - startMs) / 1000).toFixed(0)} s\n`,
   );
   process.exitCode = report.problems.length === 0 ? 0 : 1;
