@@ -234,7 +234,12 @@ export class SegmentLog implements LogSink {
         this.#fail(`run ${run} of the access log can not be packed`, error);
       }
     }
-    this.#removeOverdue();
+    try {
+      this.#removeOverdue();
+    } catch (error) {
+      // A hold that can not be read must not keep links from the anchor.
+      this.#fail('segments can not be removed', error);
+    }
     await this.#tellAnchor();
   }
 
