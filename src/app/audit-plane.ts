@@ -93,3 +93,12 @@ export class AuditPlane {
     await this.#trail.close();
   }
 }
+
+/** A link of the access log's chain of segments, by its hash: the trail proves that the log is the one that was written. */
+export const segmentEvent = (kind: string, sha256: string): AuditEvent => ({
+  action: 'log.segment',
+  outcome: 'success',
+  actor: { kind: 'system', id: 'gate' },
+  target: { kind: 'link', id: sha256 },
+  details: { event: kind },
+});

@@ -19,7 +19,7 @@ import {
   startTelemetryServer,
   type TelemetryServer,
 } from '../telemetry/index.ts';
-import { AuditPlane } from './audit-plane.ts';
+import { AuditPlane, segmentEvent } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
 import { ExportPlane } from './export-plane.ts';
@@ -129,7 +129,9 @@ class Gate implements RunningGate {
   constructor(options: GateOptions, config: GateConfig, diagnostics: readonly Diagnostic[]) {
     this.#options = options;
     this.#log = options.log;
-    this.#records = new RecordPlane(options.log);
+    this.#records = new RecordPlane(options.log, ({ kind }, sha256) =>
+      this.#audit.append(segmentEvent(kind, sha256)),
+    );
     this.config = withWorkers(config, options.workers);
     this.warnings = diagnostics;
     this.#configuredWorkers = config.workers;

@@ -1,5 +1,6 @@
 // The trail of a running gate: what it did, what operators did beside it, and whom it refused; verified by the command.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -85,5 +86,33 @@ test('a gate that must keep a trail does not run without it', async (t) => {
   await assert.rejects(
     startTestGate(t, { config: config.replace('./audit', join(gate.folder, 'audit')) }),
     /another process writes the audit trail/,
+  );
+});
+
+test('segments of the access log are in the trail by their hashes', async (t) => {
+  const upstream = await startRawUpstream(t);
+  const gate = await startTestGate(t, {
+    config: openConfig({ upstreamPort: upstream.port, extra: 'audit: { folder: ./audit }\n' }).replace(
+      'to: { file: ./access.log }',
+      'to: { segments: ./logs }',
+    ),
+  });
+  await exchange(gate.port, request('GET', '/things'));
+  await gate.gate.close();
+  const again = await startTestGate(t, {
+    config: openConfig({
+      upstreamPort: upstream.port,
+      extra: `audit: { folder: ${gate.folder}/audit }\n`,
+    }).replace('to: { file: ./access.log }', `to: { segments: ${gate.folder}/logs }`),
+  });
+  await again.gate.close();
+  const chain = readFileSync(join(gate.folder, 'logs/chain.jsonl'), 'utf8').trimEnd().split('\n');
+  const told = [
+    ...new TrailReader(join(gate.folder, 'audit'), 'gatewright', null).entries({ action: 'log' }),
+  ];
+  assert.ok(chain.length > 0);
+  assert.deepEqual(
+    told.map(({ body }) => body?.target?.id),
+    chain.map((line) => createHash('sha256').update(line).digest('hex')),
   );
 });

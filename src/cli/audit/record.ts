@@ -12,6 +12,7 @@ const readers: ReadonlySet<string> = new Set([
   'demo',
   'fsck',
   'init',
+  'logs',
   'policy',
   'start',
   'waf',
