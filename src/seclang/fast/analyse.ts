@@ -201,5 +201,5 @@ export function foldPrefix(profile: Profile): Folded {
 function isFoldable(rule: Rule): boolean {
   if (!isSilent(rule) || rule.severity !== null || rule.disruption !== null || rule.skipCount > 0)
     return false;
-  return rule.links.every((link) => link.effects.length === 0);
+  return rule.links.every((link) => link.effects.length === 0 && link.bindings.length === 0);
 }

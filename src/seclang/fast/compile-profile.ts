@@ -58,5 +58,5 @@ function withQuietTx(profile: Profile, plan: Plan): Profile {
 
 /** The first link alone, made to show when it matches: by ending the request. */
 function noisy(rule: Rule): Link {
-  return { ...rule.links[0]!, assignments: [], effects: [{ kind: 'engine', mode: 'off' }] };
+  return { ...rule.links[0]!, bindings: [], assignments: [], effects: [{ kind: 'engine', mode: 'off' }] };
 }

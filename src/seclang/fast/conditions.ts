@@ -62,7 +62,7 @@ export function conditionsOf(rule: Rule, live: LiveRules): Condition[] {
       found.push({ rule, link, isolated });
     }
     // What a link has set stays set if a later one does not match, so those do not count.
-    if (!live.canForgetMatches || link.assignments.length > 0) break;
+    if (!live.canForgetMatches || link.assignments.length + link.bindings.length > 0) break;
     if (link.isCapturing && !live.canForgetCaptures) break;
   }
   return found;

@@ -31,5 +31,5 @@ export function decide(profile: Profile, rule: Rule, known: TxKnowledge): Decisi
 const trialOf = (rule: Rule, links: readonly Link[]): Rule => ({
   ...rule,
   disruption: null,
-  links: links.map((link) => ({ ...link, effects: [] })),
+  links: links.map((link) => ({ ...link, bindings: [], effects: [] })),
 });

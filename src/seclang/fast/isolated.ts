@@ -22,7 +22,8 @@ export interface Isolated {
 /** Null when the rule is not of this kind. `live` are all rules that may run. */
 export function isolate(rule: Rule, live: readonly Rule[], profile: Profile): Isolated | null {
   const [first, ...rest] = rule.links;
-  if (first === undefined || rest.length === 0 || profile.otherTx.length > 0) return null;
+  if (first === undefined || rest.length === 0 || first.bindings.length > 0 || profile.otherTx.length > 0)
+    return null;
   const { assignments } = first;
   const others = live.filter((other) => other.index !== rule.index);
   const isPlainCopy = assignments.every(
@@ -49,7 +50,7 @@ export function isolate(rule: Rule, live: readonly Rule[], profile: Profile): Is
   const trial: Rule = {
     ...rule,
     disruption: null,
-    links: rule.links.map((link) => ({ ...link, effects: [] })),
+    links: rule.links.map((link) => ({ ...link, bindings: [], effects: [] })),
   };
   const readers = others.flatMap((other) => other.links.flatMap((link) => link.targets.filter(isTxPattern)));
   return {

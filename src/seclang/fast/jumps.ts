@@ -9,7 +9,9 @@ import { isSilent } from './rule-traits.ts';
 export function isPureJump(rule: Rule): boolean {
   if (rule.skipTo === -1 || rule.skipCount > 0 || rule.disruption !== null) return false;
   if (!isSilent(rule) || rule.severity !== null) return false;
-  return rule.links.every((link) => link.assignments.length === 0 && link.effects.length === 0);
+  return rule.links.every(
+    (link) => link.bindings.length + link.assignments.length + link.effects.length === 0,
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ export function macrosOf(link: Link): readonly Macro[] {
   if (link.message !== null) macros.push(link.message);
   if (link.logData !== null) macros.push(link.logData);
   for (const { name, value } of link.assignments) macros.push(name, value);
-  for (const effect of link.effects) if (effect.kind === 'init-collection') macros.push(effect.key);
+  for (const { key } of link.bindings) macros.push(key);
   return macros;
 }
 
@@ -54,6 +54,7 @@ export function isIndependentOf(rule: Rule, alwaysRuns: Uint8Array | null): bool
       !link.isCapturing &&
       !link.targets.some(({ variable }) => isTx(variable)) &&
       !link.assignments.some(({ collection }) => isTx(collection)) &&
+      link.bindings.length === 0 &&
       link.effects.every((effect) => isMild(effect, alwaysRuns)) &&
       !macrosOf(link).some((macro) => mentions(macro, isTx)),
   );
@@ -72,6 +73,7 @@ export function startsWithTx(rule: Rule): boolean {
 export function isTxOnly(rule: Rule): boolean {
   return rule.links.every(
     (link) =>
+      link.bindings.length === 0 &&
       link.effects.length === 0 &&
       link.targets.every(({ variable }) => isTx(variable)) &&
       link.assignments.every(

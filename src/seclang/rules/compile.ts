@@ -8,7 +8,7 @@ import { compileOperator } from '../operators/index.ts';
 import { findTransformation, transformationNames } from '../transformations/index.ts';
 import { collectRules, type Draft, type DraftLink, type DraftRule, isMeant } from './collect.ts';
 import { compileMacro, hasMacro, type Macro } from './macro.ts';
-import type { Assignment, Disruption, Effect, Link, Rule, Target } from './rule.ts';
+import type { Assignment, Binding, Disruption, Effect, Link, Rule, Target } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
 import { compileTarget } from './target.ts';
 import { TxNames } from './tx-names.ts';
@@ -198,6 +198,7 @@ function compileLink(
   let message: Macro | null = null;
   let logData: Macro | null = null;
   const assignments: Assignment[] = [];
+  const bindings: Binding[] = [];
   const effects: Effect[] = [];
   const withDefaults = draft === rule.links[0] ? actions : [...transformationsOf(rule.defaults), ...actions];
   for (const action of withDefaults) {
@@ -217,6 +218,9 @@ function compileLink(
       case 'log-data':
         logData = macro(action.text, action.place, state);
         break;
+      case 'init-collection':
+        bindings.push({ collection: action.collection, key: macro(action.key, action.place, state) });
+        break;
       default: {
         const assignment = compileAssignment(action, state);
         if (assignment !== null) assignments.push(assignment);
@@ -235,6 +239,7 @@ function compileLink(
     isMultiMatch,
     isCapturing,
     assignments,
+    bindings,
     effects,
     message,
     logData,
@@ -318,10 +323,6 @@ function assignment(
 }
 
 function compileEffects(action: ActionNode, state: CompileState, effects: Effect[]): void {
-  if (action.kind === 'init-collection') {
-    const key = macro(action.key, action.place, state);
-    effects.push({ kind: 'init-collection', collection: action.collection, key });
-  }
   if (action.kind !== 'control') return;
   const { control } = action;
   switch (control.kind) {

@@ -34,9 +34,14 @@ export interface Assignment {
   readonly value: Macro;
 }
 
-/** What `initcol` and `ctl` do, once, when the whole chain matched. */
+/** `initcol`: done once, when the link matches, before its variables are set. */
+export interface Binding {
+  readonly collection: VariableName;
+  readonly key: Macro;
+}
+
+/** What `ctl` does, once, when the whole chain matched. */
 export type Effect =
-  | { readonly kind: 'init-collection'; readonly collection: VariableName; readonly key: Macro }
   | { readonly kind: 'engine'; readonly mode: EngineMode }
   | { readonly kind: 'request-body-access'; readonly isOn: boolean }
   | { readonly kind: 'response-body-access'; readonly isOn: boolean }
@@ -58,6 +63,7 @@ export interface Link {
   readonly transformations: readonly Transformation[];
   readonly isMultiMatch: boolean;
   readonly isCapturing: boolean;
+  readonly bindings: readonly Binding[];
   readonly assignments: readonly Assignment[];
   readonly effects: readonly Effect[];
   readonly message: Macro | null;

@@ -1,7 +1,7 @@
 // HOT. What a rule that matched changes: variables (for each value that matches) and the transaction itself (once, when the whole
 // chain has matched).
 
-import type { Assignment, Effect } from '../rules/rule.ts';
+import type { Assignment, Binding, Effect } from '../rules/rule.ts';
 import { expand } from './expand.ts';
 import { MAX_TX_NAMES, type TransactionState } from './state.ts';
 
@@ -81,19 +81,22 @@ export function toInteger(text: string): number {
   return Number.isSafeInteger(value) ? value : 0;
 }
 
+export function applyBindings(bindings: readonly Binding[], state: TransactionState): void {
+  for (let i = 0; i < bindings.length; i++) {
+    const { collection, key: macro } = bindings[i]!;
+    const key = expand(macro, state);
+    const loaded = state.persistent?.load(collection.toLowerCase(), key, state.startedAtMs);
+    state.collections ??= new Map();
+    state.collections.set(collection, { key, values: new Map(loaded) });
+  }
+}
+
 export function applyEffects(effects: readonly Effect[], state: TransactionState): void {
   for (let i = 0; i < effects.length; i++) applyEffect(effects[i]!, state);
 }
 
 function applyEffect(effect: Effect, state: TransactionState): void {
   switch (effect.kind) {
-    case 'init-collection': {
-      const key = expand(effect.key, state);
-      const loaded = state.persistent?.load(effect.collection.toLowerCase(), key, state.startedAtMs);
-      state.collections ??= new Map();
-      state.collections.set(effect.collection, { key, values: new Map(loaded) });
-      break;
-    }
     case 'engine':
       state.mode = effect.mode;
       break;

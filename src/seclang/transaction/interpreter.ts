@@ -4,7 +4,7 @@
 
 import type { MatchedVariable, Operator } from '../contract.ts';
 import type { Link, Rule } from '../rules/rule.ts';
-import { applyAssignments, applyEffects } from './apply.ts';
+import { applyAssignments, applyBindings, applyEffects } from './apply.ts';
 import { exceedsBudget, exceedsTime, TIMED_BYTES } from './budget.ts';
 import { collectValues } from './collect-values.ts';
 import { expand } from './expand.ts';
@@ -66,6 +66,7 @@ export function runRuleOn(state: TransactionState, rule: Rule, value: string): b
 
 /** SecAction. */
 function matchUnconditionally(state: TransactionState, link: Link): void {
+  applyBindings(link.bindings, state);
   applyAssignments(link.assignments, state);
   describe(state, link);
 }
@@ -141,6 +142,7 @@ function matchValue(
   if (matched.count < MAX_MATCHED_VALUES) {
     matched.push(values.variables[index]!, values.keys[index]!, value);
   }
+  if (!hasMatched) applyBindings(link.bindings, state);
   applyAssignments(link.assignments, state);
   describe(state, link);
   if (progress.variables.length < MAX_REPORTED_VARIABLES) {

@@ -306,6 +306,35 @@ test('an expression that would run for hours is stopped', () => {
   }
 });
 
+test('a rule may count in the collection that it opens', () => {
+  const rules = `SecRule ARGS:u "@rx ^(.+)$" "id:1,phase:1,pass,nolog,capture,initcol:user=%{TX.1},setvar:user.hits=+1,chain"
+      SecRule ARGS:never "@unconditionalMatch" "t:none"
+    SecRule USER:hits "@gt 2" "id:2,phase:1,deny"`;
+  const diagnostics = new Diagnostics();
+  const ruleSet = compileRuleSet(
+    parseRuleFiles([{ file: 'a', text: rules }], noFiles, diagnostics),
+    noFiles,
+    diagnostics,
+  );
+  for (const plain of [false, true]) {
+    const profile = compileProfile(ruleSet, { plain });
+    const persistent = new MemoryCollections(3600);
+    const refused = ['/?u=a', '/?u=a', '/?u=b', '/?u=a', '/?u=b'].map((uri) => {
+      const transaction = new Transaction(profile, { persistent, nowMs: 0, uniqueId: '' });
+      drive(transaction, { uri });
+      return transaction.interruption !== null;
+    });
+    assert.deepEqual(refused, [false, false, false, true, false]);
+  }
+});
+
+test('what is found in the escaped path is not looked for in the URI as it came', () => {
+  const rules = `SecRule REQUEST_URI_RAW "@contains xyz" "id:1,phase:1,deny"
+    SecRule REQUEST_FILENAME "@rx abcd" "id:2,phase:1,pass,log"`;
+  for (const uri of ['/%61bcd', '/abcd', '/ab%63d?abcd']) assert.deepEqual(idsOf(run(rules, { uri })), [2]);
+  assert.deepEqual(idsOf(run(rules, { uri: '/x?abcd' })), []);
+});
+
 test('persistent collections outlive a transaction, and expire', () => {
   const rules = `SecAction "id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR}"
     SecAction "id:2,phase:1,pass,nolog,setvar:ip.hits=+1,expirevar:ip.hits=60"
