@@ -3,6 +3,7 @@
 // the time.
 import { parseArgs } from 'node:util';
 import { fuzzDetectors } from './detect-fuzz.ts';
+import { fuzzExpressions } from './expression-fuzz.ts';
 import { fuzzRequests } from './h1-fuzz.ts';
 import { newSeed } from './random.ts';
 import { fuzzSeclang } from './seclang-fuzz.ts';
@@ -39,6 +40,18 @@ const parts: Readonly<Record<string, Part>> = {
     if (failure === null) return true;
     process.stdout.write(`FAILED seed ${seed}\n  ${failure}\n`);
     return false;
+  },
+  expressions: (seed, isOver) => {
+    const result = fuzzExpressions(seed, isOver);
+    if (result === null) {
+      process.stdout.write('expressions: skipped, there is no Core Rule Set\n');
+      return true;
+    }
+    const { cases, slowestMs, slowest } = result;
+    process.stdout.write(
+      `expressions: ${cases} cases, the slowest took ${slowestMs.toFixed(1)} ms: ${slowest}\n`,
+    );
+    return true;
   },
 };
 

@@ -18,6 +18,7 @@ const sources = [
     'ab',
   ],
   ...['(?:a|b)+c', 'a+', '(a*?)(b?)c'],
+  ...['[ab]a+c', '[-a]b+[^b]', 'a[ab]+?(c)|d', '(a+)-\\1', 'a(b)*c', '[ab]{2}c', 'a[ab]*+c', '[ab][^c]*d'],
 ];
 
 test('an expression tried only where runs begin finds the same first match', () => {
@@ -41,7 +42,7 @@ test('an expression tried only where runs begin finds the same first match', () 
   }
 });
 
-test('only those that begin with an unbounded class are changed', () => {
+test('only those that begin with an unbounded class, or a byte of one before it, are changed', () => {
   const isChanged = (source: string): boolean => {
     const { root } = parsePattern(source, modSecurityFlags);
     return startAtRuns(root) !== root;
@@ -49,5 +50,6 @@ test('only those that begin with an unbounded class are changed', () => {
   assert.deepEqual(sources.map(isChanged), [
     ...[true, true, true, true, true, true, true, true, false],
     ...[false, true, true],
+    ...[true, false, true, false, false, false, false, true],
   ]);
 });
