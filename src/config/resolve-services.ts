@@ -14,8 +14,8 @@ import { readAnchors, readNamedFile } from './resolve-certificates.ts';
 const MIN_LIFE_MS = 60_000;
 const MAX_LIFE_MS = 7 * 86_400_000;
 const MAX_JWT_LIFE_MS = 86_400_000;
-/** What a Unix socket's address holds. */
-const MAX_SOCKET_PATH = 107;
+/** What a Unix socket's address holds, less what the place adds where it is made. */
+const MAX_SOCKET_PATH = 98;
 
 export function resolveServices(document: ConfigDocument, context: ResolveContext): ServicesConfig | null {
   const { services } = document.identity;

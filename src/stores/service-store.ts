@@ -231,6 +231,14 @@ export class SqlServiceStore implements ServiceStore {
     });
   }
 
+  async serviceStands(principal: string): Promise<boolean> {
+    const [row] = await this.#database.run(
+      "SELECT id FROM principals WHERE id = $1 AND kind = 'service' AND disabled_ms IS NULL",
+      [principal],
+    );
+    return row !== undefined;
+  }
+
   async svids(
     principal: string,
     nowMs: number,

@@ -118,6 +118,8 @@ export interface ServiceStore {
    * revoked, and the proof holds; a token is used up in the same transaction.
    */
   addSvid(record: SvidRecord, proof: IssueProof, nowMs: number): Promise<void>;
+  /** Whether a service of this name is there and not disabled. */
+  serviceStands(principal: string): Promise<boolean>;
   /** Principal of an unused token that has not ended; null for any other. */
   tokenOwner(sha256: string, nowMs: number): Promise<string | null>;
   /** Newest first. `principal` empty: all. Ended ones only with `ended`. */

@@ -40,8 +40,11 @@ export type {
   SvidRecord,
 } from './contract.ts';
 export { createJoinToken, hashJoinToken } from './join-token.ts';
+export type { VerifiedJwtSvid } from './jwt-svid.ts';
 export { type JwtSvidProblem, verifyJwtSvid } from './jwt-svid.ts';
 export { serviceOf, spiffeIdOf } from './names.ts';
 export { type RootKey, readRootKey, sealRootKey, writeRootKey } from './root-key.ts';
+export { ServiceSource, type ServiceSourceOptions } from './service-source.ts';
 export type { ClusterConfig, FederationConfig, ServicesConfig, WorkloadSocketConfig } from './settings.ts';
 export { reportShared, type SharedCredential } from './shared-credentials.ts';
+export { SvidHolder, type SvidHolderOptions } from './svid-holder.ts';

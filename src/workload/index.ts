@@ -1,0 +1,2 @@
+export type { WorkloadSource } from './contract.ts';
+export { WorkloadSocket } from './socket-server.ts';
