@@ -4,12 +4,17 @@ import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import type { WorkerSupervisor } from '../gateway/index.ts';
 import { CertificateManager } from '../identity/certificates/index.ts';
-import { type ClientTrust, parseRevocationList } from '../net/tls/index.ts';
+import { type ClientTrust, parseRevocationList, type TrustAnchors } from '../net/tls/index.ts';
 import type { GateLog, MetricsRegistry } from '../telemetry/index.ts';
 
-export function createCertificates(log: GateLog, supervisor: () => WorkerSupervisor): CertificateManager {
+export function createCertificates(
+  log: GateLog,
+  supervisor: () => WorkerSupervisor,
+  anchorsOf: (trustDomain: string) => readonly TrustAnchors[],
+): CertificateManager {
   return new CertificateManager({
     clock: systemClock,
+    anchorsOf,
     log: (level, event, details) => log.write(level, event, details),
     onMaterial: (material) => supervisor().broadcast({ kind: 'tls', material }),
     publishChallenges: (challenges) => supervisor().publishChallenges(challenges),

@@ -27,6 +27,7 @@ import { IdentityPlane } from './identity-plane.ts';
 import { loadConfig } from './load-config.ts';
 import { RecordPlane } from './record-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
+import { ServicesPlane } from './services-plane.ts';
 import { VaultPlane } from './vault-plane.ts';
 import { version } from './version.ts';
 
@@ -116,6 +117,7 @@ class Gate implements RunningGate {
   readonly #control: ControlPlane;
   readonly #vault: VaultPlane;
   readonly #audit: AuditPlane;
+  readonly #services: ServicesPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -136,7 +138,6 @@ class Gate implements RunningGate {
     this.warnings = diagnostics;
     this.#configuredWorkers = config.workers;
     this.#workers = this.config.workers;
-    this.#certificates = createCertificates(options.log, () => this.#supervisor);
     this.#identity = new IdentityPlane(
       this.#log,
       (message) => this.#supervisor.broadcast(message),
@@ -144,10 +145,25 @@ class Gate implements RunningGate {
     );
     this.#audit = new AuditPlane(this.#log);
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
+    this.#certificates = createCertificates(
+      options.log,
+      () => this.#supervisor,
+      (domain) => this.#services.anchorsOf(domain),
+    );
+    this.#services = new ServicesPlane({
+      log: this.#log,
+      onTrust: () => this.#certificates.trustChanged(),
+      onIdentity: (identity) => {
+        for (const { monitor } of this.#monitors.values()) monitor.identify(identity);
+        this.#supervisor.broadcast({ kind: 'gate-identity', identity });
+      },
+      onCallers: (callers) => this.#supervisor.broadcast({ kind: 'callers', callers }),
+    });
     this.#control = new ControlPlane(this.#log, {
       vault: this.#vault.handler,
       'authorization-server': (request, response, call) =>
         this.#identity.oauth.handle(request, response, call),
+      'service-identity': this.#services.handler,
       'key-set': keySetHandler(() => this.#identity.signingKeySet()),
       decisions: createDecisionsHandler(() => this.#relations.decisionPoint(this.config)),
     });
@@ -156,7 +172,11 @@ class Gate implements RunningGate {
       startData: (workerId) => ({
         limits: this.#limits,
         accessLog: this.#records.memoryOf(workerId),
-        credentials: this.#identity.startData(),
+        credentials: {
+          ...this.#identity.startData(),
+          callers: this.#services.callers,
+          gateIdentity: this.#services.identity,
+        },
         control: this.#control.address,
         snapshot: this.#snapshotFor(workerId, this.config, this.#generation),
       }),
@@ -260,6 +280,7 @@ class Gate implements RunningGate {
       this.#certificates.configure(config.listeners, config.acme),
       this.#control.configure(config),
     ]);
+    await this.#services.configure(config, this.#identity.state);
   }
 
   #startMonitors(config: GateConfig): Promise<void>[] {
@@ -283,6 +304,7 @@ class Gate implements RunningGate {
           unhealthy,
         });
       });
+      monitor.identify(this.#services.identity);
       next.set(upstream.name, { settings, monitor });
       started.push(monitor.start());
     }
@@ -451,6 +473,7 @@ class Gate implements RunningGate {
     for (const { monitor } of this.#monitors.values()) monitor.stop();
     this.#certificates.stop();
     await this.#control.close();
+    await this.#services.close();
     await this.#vault.close();
     await this.#identity.close();
     await this.#records.close();

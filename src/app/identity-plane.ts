@@ -83,7 +83,7 @@ export class IdentityPlane {
   }
 
   /** What a thread that starts now must know. */
-  startData(): CredentialsStart {
+  startData(): Omit<CredentialsStart, 'callers' | 'gateIdentity'> {
     return {
       revocations: this.#revocationMemory,
       replays: this.#replayMemory,

@@ -56,6 +56,11 @@ export const listenerTls = z
         z.union([
           z.string(),
           z.strictObject({
+            federated: z
+              .string()
+              .describe('Trust domain under identity.services.federation whose services are accepted.'),
+          }),
+          z.strictObject({
             file: z.string().describe('Path of the PEM certificates.'),
             'trust-domain': z
               .string()
@@ -65,7 +70,9 @@ export const listenerTls = z
         ]),
       )
       .default([])
-      .describe('Authorities (PEM files) whose client certificates are accepted; no others are.'),
+      .describe(
+        'Authorities whose client certificates are accepted; no others are. PEM files, or gatewright: the one under identity.services.',
+      ),
     crl: z
       .array(z.string())
       .default([])
@@ -121,6 +128,12 @@ export const upstreamTls = z
     crl: z.string().optional().describe('Path of a PEM revocation list for them.'),
     certificate: z.string().optional().describe('Path of the PEM chain that the gate shows (mutual TLS).'),
     key: z.string().optional().describe(`Its PEM private key${secretText}`),
+    svid: z
+      .boolean()
+      .default(false)
+      .describe(
+        'The gate shows its own SVID (identity.services), and trusts those of the trust domains under spiffe.',
+      ),
     'server-name': hostName()
       .optional()
       .describe("Name for SNI and the certificate, instead of the target's host."),
@@ -134,7 +147,15 @@ export const upstreamTls = z
     path: ['key'],
     message: 'and "certificate" belong together',
   })
-  .refine((value) => value.spiffe.length === 0 || value.ca !== undefined, {
+  .refine((value) => !value.svid || value.certificate === undefined, {
+    path: ['svid'],
+    message: 'and "certificate" exclude each other',
+  })
+  .refine((value) => !value.svid || value.ca !== undefined || value.spiffe.length > 0, {
+    path: ['spiffe'],
+    message: 'must say which services are meant, where svid is true and there is no "ca"',
+  })
+  .refine((value) => value.spiffe.length === 0 || value.ca !== undefined || value.svid, {
     path: ['ca'],
     message: 'is needed with "spiffe": public authorities issue no SPIFFE ids',
   })

@@ -7,6 +7,7 @@ import type { ConfigDocument } from './document.ts';
 import type { CertificateConfig, ListenerConfig, RedirectConfig } from './gate-config.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { checkCertificate, readAnchors, readNamedFile, readRevocations } from './resolve-certificates.ts';
+import { checkDomains } from './resolve-services.ts';
 
 type ListenerDocument = ConfigDocument['listeners'][string];
 type TlsDocument = NonNullable<ListenerDocument['tls']>;
@@ -64,7 +65,7 @@ function resolveTls(
     settings: {
       minVersion: tls['min-version'],
       unknownName: tls['unknown-name'],
-      clients: resolveClients(name, tls, context),
+      clients: resolveClients(name, tls, document, context),
     },
     staple: tls.staple,
     certificates: resolveCertificates(name, tls, document, context),
@@ -138,11 +139,32 @@ function reportClaimed(
     );
 }
 
-function resolveClients(name: string, tls: TlsDocument, context: ResolveContext): ClientTrust | null {
+/** Stands under `trust` for the authority of `identity.services`. */
+const OWN_AUTHORITY = 'gatewright';
+
+function resolveClients(
+  name: string,
+  tls: TlsDocument,
+  document: ConfigDocument,
+  context: ResolveContext,
+): ClientTrust | null {
   if (tls.clients === 'none') return null;
   const path = ['listeners', name, 'tls'];
   const anchors: TrustAnchors[] = [];
+  const domains: string[] = [];
   tls.trust.forEach((entry, index) => {
+    const domainOf =
+      entry === OWN_AUTHORITY
+        ? (document.identity.services?.['trust-domain'] ?? '')
+        : typeof entry === 'object' && 'federated' in entry
+          ? entry.federated
+          : null;
+    if (domainOf !== null) {
+      checkDomains([domainOf], [...path, 'trust', index], document, context);
+      domains.push(domainOf);
+      return;
+    }
+    if (typeof entry === 'object' && 'federated' in entry) return;
     const { file, domain } =
       typeof entry === 'string'
         ? { file: entry, domain: '' }
@@ -153,6 +175,7 @@ function resolveClients(name: string, tls: TlsDocument, context: ResolveContext)
   return {
     mode: tls.clients,
     anchors,
+    domains,
     revocations: readRevocations(tls.crl, anchors, [...path, 'crl'], context),
     identity: tls.identity,
   };

@@ -17,9 +17,10 @@ export function reportMtls(
     listeners.filter(({ tls }) => (tls?.settings.clients ?? null) !== null).map(({ name }) => name),
   );
   const domains = new Set(
-    listeners.flatMap(
-      ({ tls }) => tls?.settings.clients?.anchors.map(({ trustDomain }) => trustDomain) ?? [],
-    ),
+    listeners.flatMap(({ tls }) => [
+      ...(tls?.settings.clients?.anchors.map(({ trustDomain }) => trustDomain) ?? []),
+      ...(tls?.settings.clients?.domains ?? []),
+    ]),
   );
   const checkDomain = (trustDomain: string, path: readonly (string | number)[]): void => {
     if (domains.has(trustDomain)) return;

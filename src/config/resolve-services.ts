@@ -7,8 +7,9 @@ import type {
   WorkloadSocketConfig,
 } from '../identity/services/settings.ts';
 import type { ConfigDocument } from './document.ts';
-import { fail, type ResolveContext } from './resolve.ts';
+import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { readAnchors, readNamedFile } from './resolve-certificates.ts';
+import type { Path } from './yaml-source.ts';
 
 /** Shorter SVIDs would be renewed all the time, ms; longer ones are not short-lived. */
 const MIN_LIFE_MS = 60_000;
@@ -67,6 +68,29 @@ export function resolveServices(document: ConfigDocument, context: ResolveContex
       return resolveFederation(domain, entry, at, context);
     }),
   };
+}
+
+/** Reports trust domains that the gate knows nothing of. */
+export function checkDomains(
+  domains: readonly string[],
+  path: Path,
+  document: ConfigDocument,
+  context: ResolveContext,
+): void {
+  const { services } = document.identity;
+  if (services === undefined) {
+    fail(
+      context,
+      'config-trust-domain',
+      path,
+      'There is no authority for services.',
+      'Add "services: { trust-domain: example.org }" to identity.',
+    );
+    return;
+  }
+  const known = [services['trust-domain'], ...Object.keys(services.federation)];
+  for (const domain of domains)
+    if (!known.includes(domain)) failDangling(context, path, 'trust domain', domain, known);
 }
 
 function resolveFederation(

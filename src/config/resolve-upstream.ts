@@ -1,13 +1,15 @@
 // One upstream: targets as addresses to be looked up, how they are reached, and when they count as well.
-import type { UpstreamTls } from '../net/tls/index.ts';
+import { parseSpiffeId, type UpstreamTls } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { UpstreamConfig } from './gate-config.ts';
 import { fail, type ResolveContext } from './resolve.ts';
 import { checkCertificate, readAnchors, readNamedFile, readRevocations } from './resolve-certificates.ts';
+import { checkDomains } from './resolve-services.ts';
 
 export function resolveUpstream(
   name: string,
   entry: ConfigDocument['upstreams'][string],
+  document: ConfigDocument,
   context: ResolveContext,
 ): UpstreamConfig {
   const { health } = entry;
@@ -23,7 +25,7 @@ export function resolveUpstream(
       return { url, host, port: parsed.port === '' ? (tls ? 443 : 80) : Number(parsed.port), tls, weight };
     }),
     protocol: entry.protocol,
-    tls: resolveUpstreamTls(name, entry, context),
+    tls: resolveUpstreamTls(name, entry, document, context),
     clientCertificate: entry['client-certificate'],
     balance: entry.balance,
     hashOn: entry['hash-on'].toLowerCase() as UpstreamConfig['hashOn'],
@@ -68,6 +70,7 @@ export function resolveUpstream(
 function resolveUpstreamTls(
   name: string,
   { tls, targets }: ConfigDocument['upstreams'][string],
+  document: ConfigDocument,
   context: ResolveContext,
 ): UpstreamTls {
   const path = ['upstreams', name, 'tls'];
@@ -78,7 +81,8 @@ function resolveUpstreamTls(
   const ca = tls.ca === undefined ? null : readAnchors(tls.ca, '', [...path, 'ca'], context);
   const lists =
     tls.crl === undefined || ca === null ? [] : readRevocations([tls.crl], [ca], [...path, 'crl'], context);
-  const isUsed = tls.ca !== undefined || tls.certificate !== undefined || tls['server-name'] !== undefined;
+  const isUsed =
+    tls.ca !== undefined || tls.certificate !== undefined || tls.svid || tls['server-name'] !== undefined;
   const isPlain = targets.some((target) => /^http:/i.test(typeof target === 'string' ? target : target.url));
   if (isUsed && isPlain) {
     fail(
@@ -89,9 +93,16 @@ function resolveUpstreamTls(
       'Write the targets as https://.',
     );
   }
+  const domains =
+    tls.svid && tls.ca === undefined
+      ? [...new Set(tls.spiffe.map((id) => parseSpiffeId(id)?.trustDomain ?? ''))]
+      : [];
+  if (tls.svid) checkDomains(domains, [...path, 'svid'], document, context);
   return {
     certificate,
     key: tls.key ?? '',
+    svid: tls.svid,
+    domains,
     ca: ca?.pem ?? '',
     crl: lists[0] ?? '',
     serverName: tls['server-name'] ?? '',

@@ -44,7 +44,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
   if (listeners.length === 0)
     fail(context, 'config-empty', ['listeners'], 'There is no listener.', 'Add "public: { port: 8080 }".');
   const upstreams = Object.entries(document.upstreams).map(([name, entry]) =>
-    resolveUpstream(name, entry, context),
+    resolveUpstream(name, entry, document, context),
   );
   const issuers = Object.entries(document.identity.issuers).map(([name, entry]) =>
     builtIn(resolveIssuer(name, entry, context)),

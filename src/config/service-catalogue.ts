@@ -3,6 +3,7 @@
 import type { ServiceDescription } from '../control/contract.ts';
 import { decisionsService } from '../guards/authorize/decisions-service.ts';
 import { keySetService } from '../identity/key-set-service.ts';
+import { serviceIdentityService } from '../identity/services/identity-service.ts';
 import { authorizationServerService } from '../oauth/service.ts';
 import { vaultService } from '../vault/vault-service-description.ts';
 
@@ -11,4 +12,5 @@ export const serviceCatalogue: readonly ServiceDescription[] = [
   decisionsService,
   vaultService,
   authorizationServerService,
+  serviceIdentityService,
 ];

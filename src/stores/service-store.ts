@@ -9,10 +9,11 @@ import type {
   JoinTokenRecord,
   ServiceStore,
   SightingRecord,
+  StoredCallerRecord,
   SvidRecord,
 } from '../identity/index.ts';
 import { IdentityError } from '../identity/index.ts';
-import type { SqlDatabase, SqlSession } from './contract.ts';
+import type { SqlDatabase, SqlRow, SqlSession } from './contract.ts';
 import type { FieldSeal } from './field-seal.ts';
 import { putRevocation } from './identity-store.ts';
 import { authorityOf, bindingOf, sightingOf, svidOf, tokenOf } from './service-rows.ts';
@@ -333,6 +334,32 @@ export class SqlServiceStore implements ServiceStore {
       identity,
     ]);
     return row === undefined ? null : bindingOf(row);
+  }
+
+  async callers(trustDomain: string | null): Promise<readonly StoredCallerRecord[]> {
+    const bound = await this.#database.run(
+      `SELECT identity, principals.id, scopes FROM bindings JOIN principals ON principals.id = principal
+       WHERE removed = 0 AND identity NOT LIKE 'kubernetes:%' ORDER BY identity`,
+    );
+    const services =
+      trustDomain === null
+        ? []
+        : await this.#database.run("SELECT id, scopes FROM principals WHERE kind = 'service' ORDER BY id");
+    const scopesOf = (row: SqlRow): readonly string[] => JSON.parse(String(row['scopes'])) as string[];
+    const own = services.map((row) => ({
+      identity: `spiffe:spiffe://${trustDomain}/${String(row['id'])}`,
+      id: String(row['id']),
+      scopes: scopesOf(row),
+    }));
+    return [
+      ...bound.map((row) => ({
+        identity: String(row['identity']),
+        id: String(row['id']),
+        scopes: scopesOf(row),
+      })),
+      // INVARIANT: last, so that no binding takes a service's own id for another.
+      ...own,
+    ];
   }
 
   // Bundles of others, and where credentials were seen.

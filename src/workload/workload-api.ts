@@ -149,14 +149,16 @@ function refusalOf(error: unknown): ReturnType<typeof failure> {
 
 /** JSON as google.protobuf.Struct. */
 function structOf(value: Readonly<Record<string, unknown>>): object {
-  return { fields: Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, valueOf(entry)])) };
+  return {
+    fields: Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, protoValueOf(entry)])),
+  };
 }
 
-function valueOf(value: unknown): object {
+function protoValueOf(value: unknown): object {
   if (typeof value === 'string') return { stringValue: value };
   if (typeof value === 'number') return { numberValue: value };
   if (typeof value === 'boolean') return { boolValue: value };
-  if (Array.isArray(value)) return { listValue: { values: value.map(valueOf) } };
+  if (Array.isArray(value)) return { listValue: { values: value.map(protoValueOf) } };
   if (typeof value === 'object' && value !== null)
     return { structValue: structOf(value as Record<string, unknown>) };
   return { nullValue: 0 };

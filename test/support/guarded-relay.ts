@@ -69,6 +69,7 @@ export async function startGuardedRelay(
     tls: null,
     http2,
     proxyProtocolFrom: null,
+    isWithdrawn: () => false,
     maxConnections: 100,
     reusePort: false,
   });

@@ -15,12 +15,18 @@ export class ConnectionPool {
   readonly #maxIdle: number;
   readonly #protocol: UpstreamProtocol;
   /** How connections of https endpoints are secured. */
-  readonly tls: ConnectionOptions;
+  tls: ConnectionOptions;
 
   constructor(maxIdle: number, protocol: UpstreamProtocol, tls: ConnectionOptions) {
     this.#maxIdle = maxIdle;
     this.#protocol = protocol;
     this.tls = tls;
+  }
+
+  /** Secures connections so from now on; those that are idle are closed. */
+  secure(tls: ConnectionOptions): void {
+    this.tls = tls;
+    this.closeIdle();
   }
 
   /**

@@ -36,6 +36,8 @@ export interface RelayListenerOptions {
   /** Peers that must send a PROXY header; null: nobody may. */
   readonly proxyProtocolFrom: AddressSet | null;
   readonly maxConnections: number;
+  /** Whether a certificate, by its SHA-256 in lower-case hexadecimal, was withdrawn. */
+  readonly isWithdrawn: (fingerprint: string) => boolean;
   /** Several threads and processes listen on one port (SO_REUSEPORT). */
   readonly reusePort: boolean;
 }
@@ -77,6 +79,7 @@ export class RelayListener {
             options.http2,
             (socket, certificate) => this.#secured(socket, certificate),
             (outcome) => this.context.telemetry.handshakeEnded(outcome),
+            options.isWithdrawn,
           );
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();

@@ -60,6 +60,7 @@ export class TlsPort {
   #contextText = '';
   /** Answers open ACME challenges; null while there are none. */
   #challenges: NameTable<TlsServer> | null = null;
+  readonly #isWithdrawn: (fingerprint: string) => boolean;
   /** The rules that handshakes under way began with, by raw socket. */
   readonly #begunUnder = new WeakMap<object, string>();
 
@@ -69,7 +70,9 @@ export class TlsPort {
     http2: boolean,
     onSecure: OnSecure,
     onHandshake: OnHandshake,
+    isWithdrawn: (fingerprint: string) => boolean = () => false,
   ) {
+    this.#isWithdrawn = isWithdrawn;
     this.settings = settings;
     this.#http2 = http2;
     this.#onSecure = onSecure;
@@ -78,7 +81,8 @@ export class TlsPort {
   }
 
   /** Takes new certificates and rules; true when clients' certificates that were accepted may not be any more. */
-  update(settings: TlsSettings, material: TlsMaterial): boolean {
+  update(configured: TlsSettings, material: TlsMaterial): boolean {
+    const settings = withAnchors(configured, material);
     const trustText = JSON.stringify(settings.clients);
     const trustChanged = this.#trustText !== '' && this.#trustText !== trustText;
     const contextText = JSON.stringify([
@@ -89,7 +93,7 @@ export class TlsPort {
     if (contextText !== this.#contextText) this.#replaceServers(settings, material, trustText);
     else if (!ticketKeys.equals(this.#ticketKeys))
       for (const server of this.#servers) server.setTicketKeys(ticketKeys);
-    this.settings = settings;
+    this.settings = configured;
     this.#trustText = trustText;
     this.#contextText = contextText;
     this.#ticketKeys = ticketKeys;
@@ -122,7 +126,7 @@ export class TlsPort {
     this.#names = names;
     this.#servers = servers;
     this.#default = servers[0] ?? null;
-    this.#reader = clients === null ? null : new ClientCertificateReader(clients);
+    this.#reader = clients === null ? null : new ClientCertificateReader(clients, this.#isWithdrawn);
   }
 
   #createServer(options: TlsOptions): TlsServer {
@@ -250,6 +254,13 @@ export class TlsPort {
 /** The socket under a TLS socket that was made by emitting `connection`. */
 export function rawSocketOf(socket: Socket): Socket {
   return (socket as unknown as { _parent?: Socket })._parent ?? socket;
+}
+
+/** Settings whose clients are those of the files and of the trust domains, as they are known now. */
+function withAnchors(settings: TlsSettings, { anchors }: TlsMaterial): TlsSettings {
+  const { clients } = settings;
+  if (clients === null || anchors.length === 0) return settings;
+  return { ...settings, clients: { ...clients, anchors: [...clients.anchors, ...anchors] } };
 }
 
 function namesOf(chain: string): readonly string[] {

@@ -5,7 +5,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import { compileUpstreamTls } from '../../net/tls/index.ts';
+import { compileUpstreamTls, type GateIdentity, noGateIdentity } from '../../net/tls/index.ts';
 import type { MonitorSettings } from './contract.ts';
 import type { EndpointUpdate } from './endpoint.ts';
 import { askHttp2 } from './health-check.ts';
@@ -33,7 +33,7 @@ export class UpstreamMonitor {
   readonly #onChange: (endpoints: readonly EndpointUpdate[]) => void;
   readonly #resolve: Resolve;
   /** Health checks are made as requests are. */
-  readonly #tls: ConnectionOptions;
+  #tls: ConnectionOptions;
   #watched = new Map<string, Watched>();
   readonly #addresses = new Map<string, readonly string[]>();
   #timer: NodeJS.Timeout | null = null;
@@ -43,11 +43,17 @@ export class UpstreamMonitor {
     settings: MonitorSettings,
     onChange: (endpoints: readonly EndpointUpdate[]) => void,
     resolve: Resolve = systemResolve,
+    identity: GateIdentity = noGateIdentity,
   ) {
     this.settings = settings;
-    this.#tls = compileUpstreamTls(settings.tls);
+    this.#tls = compileUpstreamTls(settings.tls, identity);
     this.#onChange = onChange;
     this.#resolve = resolve;
+  }
+
+  /** Checks are made with this identity from now on. */
+  identify(identity: GateIdentity): void {
+    this.#tls = compileUpstreamTls(this.settings.tls, identity);
   }
 
   get endpoints(): readonly EndpointUpdate[] {

@@ -27,6 +27,7 @@ import {
   type LoginReplica,
   Possession,
   SignatureKeyTable,
+  StoredCallers,
   StoredKeys,
   singleMethods,
 } from '../../guards/authenticate/index.ts';
@@ -51,7 +52,12 @@ import { compileMaskGuard } from '../../guards/mask/index.ts';
 import { compileGrpc, compileValidate, compileValidateAnswers } from '../../guards/validate/index.ts';
 import type { LimitTable } from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
-import { compileUpstreamTls } from '../../net/tls/index.ts';
+import {
+  compileUpstreamTls,
+  type GateIdentity,
+  noGateIdentity,
+  type UpstreamTls,
+} from '../../net/tls/index.ts';
 import { SchemaSet } from '../../openapi/index.ts';
 import { compilePipeline } from '../../pipeline/index.ts';
 import {
@@ -80,6 +86,10 @@ export interface LastingState {
   readonly relations: RelationDesk;
   /** Proves to the control plane's services that a request came through this gate. */
   readonly controlSecret: string;
+  /** Who the gate is among services, for upstreams. */
+  gateIdentity: GateIdentity;
+  /** Callers of the state by names in their certificates. */
+  readonly storedCallers: StoredCallers;
   /** Compiled inspection rules of the snapshot being served. */
   rules: InspectionRules | null;
   /** By name; an upstream whose settings did not change keeps its connections and counters. */
@@ -88,6 +98,7 @@ export interface LastingState {
 
 export interface KeptUpstream {
   readonly settings: string;
+  readonly tls: UpstreamTls;
   readonly entry: UpstreamEntry;
 }
 
@@ -109,6 +120,8 @@ export const createLastingState = (
   nonceKey,
   relations,
   controlSecret,
+  gateIdentity: noGateIdentity,
+  storedCallers: new StoredCallers(),
   rules: null,
   upstreams: new Map(),
 });
@@ -134,7 +147,7 @@ export function compileSnapshot(
   const upstreams = new Map<string, KeptUpstream>();
   for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
   const keys = new ApiKeyTable(config.consumers, state.storedKeys);
-  const certificates = new CertificateTable(config.consumers);
+  const certificates = new CertificateTable(config.consumers, state.storedCallers);
   const signatureKeys = new SignatureKeyTable(config.consumers);
   const possession = new Possession(config.dpop, state.replays, state.nonceKey, state.clock);
   const rules = new InspectionRules(config.ruleSets, state.rules);
@@ -387,7 +400,11 @@ function keepUpstream(config: UpstreamConfig, state: LastingState): KeptUpstream
   const kept = state.upstreams.get(config.name);
   if (kept !== undefined && kept.settings === settings) return kept;
   const balancer = new Upstream(config, state.clock, Math.random);
-  const pool = new ConnectionPool(config.maxIdle, config.protocol, compileUpstreamTls(config.tls));
+  const pool = new ConnectionPool(
+    config.maxIdle,
+    config.protocol,
+    compileUpstreamTls(config.tls, state.gateIdentity),
+  );
   balancer.onRemoved = (endpoint) => pool.drop(endpoint);
   const hashOn =
     config.balance !== 'hash' ? 'none' : config.hashOn.startsWith('header:') ? 'header' : config.hashOn;
@@ -406,5 +423,15 @@ function keepUpstream(config: UpstreamConfig, state: LastingState): KeptUpstream
     hashOn: hashOn as UpstreamEntry['hashOn'],
     hashHeader: config.hashOn.startsWith('header:') ? config.hashOn.slice('header:'.length) : '',
   };
-  return { settings, entry };
+  return { settings, tls: config.tls, entry };
+}
+
+/** Gives upstreams that show it another identity. */
+export function identifyUpstreams(
+  upstreams: ReadonlyMap<string, KeptUpstream>,
+  identity: GateIdentity,
+): void {
+  for (const { tls, entry } of upstreams.values()) {
+    if (tls.svid || tls.domains.length > 0) entry.pool.secure(compileUpstreamTls(tls, identity));
+  }
 }

@@ -15,11 +15,12 @@ import type {
   LoginRequest,
   LoginResult,
   SigningKeyData,
+  StoredCaller,
 } from '../../guards/authenticate/index.ts';
 import type { Owners } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LimitTableMemory } from '../../limits/index.ts';
-import type { TlsMaterial } from '../../net/tls/index.ts';
+import type { GateIdentity, TlsMaterial } from '../../net/tls/index.ts';
 import type { AccessLogMemory, MetricsMemory } from '../../telemetry/index.ts';
 import type { EndpointUpdate } from '../upstream/index.ts';
 
@@ -59,6 +60,8 @@ export interface CredentialsStart {
   readonly signingKey: SigningKeyData | null;
   /** The state's keys at the moment; changes follow as messages. */
   readonly keys: readonly ApiKeyRow[];
+  readonly callers: readonly StoredCaller[];
+  readonly gateIdentity: GateIdentity;
 }
 
 /** `workerData` of a data-plane thread. */
@@ -100,6 +103,9 @@ export type ToWorker =
     }
   | { readonly kind: 'signing-key'; readonly key: SigningKeyData }
   | { readonly kind: 'api-keys'; readonly update: ApiKeyUpdate }
+  /** All callers of the state that are known by names in certificates. */
+  | { readonly kind: 'callers'; readonly callers: readonly StoredCaller[] }
+  | { readonly kind: 'gate-identity'; readonly identity: GateIdentity }
   | {
       readonly kind: 'introspected';
       readonly issuer: string;

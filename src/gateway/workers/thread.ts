@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
-import { ReplayTable, RevocationTable } from '../../credentials/index.ts';
+import { ReplayTable, RevocationKind, RevocationTable } from '../../credentials/index.ts';
 import { IssuerReplica, LoginReplica } from '../../guards/authenticate/index.ts';
 import { RelationDesk } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
@@ -13,7 +13,7 @@ import { AddressSet, canSharePorts } from '../../net/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
 import { WorkerTelemetry } from '../../telemetry/index.ts';
 import { type ListenerTls, type RelayContext, RelayListener } from '../relay/index.ts';
-import { type CompiledSnapshot, compileSnapshot, createLastingState } from './compile.ts';
+import { type CompiledSnapshot, compileSnapshot, createLastingState, identifyUpstreams } from './compile.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -21,6 +21,8 @@ import { warmUp } from './warm-up.ts';
 const POOL_SWEEP_MS = 500;
 /** How often the main thread is told which keys were used, ms. */
 const USES_MS = 1000;
+/** Certificates are withdrawn whole, whenever they were issued. */
+const UNDATED = Number.MAX_VALUE;
 
 interface Prepared {
   readonly message: SnapshotMessage;
@@ -54,6 +56,8 @@ class DataPlaneThread {
     );
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
+    this.#state.storedCallers.update(start.credentials.callers);
+    this.#state.gateIdentity = start.credentials.gateIdentity;
     this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog);
     setInterval(() => this.#sweep(), POOL_SWEEP_MS).unref();
     setInterval(() => this.#tellUses(), USES_MS).unref();
@@ -146,6 +150,14 @@ class DataPlaneThread {
       case 'api-keys':
         this.#state.storedKeys.update(message.update);
         return;
+      case 'callers':
+        this.#state.storedCallers.update(message.callers);
+        return;
+      case 'gate-identity':
+        this.#state.gateIdentity = message.identity;
+        identifyUpstreams(this.#state.upstreams, message.identity);
+        if (this.#prepared !== null) identifyUpstreams(this.#prepared.compiled.upstreams, message.identity);
+        return;
       case 'drain':
         await this.#drain(message.deadlineMs);
     }
@@ -229,6 +241,8 @@ class DataPlaneThread {
           proxyProtocolFrom:
             listener.proxyProtocolFrom.length === 0 ? null : new AddressSet(listener.proxyProtocolFrom),
           maxConnections: config.http.maxConnections,
+          isWithdrawn: (fingerprint) =>
+            this.#state.revocations?.isRevoked(RevocationKind.key, fingerprint, UNDATED) === true,
           reusePort: canSharePorts,
         });
         opened[listener.name] = await relay.listen();

@@ -131,8 +131,11 @@ function compileMethods(
 }
 
 /** The connection's certificate: TLS has no challenge of HTTP's kind. */
-function compileMtls(method: MtlsMethod, { certificates, clock }: AuthenticateContext): CompiledMethod {
-  const verdicts = new CertificateMethod(method, certificates, clock);
+function compileMtls(
+  method: MtlsMethod,
+  { certificates, clock, revocations }: AuthenticateContext,
+): CompiledMethod {
+  const verdicts = new CertificateMethod(method, certificates, clock, revocations);
   return {
     challenge: '',
     run: (exchange) => {

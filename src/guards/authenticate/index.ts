@@ -1,6 +1,6 @@
 export { ApiKeyTable, StoredKeys } from './api-key-table.ts';
 export { type AuthenticateContext, compileAuthenticate } from './authenticate.ts';
-export { CertificateTable } from './certificates.ts';
+export { CertificateTable, type StoredCaller, StoredCallers } from './certificates.ts';
 export type {
   AllOfMethod,
   ApiKeyConfig,

@@ -304,6 +304,7 @@ test('a device is new to a caller that is known, once, and is forgotten when it 
     if (fingerprint !== '')
       exchange.clientCertificate = {
         problem: '',
+        issuers: [],
         identities: [],
         fingerprint,
         notAfterMs: 0,

@@ -7,6 +7,7 @@ import {
   pemCertificates,
   type ServedCertificate,
   type TlsMaterial,
+  type TrustAnchors,
 } from '../../net/tls/index.ts';
 import { AcmeSource, type CertificateLog } from './acme-source.ts';
 import { type ChallengeAnswers, Challenges, type PublishChallenges } from './challenges.ts';
@@ -21,7 +22,11 @@ const TICKET_KEY_BYTES = 48;
 /** What the manager needs of a listener's configuration. */
 export interface CertificateListener {
   readonly name: string;
-  readonly tls: { readonly staple: boolean; readonly certificates: readonly CertificateConfig[] } | null;
+  readonly tls: {
+    readonly staple: boolean;
+    readonly certificates: readonly CertificateConfig[];
+    readonly settings: { readonly clients: { readonly domains: readonly string[] } | null };
+  } | null;
 }
 
 export interface CertificateManagerOptions {
@@ -30,6 +35,8 @@ export interface CertificateManagerOptions {
   /** New material for one listener; called only while serving. */
   readonly onMaterial: (material: TlsMaterial) => void;
   readonly publishChallenges: PublishChallenges;
+  /** Authorities of a trust domain of services, as they are known now. */
+  readonly anchorsOf?: (trustDomain: string) => readonly TrustAnchors[];
   readonly random?: () => number;
 }
 
@@ -52,6 +59,7 @@ interface Row {
   readonly listener: string;
   readonly staple: boolean;
   readonly kept: readonly Kept[];
+  readonly domains: readonly string[];
 }
 
 export class CertificateManager {
@@ -101,7 +109,7 @@ export class CertificateManager {
         next.set(key, source);
         return { key, source };
       });
-      rows.push({ listener: name, staple: tls.staple, kept });
+      rows.push({ listener: name, staple: tls.staple, kept, domains: tls.settings.clients?.domains ?? [] });
     }
     for (const [key, source] of this.#sources) if (!next.has(key)) source.stop();
     this.#sources = next;
@@ -193,7 +201,7 @@ export class CertificateManager {
     return this.#rows.map((row) => this.#materialOf(row));
   }
 
-  #materialOf({ listener, staple, kept }: Row): TlsMaterial {
+  #materialOf({ listener, staple, kept, domains }: Row): TlsMaterial {
     return {
       listener,
       certificates: kept.flatMap(({ source }): ServedCertificate[] => {
@@ -210,12 +218,18 @@ export class CertificateManager {
       }),
       ticketKeys: this.#ticketKeys.get(listener)!,
       challenges: this.#challenges.answers.alpn,
+      anchors: domains.flatMap((domain) => this.#options.anchorsOf?.(domain) ?? []),
     };
   }
 
   #announce(concerns: (row: Row) => boolean): void {
     if (!this.#serving) return;
     for (const row of this.#rows) if (concerns(row)) this.#options.onMaterial(this.#materialOf(row));
+  }
+
+  /** Authorities of trust domains have changed. */
+  trustChanged(): void {
+    this.#announce(({ domains }) => domains.length > 0);
   }
 
   /** New keys for the tickets of all listeners. */

@@ -60,6 +60,13 @@ export interface BindingRecord {
   readonly createdMs: number;
 }
 
+/** A name in certificates that stands for a caller, with what the caller may. */
+export interface StoredCallerRecord {
+  readonly identity: string;
+  readonly id: string;
+  readonly scopes: readonly string[];
+}
+
 /** Trust bundle of another trust domain as it was last fetched. */
 export interface BundleRecord {
   readonly trustDomain: string;
@@ -135,6 +142,12 @@ export interface ServiceStore {
   removeBinding(identity: string): Promise<boolean>;
   bindings(principal: string): Promise<readonly BindingRecord[]>;
   bindingOf(identity: string): Promise<BindingRecord | null>;
+
+  /**
+   * Names that stand for callers: bindings, and the ids of services in `trustDomain` where there is one. Disabled ones too:
+   * their names must not come to mean somebody else.
+   */
+  callers(trustDomain: string | null): Promise<readonly StoredCallerRecord[]>;
 
   bundles(): Promise<readonly BundleRecord[]>;
   putBundle(bundle: BundleRecord): Promise<void>;

@@ -37,11 +37,15 @@ export type {
   JoinTokenRecord,
   ServiceStore,
   SightingRecord,
+  StoredCallerRecord,
   SvidRecord,
 } from './contract.ts';
+export { Federation } from './federation.ts';
+export { type IdentityHandlerParts, serviceIdentityHandler } from './identity-handler.ts';
 export { createJoinToken, hashJoinToken } from './join-token.ts';
 export type { VerifiedJwtSvid } from './jwt-svid.ts';
 export { type JwtSvidProblem, verifyJwtSvid } from './jwt-svid.ts';
+export { ClusterWitness } from './kubernetes.ts';
 export { serviceOf, spiffeIdOf } from './names.ts';
 export { type RootKey, readRootKey, sealRootKey, writeRootKey } from './root-key.ts';
 export { ServiceSource, type ServiceSourceOptions } from './service-source.ts';

@@ -5,6 +5,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import type { PeerCertificate } from 'node:tls';
 import { isLinkLocal, isLoopback, isPublicAddress } from './public-address.ts';
 
 /** Which addresses may be connected to; link-local ones never. */
@@ -18,6 +19,8 @@ export interface GuardedRequest {
   readonly reach: Reach;
   /** PEM authorities instead of the well-known ones; empty for those. */
   readonly ca?: string;
+  /** Judges the server's certificate, whose chain was verified, instead of comparing host names. */
+  readonly identify?: (certificate: PeerCertificate) => Error | undefined;
   readonly timeoutMs: number;
   readonly maxBytes: number;
 }
@@ -94,6 +97,9 @@ export function guardedFetch(request: GuardedRequest): Promise<GuardedAnswer> {
         agent: false,
         signal: AbortSignal.timeout(timeoutMs),
         ...(isTls && request.ca !== undefined && request.ca !== '' ? { ca: request.ca } : {}),
+        ...(isTls && request.identify !== undefined
+          ? { checkServerIdentity: (_host: string, peer: PeerCertificate) => request.identify!(peer) }
+          : {}),
       },
       (answer) => {
         const chunks: Buffer[] = [];

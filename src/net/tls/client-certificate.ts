@@ -28,6 +28,8 @@ export interface ClientCertificate {
   readonly identities: readonly string[];
   /** Lower-case hexadecimal SHA-256 of the certificate. */
   readonly fingerprint: string;
+  /** Those of the certificates above it; empty unless verified. */
+  readonly issuers: readonly string[];
   readonly notAfterMs: number;
   /** Values of Client-Cert, Client-Cert-Chain (RFC 9440; empty without intermediates) and X-Forwarded-Client-Cert. */
   readonly field: string;
@@ -57,8 +59,11 @@ export class ClientCertificateReader {
   readonly #kinds: readonly IdentityKind[];
   /** Trust domains by fingerprint of the authority that may speak for them. */
   readonly #domains = new Map<string, Set<string>>();
+  readonly #isWithdrawn: (fingerprint: string) => boolean;
 
-  constructor(trust: ClientTrust) {
+  /** `isWithdrawn` is asked about every certificate of a chain. */
+  constructor(trust: ClientTrust, isWithdrawn: (fingerprint: string) => boolean = () => false) {
+    this.#isWithdrawn = isWithdrawn;
     this.#kinds = trust.identity;
     for (const { pem, trustDomain } of trust.anchors) {
       if (trustDomain === '') continue;
@@ -84,11 +89,15 @@ export class ClientCertificateReader {
     }
     if (problem !== '') return { ...unverified(leaf), problem, notAfterMs: details.notAfterMs };
     const fingerprint = certificateFingerprint(leaf);
+    const issuers = chain.slice(1).map(certificateFingerprint);
+    if (this.#isWithdrawn(fingerprint) || issuers.some(this.#isWithdrawn))
+      return { ...unverified(leaf), problem: 'revoked', notAfterMs: details.notAfterMs };
     const intermediates = chain.slice(1).filter((der) => !isSelfIssued(der));
     return {
       problem: '',
       identities: this.#identitiesOf(details, chain),
       fingerprint,
+      issuers,
       notAfterMs: details.notAfterMs,
       field: byteSequence(leaf),
       chainField: intermediates.map(byteSequence).join(', '),
@@ -130,6 +139,7 @@ export class ClientCertificateReader {
 const unverified = (leaf: Buffer): Omit<ClientCertificate, 'problem'> => ({
   identities: [],
   fingerprint: certificateFingerprint(leaf),
+  issuers: [],
   notAfterMs: Number.NEGATIVE_INFINITY,
   field: '',
   chainField: '',
@@ -137,7 +147,7 @@ const unverified = (leaf: Buffer): Omit<ClientCertificate, 'problem'> => ({
 });
 
 /** Certificates from the client's own to the last that Node found, in DER. */
-function chainOf(peer: DetailedPeerCertificate): Buffer[] {
+export function chainOf(peer: DetailedPeerCertificate): Buffer[] {
   const out: Buffer[] = [];
   let next: DetailedPeerCertificate | undefined = peer;
   while (next?.raw !== undefined && out.length < MAX_CHAIN) {
@@ -151,7 +161,7 @@ function chainOf(peer: DetailedPeerCertificate): Buffer[] {
  * The last certificate when each one is signed by the next, else null. Node links certificates by name, and names can be
  * claimed by anybody who sends a chain.
  */
-function anchorOf(chain: readonly Buffer[]): Buffer | null {
+export function anchorOf(chain: readonly Buffer[]): Buffer | null {
   for (let i = 0; i + 1 < chain.length; i++) {
     const [child, parent] = [new X509Certificate(chain[i]!), new X509Certificate(chain[i + 1]!)];
     if (!child.checkIssued(parent) || !child.verify(parent.publicKey)) return null;

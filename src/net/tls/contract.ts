@@ -16,8 +16,10 @@ export interface TlsSettings {
 export interface ClientTrust {
   /** `require` refuses the handshake without a valid certificate; `optional` leaves that to each operation. */
   readonly mode: 'require' | 'optional';
-  /** Never empty. */
+  /** From files. */
   readonly anchors: readonly TrustAnchors[];
+  /** Trust domains whose authorities come with the material, the gate's own or federated ones. With `anchors` never both empty. */
+  readonly domains: readonly string[];
   /** PEM texts; when not empty every certificate of a chain must be found good in the list of its issuer. */
   readonly revocations: readonly string[];
   readonly identity: readonly IdentityKind[];
@@ -55,6 +57,8 @@ export interface TlsMaterial {
   /** 48 random bytes, the same on all threads; replaced at intervals. */
   readonly ticketKeys: Uint8Array;
   readonly challenges: readonly AlpnChallenge[];
+  /** Authorities of the trust domains that the settings name, as they are known now. */
+  readonly anchors: readonly TrustAnchors[];
 }
 
 /** Client side of an upstream's TLS, PEM texts; empty for what is not configured. */
@@ -66,7 +70,21 @@ export interface UpstreamTls {
   readonly crl: string;
   /** Name for SNI and the certificate instead of the target's host. */
   readonly serverName: string;
+  /** The gate shows its own SVID instead of a certificate. */
+  readonly svid: boolean;
+  /** Trust domains whose authorities are trusted instead of `ca`; empty for none. */
+  readonly domains: readonly string[];
   /** SPIFFE ids of which the server's certificate must carry one, instead of a host name. */
   readonly spiffeIds: readonly string[];
   readonly minVersion: TlsVersion;
 }
+
+/** Who the gate is among services, and which authorities speak for which trust domain. Changes without a reload. */
+export interface GateIdentity {
+  /** PEM texts; empty while the gate has no SVID. */
+  readonly chain: string;
+  readonly key: string;
+  readonly anchors: readonly TrustAnchors[];
+}
+
+export const noGateIdentity: GateIdentity = { chain: '', key: '', anchors: [] };

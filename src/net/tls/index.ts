@@ -15,15 +15,17 @@ export {
   ClientCertificateReader,
 } from './client-certificate.ts';
 export { type HelloReading, readClientHello } from './client-hello.ts';
-export type {
-  AlpnChallenge,
-  ClientTrust,
-  IdentityKind,
-  ServedCertificate,
-  TlsMaterial,
-  TlsSettings,
-  TrustAnchors,
-  UpstreamTls,
+export {
+  type AlpnChallenge,
+  type ClientTrust,
+  type GateIdentity,
+  type IdentityKind,
+  noGateIdentity,
+  type ServedCertificate,
+  type TlsMaterial,
+  type TlsSettings,
+  type TrustAnchors,
+  type UpstreamTls,
 } from './contract.ts';
 export { secureDefaults, type TlsVersion } from './defaults.ts';
 export { DerError } from './der.ts';
