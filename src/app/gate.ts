@@ -157,6 +157,7 @@ class Gate implements RunningGate {
         for (const { monitor } of this.#monitors.values()) monitor.identify(identity);
         this.#supervisor.broadcast({ kind: 'gate-identity', identity });
       },
+      onAudit: (event) => this.#audit.note(event),
       onCallers: (callers) => this.#supervisor.broadcast({ kind: 'callers', callers }),
     });
     this.#control = new ControlPlane(this.#log, {
@@ -212,6 +213,7 @@ class Gate implements RunningGate {
     const { telemetry } = this.config;
     this.#audit.start(this.config, this.#records.stream);
     await this.#exports.start(this.config.export, this.#records.stream, this.#log);
+    if (this.config.services !== null) this.#records.stream.subscribe(this.#services.watch);
     this.#records.start(telemetry.accessLog);
     this.#addGauges();
     await this.#startParts(this.config, true);
@@ -398,6 +400,7 @@ class Gate implements RunningGate {
     this.#records.addGauges(this.#registry);
     this.#audit.addGauges(this.#registry);
     this.#exports.addGauges(this.#registry);
+    this.#services.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
     const limits = new LimitTable(this.#limits);

@@ -1,5 +1,6 @@
 // Service identities as the gate runs them, on the main thread: the authority follows the state, sockets serve it, federated bundles are
 // fetched, and threads are told whom to trust, who the gate is, and which names stand for callers of the state.
+import type { AuditEvent } from '../audit/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import type { ServiceHandler } from '../control/index.ts';
 import { systemClock } from '../core/index.ts';
@@ -9,6 +10,7 @@ import {
   IdentityError,
   IdentityRegistry,
   issuingDue,
+  reportShared,
   rotateIssuingIfDue,
   ServiceAuthority,
   type ServiceEvent,
@@ -21,8 +23,9 @@ import {
 } from '../identity/index.ts';
 import { type GateIdentity, noGateIdentity, type TrustAnchors } from '../net/tls/index.ts';
 import type { State } from '../stores/index.ts';
-import type { GateLog } from '../telemetry/index.ts';
+import type { GateLog, MetricsRegistry } from '../telemetry/index.ts';
 import { WorkloadSocket } from '../workload/index.ts';
+import { SharedWatch } from './shared-watch.ts';
 
 /** Changes are told by the store; this often they are looked for anyway, ms. */
 const LOOK_MS = 900;
@@ -30,12 +33,15 @@ const LOOK_MS = 900;
 const TIDY_MS = 30_000;
 /** Ended SVIDs, used tokens and sightings are kept this long, ms. */
 const KEPT_MS = 30 * 86_400_000;
+/** What was shared within this time is counted, ms. */
+const SHARED_MS = 86_400_000;
 
 export interface ServicesPlaneParts {
   readonly log: GateLog;
   /** Authorities of trust domains have changed. */
   readonly onTrust: () => void;
   readonly onIdentity: (identity: GateIdentity) => void;
+  readonly onAudit: (event: AuditEvent) => void;
   readonly onCallers: (callers: readonly StoredCallerRecord[]) => void;
 }
 
@@ -65,6 +71,9 @@ export class ServicesPlane {
   #unsubscribe: () => void = () => {};
   #timer: NodeJS.Timeout | null = null;
   #problem = '';
+  /** Sees finished exchanges; it is subscribed where there are service identities. */
+  readonly watch = new SharedWatch(systemClock.epochMs);
+  #shared = 0;
 
   constructor(parts: ServicesPlaneParts) {
     this.#parts = parts;
@@ -162,7 +171,16 @@ export class ServicesPlane {
 
   #note(event: ServiceEvent): void {
     const { kind, subject, details } = event;
-    this.#parts.log.write(kind === 'attestation-refused' ? 'warning' : 'info', kind, { subject, ...details });
+    const isRefused = kind === 'attestation-refused';
+    this.#parts.log.write(isRefused ? 'warning' : 'info', kind, { subject, ...details });
+    this.#parts.onAudit({
+      action: 'service.event',
+      outcome: isRefused ? 'refused' : 'success',
+      actor: { kind: 'system', id: 'gate' },
+      target: { kind: 'service', id: subject },
+      address: String(details['address'] ?? ''),
+      details: { event: kind, ...details },
+    });
   }
 
   /** Looks at the state; resolves when what has changed there has its effect. Never rejects. */
@@ -203,6 +221,11 @@ export class ServicesPlane {
       this.#tidiedMs = nowMs;
       if (running !== null) await rotateIssuingIfDue(state.services, running.config.trustDomain, systemClock);
       await state.services.pruneServices(nowMs - KEPT_MS);
+      await this.watch.flush(state.services);
+      this.#shared = reportShared([
+        ...(await state.services.sightings(nowMs - SHARED_MS)),
+        ...(await state.services.sharedKeys(nowMs)),
+      ]).length;
     }
     this.#callersChanged(await state.services.callers(running?.config.trustDomain ?? null));
     if (running !== null) {
@@ -274,8 +297,38 @@ export class ServicesPlane {
         },
   );
 
-  /** For metrics: ends of what issues and of the gate's own SVID, ms; 0 without one. */
-  get ends(): { readonly issuingMs: number; readonly dueMs: number; readonly gateMs: number } {
+  addGauges(registry: MetricsRegistry): void {
+    const add = (name: string, help: string, value: () => number): void =>
+      registry.gauge({
+        name: `gatewright_${name}`,
+        type: 'gauge',
+        help,
+        samples: () => (this.#state === null ? [] : [{ labels: {}, value: value() }]),
+      });
+    const seconds = (ms: number): number => Math.floor(ms / 1000);
+    add(
+      'issuing_authority_expiry_timestamp_seconds',
+      'When the authority that issues to services ends, seconds since the epoch; 0 without one.',
+      () => seconds(this.#ends.issuingMs),
+    );
+    add(
+      'issuing_authority_rotation_due_timestamp_seconds',
+      'When it should be replaced, seconds since the epoch; 0 without one.',
+      () => seconds(this.#ends.dueMs),
+    );
+    add(
+      'svid_expiry_timestamp_seconds',
+      "When the gate's own SVID ends, seconds since the epoch; 0 without one.",
+      () => seconds(this.#ends.gateMs),
+    );
+    add(
+      'shared_credentials',
+      'Credentials that several callers used, or that came from several addresses, in the last day.',
+      () => this.#shared,
+    );
+  }
+
+  get #ends(): { readonly issuingMs: number; readonly dueMs: number; readonly gateMs: number } {
     const running = this.#running;
     return {
       issuingMs: running?.authority.issuing?.untilMs ?? 0,
@@ -300,6 +353,7 @@ export class ServicesPlane {
     this.#unsubscribe();
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#looking;
+    if (this.#state !== null) await this.watch.flush(this.#state.services).catch(() => {});
     await this.#stopRunning();
   }
 }

@@ -413,6 +413,18 @@ export class SqlServiceStore implements ServiceStore {
     return rows.map(sightingOf);
   }
 
+  async sharedKeys(nowMs: number): Promise<readonly SightingRecord[]> {
+    const rows = await this.#database.run(
+      `SELECT 'key' AS kind, key_sha256 AS credential, principal AS caller, '' AS address,
+         MIN(not_before_ms) AS first_ms, MAX(not_before_ms) AS last_ms FROM svids
+       WHERE not_after_ms > $1 AND key_sha256 IN (
+         SELECT key_sha256 FROM svids WHERE not_after_ms > $1 GROUP BY key_sha256 HAVING COUNT(DISTINCT principal) > 1
+       ) GROUP BY key_sha256, principal ORDER BY key_sha256, principal LIMIT ${MAX_LIST}`,
+      [nowMs],
+    );
+    return rows.map(sightingOf);
+  }
+
   pruneServices(beforeMs: number): Promise<number> {
     return this.#database.transaction(async (session) => {
       const gone = [

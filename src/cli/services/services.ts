@@ -91,7 +91,10 @@ export const runServicesRevoke = (options: Options, serial: string): Promise<num
 
 export const runServicesShared = (options: Options): Promise<number> =>
   withServices(options, async ({ state }) => {
-    const report = reportShared(await state.services.sightings(Date.now() - (options['since'] as number)));
+    const report = reportShared([
+      ...(await state.services.sightings(Date.now() - (options['since'] as number))),
+      ...(await state.services.sharedKeys(Date.now())),
+    ]);
     if (options['json'] === true) printJson(report);
     else if (report.length === 0) print('No credential is shared.');
     else

@@ -157,6 +157,9 @@ export interface ServiceStore {
   /** Sightings of credentials that speak for several callers or come from several addresses. */
   sightings(sinceMs: number): Promise<readonly SightingRecord[]>;
 
+  /** Public keys that certificates of several services have, which issued them as sightings without address. */
+  sharedKeys(nowMs: number): Promise<readonly SightingRecord[]>;
+
   /** Forgets tokens, SVIDs and sightings that ended before `beforeMs`; tells how many. */
   pruneServices(beforeMs: number): Promise<number>;
   /** Calls back when the state may have changed, by whomever. */
