@@ -2,6 +2,7 @@
 // shown the gate's own SVID, and callers of the state that certificates stand for.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttps, request as httpsRequest } from 'node:https';
@@ -14,11 +15,13 @@ import { systemClock } from '../../src/core/index.ts';
 import {
   createJoinToken,
   fingerprintOf,
+  formatBundle,
   installRoot,
   parseBundle,
   rotateIssuing,
   type X509Svid,
 } from '../../src/identity/index.ts';
+import { createKeyPair, createSvid } from '../../src/identity/services/certificates.ts';
 import { Authority, needsOpenssl } from '../support/authority.ts';
 import { startTestGate } from '../support/gate.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
@@ -77,6 +80,9 @@ function ask(
 async function start(
   t: TestContext,
   options: {
+    trust?: string;
+    mtls?: string;
+    files?: Readonly<Record<string, string>>;
     clients?: string;
     services?: readonly string[];
     more?: string;
@@ -95,7 +101,7 @@ async function start(
       certificate: ./server.crt
       key: '\${file:./server.key}'
       clients: ${options.clients ?? 'require'}
-      trust: [ gatewright ]
+      trust: [ gatewright${options.trust ?? ''} ]
 state: { sqlite: '${join(running.folder, 'state.db')}', seal: '\${env:SEAL}' }
 identity:
   services:
@@ -108,7 +114,7 @@ apis:
   things:
     contract: ./contract.yaml
     upstream: things
-    authenticate: [ { mtls: {} } ]
+    authenticate: [ { mtls: ${options.mtls ?? '{}'} } ]
     operations: { listThings: { scopes: [ a ] } }
 `;
   const contract = `openapi: 3.1.0
@@ -119,7 +125,12 @@ paths:
   const gate = await startTestGate(t, {
     config,
     workers: options.workers ?? 2,
-    files: { 'server.crt': server!.certificate, 'server.key': server!.key, 'contract.yaml': contract },
+    files: {
+      'server.crt': server!.certificate,
+      'server.key': server!.key,
+      'contract.yaml': contract,
+      ...options.files,
+    },
     env: { SEAL: 'a seal key of more than thirty-two characters' },
   });
   const port = gate.portOf('services');
@@ -352,3 +363,38 @@ test('without an authority a listener that trusts it lets nobody in', needsOpens
   );
   await until(async () => (await ask(running.port, '/things', svid)).status === 0, 'the end of all trust');
 });
+
+test(
+  'another trust domain speaks for itself alone, whatever its authority signs',
+  needsOpenssl,
+  async (t) => {
+    const partner = await startTestAuthority(t, ['reader'], { config: { trustDomain: 'partner.example' } });
+    const { authority, port } = await start(t, {
+      trust: ', { federated: partner.example }',
+      mtls: '{ spiffe: [ "spiffe://partner.example/reader" ], scopes: [ a ] }',
+      more: '    federation: { partner.example: { bundle: ./partner.json } }',
+      files: { 'partner.json': formatBundle(partner.authority.bundle) },
+    });
+    const reader = await partner.authority.issueX509('reader', 'command');
+    await until(async () => (await ask(port, '/things', reader)).status === 200, 'the bundle of the file');
+    // The partner's authority signs ids of this domain, and this one signs the partner's.
+    const forge = async (spiffeId: string, by: typeof authority) => {
+      const keys = await createKeyPair();
+      const { certificate, key } = by.issuing!;
+      const template = { spiffeId, dnsNames: [], nowMs: Date.now(), lifeMs: 3_600_000, random: randomBytes };
+      const { pem } = await createSvid(template, keys.publicKey, { certificate, privatePem: key });
+      return { chain: pem + certificate, key: keys.privatePem };
+    };
+    const own = await authority.issueX509('cart', 'command');
+    assert.equal((await ask(port, '/things', own)).status, 200);
+    for (const [id, by] of [
+      ['spiffe://prod.example/cart', partner.authority],
+      ['spiffe://partner.example/reader', authority],
+      ['spiffe://prod.example/cart/..', authority],
+      ['spiffe://prod.example/c%61rt', authority],
+      ['spiffe://prod.example', authority],
+      ['SPIFFE://prod.example/cart', authority],
+    ] as const)
+      assert.equal((await ask(port, '/things', await forge(id, by))).status, 401, id);
+  },
+);
