@@ -492,10 +492,16 @@ function ruleIdsOf(config: GateConfig): number[] {
   return [...new Set(config.ruleSets.flatMap((set) => set.ruleIds))].sort((a, b) => a - b);
 }
 
-/** What the files of the configuration were when it was loaded: hashes tell changes apart and give nothing away. */
+/** What the configuration was when it was taken over: a hash tells changes apart and gives nothing away. */
 const digestsOf = (config: GateConfig): { config: string } => ({
-  config: hash('sha256', JSON.stringify(config), 'hex'),
+  config: hash('sha256', JSON.stringify(config, plainly), 'hex'),
 });
+
+/** Policies hold what JSON has no words for. */
+const plainly = (_name: string, value: unknown): unknown => {
+  if (typeof value === 'bigint') return `${value}n`;
+  return value instanceof Map || value instanceof Set ? [...value] : value;
+};
 
 const countOperations = (config: GateConfig): number =>
   config.apis.reduce((sum, api) => sum + api.operations.length, 0);

@@ -22,12 +22,14 @@ describe('help and usage', () => {
       ? command.commands.map((child) => [command.name(), child.name()])
       : [[command.name()]],
   );
+  /** Their output is for other programs as it is, or is another program's. */
+  const plain = new Set(['audit export', 'ca export', 'ca sign', 'logs follow', 'secrets run']);
   for (const command of commands) {
     test(`${command.join(' ')} --help names every option`, async () => {
       const { code, out } = await run([...command, '--help']);
       assert.equal(code, 0);
       assert.match(out, /^Usage: gatewright /);
-      assert.match(out, /--json/);
+      if (!plain.has(command.join(' '))) assert.match(out, /--json/);
     });
   }
 

@@ -36,6 +36,7 @@ export function addAuditCommands(
     .command('prove <index>')
     .description('print an entry with the proof that it is in the trail, as JSON')
     .addOption(config())
+    .addOption(json())
     .action(action(async () => (await import('./read.ts')).runAuditProve));
   audit
     .command('export')
@@ -50,11 +51,13 @@ export function addAuditCommands(
     .command('key')
     .description('print the public key that verifies the trail')
     .addOption(config())
+    .addOption(json())
     .action(action(async () => (await import('./read.ts')).runAuditKey));
   audit
     .command('checkpoint')
     .description('print the signed checkpoint, to be kept elsewhere')
     .addOption(config())
+    .addOption(json())
     .action(action(async () => (await import('./read.ts')).runAuditCheckpoint));
   audit
     .command('shred <subject>')

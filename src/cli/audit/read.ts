@@ -138,7 +138,7 @@ function lineOf({ index, at, action, outcome, body }: NumberedEntry): string {
 export const runAuditProve = (options: Options, index: string): Promise<number> =>
   withReader(options, (reader, audit) => {
     if (!/^\d{1,15}$/.test(index)) throw new CommandError(`"${index}" is no index`, Exit.usage);
-    printJson({ key: keyOf(reader, audit), ...reader.prove(Number(index)) });
+    printJson({ ok: true, key: keyOf(reader, audit), ...reader.prove(Number(index)) });
     return Exit.ok;
   });
 
@@ -177,13 +177,16 @@ function cellOf(text: string): string {
 
 export const runAuditKey = (options: Options): Promise<number> =>
   withReader(options, (reader, audit) => {
-    print(keyOf(reader, audit));
+    const key = keyOf(reader, audit);
+    if (options['json'] === true) printJson({ ok: true, key });
+    else print(key);
     return Exit.ok;
   });
 
 export const runAuditCheckpoint = (options: Options): Promise<number> =>
   withReader(options, (reader) => {
-    process.stdout.write(reader.checkpoint);
+    if (options['json'] === true) printJson({ ok: true, checkpoint: reader.checkpoint });
+    else process.stdout.write(reader.checkpoint);
     return Exit.ok;
   });
 
