@@ -77,6 +77,8 @@ export class Source {
   readonly #transformations: Transformation[] = [];
   readonly #memo = new VerdictMemo();
   readonly #shapes = new Map<number, Shape>();
+  /** Nodes that the last value set in `#stage`. */
+  #lastNodes: readonly number[] = NOTHING;
   // Scratch, reused for each value: results of the stages, and what is distinct among them.
   readonly #stage: Int32Array;
   /** By distinct text × transformation: the distinct text that it makes of it, -1 before that is known. */
@@ -146,6 +148,9 @@ export class Source {
     const kinds = place === PART ? this.#addPart(value) : this.#addText(value);
     if (place === WHOLE) this.#scanner.keep(this.#bits, kinds);
     const shape = this.#shapes.get(kinds) ?? this.#makeShape(kinds);
+    // What the last value left behind, which may have been stopped on its way, must not be taken for this one's.
+    for (let i = 0; i < this.#lastNodes.length; i++) stage[this.#lastNodes[i]!] = 0;
+    this.#lastNodes = shape.nodes;
     let verdict = this.#check(shape.mask, shape.words, value, 0, null);
     for (let i = 0; i < shape.nodes.length; i++) {
       const index = shape.nodes[i]!;
@@ -154,12 +159,10 @@ export class Source {
       stage[index] = at;
       if (node.words.length > 0) verdict = this.#check(node.mask, node.words, value, at, verdict);
     }
-    // What the others left behind must not be taken for theirs.
-    for (let i = 0; i < shape.nodes.length; i++) stage[shape.nodes[i]!] = 0;
     return verdict ?? NOTHING;
   }
 
-  /** INVARIANT: `stage` is 0, the value itself, for all nodes that are not in the shape. */
+  /** INVARIANT: while a value is judged, `stage` is 0, the value itself, for all nodes that are not in its shape. */
   #makeShape(kinds: number): Shape {
     const mask = this.#nodes[0]!.mask.slice();
     const left: number[] = [];

@@ -306,6 +306,20 @@ test('an expression that would run for hours is stopped', () => {
   }
 });
 
+test('a value that took too long leaves nothing behind for the next', () => {
+  const rules = `SecRule ARGS "@rx ^(?=a)(?:(?:a|aa)+)+$" "id:1,phase:1,pass,nolog,t:lowercase"
+    SecRule ARGS "@streq x y" "id:2,phase:1,deny,t:lowercase,t:compressWhitespace"`;
+  const diagnostics = new Diagnostics();
+  const ast = parseRuleFiles([{ file: 'a', text: rules }], noFiles, diagnostics);
+  const profile = compileProfile(compileRuleSet(ast, noFiles, diagnostics), { maxInspectionMs: 30 });
+  const reasons = [`/?q=${'A'.repeat(600)}!`, '/?q=x%09%09y', '/?q=x%09z'].map((uri) => {
+    const transaction = new Transaction(profile);
+    drive(transaction, { uri });
+    return transaction.interruption?.reason;
+  });
+  assert.deepEqual(reasons, ['work-budget', 'rule', undefined]);
+});
+
 test('a rule may count in the collection that it opens', () => {
   const rules = `SecRule ARGS:u "@rx ^(.+)$" "id:1,phase:1,pass,nolog,capture,initcol:user=%{TX.1},setvar:user.hits=+1,chain"
       SecRule ARGS:never "@unconditionalMatch" "t:none"
