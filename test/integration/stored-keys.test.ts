@@ -203,7 +203,11 @@ test('the command line works on the state of a running gate', async (t) => {
   await until(async () => (await get({ 'x-api-key': String(next['key']) })).status === 401, 'the client');
   await json('token', 'revoke', '--jti', 'corp|4711', '--reason', 'lost laptop');
   const revoked = (await json('token', 'list')) as unknown as Record<string, unknown>[];
-  assert.deepEqual(revoked.map((entry) => entry['value']).sort(), ['corp|4711', 'shop']);
+  assert.deepEqual(revoked.map((entry) => entry['value']).sort(), [
+    'authorization-server|shop',
+    'corp|4711',
+    'shop',
+  ]);
   assert.equal((await json('fsck'))['ok'], true);
   const wrong = await run(['clients', 'add', 'shop', ...config]);
   assert.deepEqual([wrong.code, wrong.err.trim()], [1, 'gatewright: "shop" exists already']);
