@@ -103,7 +103,13 @@ export class OAuthPlane {
     const server = this.#running?.server;
     if (server === undefined) return sendProblem(response, 'service-unavailable', call.exchangeId);
     request.url = `${call.base}${request.url ?? '/'}`;
-    await server.handle(request, response, call.clientAddress);
+    const { shown, certificate } = call;
+    await server.handle(
+      request,
+      response,
+      call.clientAddress,
+      shown === null ? null : { ...shown, identities: certificate?.identities ?? [] },
+    );
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,9 @@
 // What the authorization server adds to `gatewright users` and `clients`.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../core/index.ts';
+import { authMethods } from '../oauth/contract.ts';
 import type { CommandParts } from './identity-commands.ts';
 
 const duration = (text: string): number => {
@@ -13,6 +15,15 @@ const duration = (text: string): number => {
 const keySet = (file: string): unknown => {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as unknown;
+  } catch (error) {
+    throw new InvalidArgumentError(`It can not be read (${(error as Error).message}).`);
+  }
+};
+
+/** Commander hands over what the option has gathered so far. */
+const certificate = (file: string, before: readonly string[] = []): readonly string[] => {
+  try {
+    return [...before, new X509Certificate(readFileSync(file)).raw.toString('base64')];
   } catch (error) {
     throw new InvalidArgumentError(`It can not be read (${(error as Error).message}).`);
   }
@@ -67,11 +78,14 @@ export function addOAuthCommands(program: Command, { action, config, json }: Com
     .option('--post-logout-redirect-uri <uri...>', 'where people may be sent after signing out')
     .addOption(
       new Option('--auth <method>', 'how it authenticates')
-        .choices(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
+        .choices(authMethods)
         .default('client_secret_basic'),
     )
     .option('--jwks <file>', 'its public keys for private_key_jwt', keySet)
     .option('--jwks-uri <url>', 'where its public keys are, for private_key_jwt')
+    .option('--certificate-name <name>', 'for tls_client_auth: dns:…, uri:…, email:… or subject:…')
+    .option('--certificate <file...>', 'for self_signed_tls_client_auth: its certificates, PEM', certificate)
+    .option('--tls-bound', 'all its access tokens are bound to its certificate')
     .option('--resource <uri...>', 'APIs that it may ask tokens for; all by default')
     .option('--exchange-from <uri...>', 'token exchange: audiences of the tokens that it may bring')
     .option('--exchange-to <uri...>', 'token exchange: audiences of the tokens that it gets for them')

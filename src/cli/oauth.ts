@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   type ClientSettings,
+  certificateKeys,
   DEVICE_CODE,
   defaultSettings,
   hashPassword,
@@ -124,7 +125,9 @@ export const runClientOAuth = (options: Options, id: string): Promise<number> =>
       redirectUris: list('redirectUri'),
       postLogoutRedirectUris: list('postLogoutRedirectUri'),
       authMethod: options['auth'] as ClientSettings['authMethod'],
-      jwks: (options['jwks'] as ClientSettings['jwks'] | undefined) ?? null,
+      certificateName: (options['certificateName'] as string | undefined) ?? '',
+      tlsBound: options['tlsBound'] === true,
+      jwks: (options['jwks'] as ClientSettings['jwks'] | undefined) ?? certificateKeys(list('certificate')),
       jwksUri: (options['jwksUri'] as string | undefined) ?? '',
       resources: list('resource'),
       exchange: { from: list('exchangeFrom'), to: list('exchangeTo') },

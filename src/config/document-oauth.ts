@@ -79,6 +79,15 @@ export const authorizationServerSchema = z.strictObject({
   scopes: z.record(scope, z.string().max(200)).default({}).describe('What scopes mean, for people.'),
   federation: z.record(nameKey(), federation).default({}).describe('Other providers that people come from.'),
   'require-par': z.boolean().default(false).describe('Authorization requests must be pushed (RFC 9126).'),
+  'mtls-origin': z
+    .url({ protocol: /^https$/ })
+    .refine((url) => new URL(url).origin === url, {
+      message: 'is no origin such as https://mtls.example.com',
+    })
+    .optional()
+    .describe(
+      'Origin of a listener with `clients: optional`, told to clients that have certificates (RFC 8705).',
+    ),
   'second-factor': z
     .enum(['offered', 'required'])
     .default('offered')

@@ -55,6 +55,37 @@ export function withBuiltInIssuer(document: ConfigDocument, context: ResolveCont
 export const builtIn = (issuer: IssuerConfig): IssuerConfig =>
   issuer.name === BUILT_IN_ISSUER ? { ...issuer, keys: { kind: 'built-in' } } : issuer;
 
+/** What is told to clients with certificates must be served, on a listener that asks for them. */
+function checkMtlsOrigin(
+  document: ConfigDocument,
+  serving: readonly ApiConfig[],
+  context: ResolveContext,
+): void {
+  const origin = document.identity['authorization-server']?.['mtls-origin'];
+  if (origin === undefined) return;
+  const { hostname } = new URL(origin);
+  const asks = Object.values(document.listeners).some(
+    ({ tls }) => tls !== undefined && tls.clients !== 'none',
+  );
+  if (!asks)
+    fail(
+      context,
+      'config-value',
+      [...place, 'mtls-origin'],
+      'No listener asks clients for their certificates.',
+      'Add "clients: optional" and "trust" to the tls of one.',
+    );
+  for (const { name, hosts } of serving)
+    if (hosts.length > 0 && !hosts.includes(hostname))
+      fail(
+        context,
+        'config-value',
+        [...place, 'mtls-origin'],
+        `"${name}" is not served under ${hostname}.`,
+        `Add ${hostname} to apis.${name}.hosts.`,
+      );
+}
+
 export function resolveAuthorizationServer(
   document: ConfigDocument,
   apis: readonly ApiConfig[],
@@ -103,6 +134,7 @@ export function resolveAuthorizationServer(
         `Its paths begin with "${api.base}", and those of the issuer with "${base}".`,
         'Both are part of what clients compare; make them the same.',
       );
+  checkMtlsOrigin(document, serving, context);
   const uris = entry.resources.map(({ uri }) => uri);
   uris.forEach((uri, index) => {
     if (uris.indexOf(uri) !== index)
@@ -153,6 +185,7 @@ export function resolveAuthorizationServer(
       mayBePrivate: provider.private,
     })),
     requirePar: entry['require-par'],
+    mtlsOrigin: entry['mtls-origin'] ?? '',
     secondFactor: entry['second-factor'],
     passwords: {
       memoryKib: passwords['memory-kib'],

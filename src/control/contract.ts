@@ -39,6 +39,19 @@ export interface ServiceCertificate {
   readonly field: string;
 }
 
+/** The certificate of the connection, whose key the client has proved, verified or not. It names nobody by itself. */
+export interface ShownCertificate {
+  /** Base64 of DER. */
+  readonly encoded: string;
+  /** Lower-case hexadecimal SHA-256, of it and of those above it (the latter only of a verified one). */
+  readonly fingerprint: string;
+  readonly issuers: readonly string[];
+  /** Empty when it was verified; else why not, for instance `untrusted`. */
+  readonly problem: string;
+  /** 0 where it could not be read. */
+  readonly notAfterMs: number;
+}
+
 /** What the gate says of one request besides the request itself. All of it comes from the gate, nothing from the client. */
 export interface ServiceCall {
   readonly service: string;
@@ -53,6 +66,7 @@ export interface ServiceCall {
   readonly path: string;
   readonly caller: ServiceCaller | null;
   readonly certificate: ServiceCertificate | null;
+  readonly shown: ShownCertificate | null;
   readonly clientAddress: string;
   readonly listener: string;
   readonly secure: boolean;

@@ -1,7 +1,7 @@
 // The guard that tells a service of the control plane who calls what.
 import { type Exchange, type Guard, noHooks } from '../exchange/index.ts';
 import { callField, encodeCall, secretField } from './call-fields.ts';
-import type { ServiceCaller, ServiceCertificate } from './contract.ts';
+import type { ServiceCaller, ServiceCertificate, ShownCertificate } from './contract.ts';
 
 /** Guard for all operations of the API `api` at `base`, answered by `service`. */
 export function compileForwardCall(service: string, api: string, base: string, secret: string): Guard {
@@ -15,6 +15,7 @@ export function compileForwardCall(service: string, api: string, base: string, s
       path: exchange.path,
       caller: callerOf(exchange),
       certificate: certificateOf(exchange),
+      shown: shownBy(exchange),
       clientAddress: exchange.clientAddress,
       listener: exchange.listener,
       secure: exchange.secure,
@@ -40,4 +41,16 @@ function certificateOf({ clientCertificate }: Exchange): ServiceCertificate | nu
   if (clientCertificate === null || clientCertificate.problem !== '') return null;
   const { identities, fingerprint, field } = clientCertificate;
   return { identities, fingerprint, field };
+}
+
+function shownBy({ clientCertificate }: Exchange): ShownCertificate | null {
+  if (clientCertificate === null) return null;
+  const { encoded, fingerprint, issuers, problem, notAfterMs } = clientCertificate;
+  return {
+    encoded,
+    fingerprint,
+    issuers,
+    problem,
+    notAfterMs: Number.isFinite(notAfterMs) ? notAfterMs : 0,
+  };
 }

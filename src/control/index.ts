@@ -6,6 +6,7 @@ export type {
   ServiceCertificate,
   ServiceDescription,
   ServiceHandler,
+  ShownCertificate,
 } from './contract.ts';
 export { compileForwardCall } from './forward-call.ts';
 export { sendProblem } from './problem.ts';

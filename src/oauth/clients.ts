@@ -3,6 +3,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { IdentityError } from '../identity/index.ts';
 import { refuseUrl } from '../net/index.ts';
+import { certificateMetadata, checkCertificateSettings } from './client-certificates.ts';
 import type { AuthorizationServerConfig, ClientSettings, OAuthClient, OAuthStore } from './contract.ts';
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -30,22 +31,6 @@ export interface CarriedSettings extends ClientSettings {
 export const settingsOf = (client: unknown): CarriedSettings =>
   (client as Readonly<Record<string, CarriedSettings>>)[SETTINGS]!;
 
-export const defaultSettings: ClientSettings = {
-  redirectUris: [],
-  postLogoutRedirectUris: [],
-  grantTypes: ['client_credentials'],
-  authMethod: 'client_secret_basic',
-  jwks: null,
-  jwksUri: '',
-  resources: [],
-  exchange: { from: [], to: [] },
-  introspects: false,
-  dpop: false,
-  consent: true,
-  backchannelLogoutUri: '',
-  secrets: [],
-};
-
 /** Client metadata (RFC 7591) for oidc-provider; its `client_secret` is a list of hashes. */
 export function clientMetadata(
   { id, note, scopes, settings }: OAuthClient,
@@ -67,6 +52,7 @@ export function clientMetadata(
     id_token_signed_response_alg: config.algorithm,
     scope: openIdScopes.join(' '),
     dpop_bound_access_tokens: settings.dpop,
+    ...certificateMetadata(settings),
     // Without a good secret nothing matches; an empty one would make the metadata invalid instead.
     ...(usesSecret ? { client_secret: secrets.map(({ sha256 }) => sha256).join(' ') || '-' } : {}),
     ...(settings.jwks === null ? {} : { jwks: settings.jwks }),
@@ -123,8 +109,13 @@ export function checkSettings(settings: ClientSettings): void {
     invalid('authorization_code needs a redirect URI, and only it has a use for one');
   if (authMethod === 'none' && (grants.includes('client_credentials') || grants.includes(TOKEN_EXCHANGE)))
     invalid('a client that can not authenticate can not get tokens for itself or exchange them');
-  if ((authMethod === 'private_key_jwt') !== (settings.jwks !== null || settings.jwksUri !== ''))
-    invalid('private_key_jwt needs a key set, and only it has a use for one');
+  const usesKeys = authMethod === 'private_key_jwt' || authMethod === 'self_signed_tls_client_auth';
+  if (usesKeys !== (settings.jwks !== null || settings.jwksUri !== ''))
+    invalid(
+      'private_key_jwt and self_signed_tls_client_auth need a key set, and only they have a use for one',
+    );
+  const problem = checkCertificateSettings(settings);
+  if (problem !== null) invalid(problem);
   if (
     grants.includes(TOKEN_EXCHANGE) &&
     (settings.exchange.from.length === 0 || settings.exchange.to.length === 0)

@@ -73,6 +73,8 @@ export interface AuthorizationServerConfig {
   readonly scopeTexts: Readonly<Record<string, string>>;
   readonly federation: readonly FederationConfig[];
   readonly requirePar: boolean;
+  /** Origin of a listener that asks clients for certificates, told as `mtls_endpoint_aliases`; empty for none. */
+  readonly mtlsOrigin: string;
   /** Second factor: `offered`, or `required` of everybody who comes with a password. */
   readonly secondFactor: 'offered' | 'required';
   readonly passwords: PasswordLimits;
@@ -89,13 +91,28 @@ export interface PasswordLimits {
   readonly queue: number;
 }
 
+/** How clients authenticate at the server (RFC 7591, RFC 7523, RFC 8705). */
+export const authMethods = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'none',
+] as const;
+export type AuthMethod = (typeof authMethods)[number];
+
 /** How a client (RFC 7591 words) may use the server; who it is and its scopes stand with its principal. */
 export interface ClientSettings {
   readonly redirectUris: readonly string[];
   readonly postLogoutRedirectUris: readonly string[];
   readonly grantTypes: readonly string[];
-  readonly authMethod: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
-  /** JWK Set of private_key_jwt, or where it is. */
+  readonly authMethod: AuthMethod;
+  /** Of tls_client_auth, the name in its certificate: `dns:…`, `uri:…` (SPIFFE ids as well), `email:…` or `subject:…`. */
+  readonly certificateName: string;
+  /** All its access tokens are bound to its certificate (RFC 8705 section 3). */
+  readonly tlsBound: boolean;
+  /** JWK Set of private_key_jwt, or of self_signed_tls_client_auth (with `x5c`), or where it is. */
   readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] } | null;
   readonly jwksUri: string;
   /** Resources that it may ask tokens for; empty: all. */
@@ -111,6 +128,24 @@ export interface ClientSettings {
   /** SHA-256 of secrets in hexadecimal, newest first, with the moment they end. */
   readonly secrets: readonly { readonly sha256: string; readonly untilMs: number | null }[];
 }
+
+export const defaultSettings: ClientSettings = {
+  redirectUris: [],
+  postLogoutRedirectUris: [],
+  grantTypes: ['client_credentials'],
+  authMethod: 'client_secret_basic',
+  certificateName: '',
+  tlsBound: false,
+  jwks: null,
+  jwksUri: '',
+  resources: [],
+  exchange: { from: [], to: [] },
+  introspects: false,
+  dpop: false,
+  consent: true,
+  backchannelLogoutUri: '',
+  secrets: [],
+};
 
 export interface OAuthClient {
   readonly id: string;

@@ -1,8 +1,8 @@
+export { certificateKeys } from './client-certificates.ts';
 export {
   checkSettings,
   createSecret,
   DEVICE_CODE,
-  defaultSettings,
   grantTypes,
   registerClient,
   rotateSecret,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checkSettings, defaultSettings, matchesSecret, TOKEN_EXCHANGE } from './clients.ts';
+import { checkSettings, matchesSecret, TOKEN_EXCHANGE } from './clients.ts';
+import { defaultSettings } from './contract.ts';
 import { parseAddress } from './network.ts';
 import { escapeHtml, html } from './pages/html.ts';
 import { formTarget } from './pages/layout.ts';

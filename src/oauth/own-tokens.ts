@@ -87,7 +87,7 @@ export class OwnTokens {
         exp: found.exp,
         jti: hash('sha256', token, 'hex'),
         ...(typeof grantId === 'string' ? { sid: grantId } : {}),
-        ...(typeof found.jkt === 'string' ? { cnf: { jkt: found.jkt } } : {}),
+        ...confirmationOf(found),
       },
     };
   }
@@ -103,4 +103,14 @@ export class OwnTokens {
       this.#revocations.isRevoked(RevocationKind.issuer, BUILT_IN_ISSUER, issuedMs)
     );
   }
+}
+
+/** What an opaque token is bound to (RFC 7800), as a JWT would say it. */
+function confirmationOf(token: {
+  readonly jkt?: string | undefined;
+  readonly 'x5t#S256'?: string | undefined;
+}): object {
+  const { jkt, 'x5t#S256': certificate } = token;
+  if (typeof jkt === 'string') return { cnf: { jkt } };
+  return typeof certificate === 'string' ? { cnf: { 'x5t#S256': certificate } } : {};
 }

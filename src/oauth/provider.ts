@@ -4,8 +4,14 @@ import { type Configuration, errors, type KoaContextWithOIDC, Provider } from 'o
 import type { Clock } from '../core/index.ts';
 import type { SigningKeyRing } from '../identity/index.ts';
 import { createAdapter } from './adapter.ts';
+import type { ClientCertificates } from './client-certificates.ts';
 import { matchesSecret, openIdScopes, SETTINGS, settingsOf } from './clients.ts';
-import { ArtifactConflict, type AuthorizationServerConfig, type OAuthStore } from './contract.ts';
+import {
+  ArtifactConflict,
+  type AuthorizationServerConfig,
+  authMethods,
+  type OAuthStore,
+} from './contract.ts';
 import { guardedFetchLike } from './guarded-fetch-like.ts';
 import type { OwnTokens } from './own-tokens.ts';
 import type { ProviderPages } from './pages/provider-pages.ts';
@@ -25,6 +31,7 @@ export interface ProviderParts {
   readonly clock: Clock;
   /** Address of the caller of a request, as the gate knows it. */
   readonly addressOf: (ctx: KoaContextWithOIDC) => string;
+  readonly certificates: ClientCertificates;
   readonly onEvent: (action: string, ctx: KoaContextWithOIDC, reason: string) => void;
 }
 
@@ -58,7 +65,7 @@ export function cookieNames(config: AuthorizationServerConfig): {
 const seconds = (ms: number): number => Math.max(1, Math.floor(ms / 1000));
 
 export function createProvider(parts: ProviderParts): Provider {
-  const { config, store, artifacts, tokens, ring, pages, clock } = parts;
+  const { config, store, artifacts, tokens, ring, pages, clock, certificates } = parts;
   const basePath = new URL(config.issuer).pathname.replace(/\/$/, '');
   const secure = config.issuer.startsWith('https:');
   const names = cookieNames(config);
@@ -76,7 +83,7 @@ export function createProvider(parts: ProviderParts): Provider {
   const configuration: Configuration = {
     adapter: (model: string) => createAdapter(model, { artifacts, store, config, clock }),
     jwks: { keys: signingKeys(ring) as never },
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: [...authMethods],
     clientDefaults: { id_token_signed_response_alg: config.algorithm },
     extraClientMetadata: { properties: [SETTINGS], validator: () => {} },
     enabledJWA: {
@@ -85,6 +92,7 @@ export function createProvider(parts: ProviderParts): Provider {
       clientAuthSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
       dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
     } as never,
+    discovery: aliasesOf(config, basePath),
     responseTypes: ['code'],
     scopes: [...openIdScopes],
     claims: { openid: ['sub', 'auth_time', 'amr'], sid: null, iss: null },
@@ -122,6 +130,15 @@ export function createProvider(parts: ProviderParts): Provider {
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
       },
       dPoP: { enabled: true, allowReplay: false },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: true,
+        tlsClientAuth: true,
+        getCertificate: (ctx) => certificates.pemOf(ctx),
+        certificateAuthorized: (ctx) => certificates.isVerified(ctx),
+        certificateSubjectMatches: (ctx, property, expected) => certificates.hasName(ctx, property, expected),
+      },
       pushedAuthorizationRequests: {
         enabled: true,
         requirePushedAuthorizationRequests: config.requirePar,
@@ -215,7 +232,7 @@ export function createProvider(parts: ProviderParts): Provider {
   ): boolean {
     return matchesSecret(this.clientSecret ?? '', given);
   };
-  addTokenExchange(provider, { config, store, tokens, clock });
+  addTokenExchange(provider, { config, store, tokens, clock, certificates });
 
   provider.use(async (ctx, next) => {
     try {
@@ -261,6 +278,21 @@ export function createProvider(parts: ProviderParts): Provider {
     );
   provider.on('grant.revoked', (ctx) => parts.onEvent('grant.revoke', ctx, ''));
   return provider;
+}
+
+/** Where clients find a listener that asks for certificates (RFC 8705 section 5). */
+function aliasesOf({ mtlsOrigin }: AuthorizationServerConfig, basePath: string): Record<string, never> {
+  if (mtlsOrigin === '') return {};
+  const at = (path: string): string => `${mtlsOrigin}${basePath}${path}`;
+  const aliases = {
+    token_endpoint: at('/token'),
+    revocation_endpoint: at('/revoke'),
+    introspection_endpoint: at('/introspect'),
+    pushed_authorization_request_endpoint: at('/par'),
+    device_authorization_endpoint: at('/device/authorize'),
+    userinfo_endpoint: at('/userinfo'),
+  };
+  return { mtls_endpoint_aliases: aliases } as never;
 }
 
 /** Private JWKs: the one that signs first, then what is published besides. */

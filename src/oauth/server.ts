@@ -3,10 +3,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Clock } from '../core/index.ts';
-import { type RevocationMemory, TextSeal } from '../credentials/index.ts';
+import { type RevocationMemory, RevocationTable, TextSeal } from '../credentials/index.ts';
 import { type IdentityStore, SigningKeyRing } from '../identity/index.ts';
 import { AccountService } from './account-service.ts';
 import { Accounts } from './accounts.ts';
+import { ClientCertificates, type ShownCertificate } from './client-certificates.ts';
 import { type AuthorizationServerConfig, keysOfServer, type OAuthStore } from './contract.ts';
 import { Federation } from './federation.ts';
 import type { LoginEvent } from './interaction.ts';
@@ -40,8 +41,13 @@ export interface AuthorizationServerOptions {
 const PRUNE_MS = 600_000;
 /** Where a request keeps the address it came from. */
 const caller = Symbol('address');
+const shown = Symbol('certificate');
 
-type Called = IncomingMessage & { [caller]?: string; originalUrl?: string };
+type Called = IncomingMessage & {
+  [caller]?: string;
+  [shown]?: ShownCertificate | null;
+  originalUrl?: string;
+};
 
 export class AuthorizationServer {
   readonly #options: AuthorizationServerOptions;
@@ -55,6 +61,7 @@ export class AuthorizationServer {
   readonly #throttle: LoginThrottle;
   readonly #interactions: Interactions;
   readonly #account: AccountService;
+  readonly #certificates: ClientCertificates;
   #provider: Provider | null = null;
   #seal = new TextSeal([], '');
   #handle: ReturnType<Provider['callback']> = () => Promise.resolve();
@@ -70,6 +77,11 @@ export class AuthorizationServer {
     this.#pages = new ProviderPages(this.#frame);
     this.#artifacts = new Artifacts(store, options.onRevoked);
     this.#tokens = new OwnTokens(config, this.#ring, revocations, clock);
+    this.#certificates = new ClientCertificates(
+      new RevocationTable(revocations),
+      (ctx) => (ctx.req as Called)[shown] ?? null,
+      () => clock.epochMs(),
+    );
     this.#hasher = new PasswordHasher(config.passwords);
     this.#throttle = new LoginThrottle(store);
     const accounts = new Accounts(store, this.#hasher, config, clock);
@@ -152,15 +164,25 @@ export class AuthorizationServer {
       pages: this.#pages,
       clock,
       addressOf,
+      certificates: this.#certificates,
       onEvent: (action, ctx, reason) => onEvent(protocolEvent(action, ctx, reason)),
     });
     this.#handle = this.#provider.callback();
     this.#options.onKeys();
   }
 
-  /** Answers one request that came from `address`; its path is the whole one, as clients sent it. */
-  async handle(request: IncomingMessage, response: ServerResponse, address: string): Promise<void> {
+  /**
+   * Answers one request that came from `address`, on a connection that has shown `certificate` (null for none); its path is
+   * the whole one, as clients sent it.
+   */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    address: string,
+    certificate: ShownCertificate | null = null,
+  ): Promise<void> {
     const called = request as Called;
+    called[shown] = certificate;
     const path = this.#localPath(called, address);
     try {
       if (path === null) throw new RequestError(404, 'There is no such page.');

@@ -42,6 +42,10 @@ export async function answerStructured(
   const introspects = client.clientAuthMethod !== 'none' && settingsOf(client).introspects;
   ctx.body =
     token !== null && (mine || introspects)
-      ? { active: true, ...token.claims, token_type: token.claims['cnf'] === undefined ? 'Bearer' : 'DPoP' }
+      ? { active: true, ...token.claims, token_type: isDpop(token.claims['cnf']) ? 'DPoP' : 'Bearer' }
       : { active: false };
 }
+
+/** RFC 8705 section 3.2: tokens that are bound to a certificate stay bearer tokens by name. */
+const isDpop = (cnf: unknown): boolean =>
+  typeof cnf === 'object' && cnf !== null && Object.hasOwn(cnf, 'jkt');

@@ -4,6 +4,7 @@
 import { errors, type Provider } from 'oidc-provider';
 import type { Clock } from '../core/index.ts';
 import { DpopVerifier } from '../jose/index.ts';
+import type { ClientCertificates } from './client-certificates.ts';
 import { settingsOf, TOKEN_EXCHANGE } from './clients.ts';
 import type { AuthorizationServerConfig, OAuthStore } from './contract.ts';
 import type { OwnTokens } from './own-tokens.ts';
@@ -31,10 +32,11 @@ export interface ExchangeParts {
   readonly store: OAuthStore;
   readonly tokens: OwnTokens;
   readonly clock: Clock;
+  readonly certificates: ClientCertificates;
 }
 
 export function addTokenExchange(provider: Provider, parts: ExchangeParts): void {
-  const { config, store, tokens, clock } = parts;
+  const { config, store, tokens, clock, certificates } = parts;
   const proofs = new DpopVerifier({
     algorithms: new Set(['ES256', 'EdDSA', 'Ed25519', 'PS256']),
     maxAgeMs: PROOF_AGE_MS,
@@ -99,10 +101,16 @@ export function addTokenExchange(provider: Provider, parts: ExchangeParts): void
       const granted = asked.filter((one) => may(one) && (user === null || user.scopes.includes(one)));
 
       const jkt = await proofOf(ctx.get('DPoP'), client.clientId);
-      if ((cnf !== undefined || settings.dpop) && jkt === null)
+      // By a proof or by its certificate: the new token is bound to what the client itself holds.
+      const certificate = jkt === null ? certificates.pemOf(ctx) : undefined;
+      const mayCertificate = !settings.dpop && certificate !== undefined;
+      const mustBeBound = cnf !== undefined || settings.dpop || settings.tlsBound;
+      if (mustBeBound && jkt === null && !mayCertificate)
         throw new errors.InvalidGrant(
-          'what was bound to a key is only exchanged for what is: send a DPoP proof',
+          'what was bound to a key is only exchanged for what is: send a DPoP proof, or show a certificate',
         );
+      if (settings.tlsBound && certificate === undefined)
+        throw new errors.InvalidGrant('tokens of this client are bound to its certificate: show it');
 
       const actor = { sub: client.clientId, ...(claims['act'] === undefined ? {} : { act: claims['act'] }) };
       if (depthOf(actor) > MAX_ACTORS)
@@ -135,6 +143,7 @@ export function addTokenExchange(provider: Provider, parts: ExchangeParts): void
       }
       token.resourceServer = resourceServer;
       if (jkt !== null) token.setThumbprint('jkt', jkt);
+      else if (mustBeBound) token.setThumbprint('x5t', certificate!);
       ctx.oidc.entity(typeof sid === 'string' ? 'AccessToken' : 'ClientCredentials', token);
       const value = await token.save();
       ctx.body = {

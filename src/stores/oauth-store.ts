@@ -6,6 +6,7 @@ import {
   ArtifactConflict,
   type ArtifactKey,
   type ClientSettings,
+  defaultSettings,
   type OAuthClient,
   type OAuthStore,
   type OAuthUser,
@@ -72,7 +73,10 @@ export class SqlOAuthStore extends AccountStore implements OAuthStore {
     );
     if (row === undefined) return null;
     const user = await this.#userOf(row);
-    return { ...user, settings: JSON.parse(String(row['settings'])) as ClientSettings };
+    return {
+      ...user,
+      settings: { ...defaultSettings, ...(JSON.parse(String(row['settings'])) as ClientSettings) },
+    };
   }
 
   async setClient(id: string, settings: ClientSettings): Promise<void> {

@@ -102,6 +102,7 @@ test('the control server believes its own gate alone', async (t) => {
     path: '/x',
     caller: null,
     certificate: null,
+    shown: null,
     clientAddress: '192.0.2.1',
     listener: 'public',
     secure: true,

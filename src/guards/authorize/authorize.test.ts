@@ -311,6 +311,7 @@ test('a device is new to a caller that is known, once, and is forgotten when it 
         field: '',
         chainField: '',
         forwardedField: '',
+        encoded: '',
       };
     return assess(exchange);
   };

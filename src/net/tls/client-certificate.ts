@@ -31,6 +31,8 @@ export interface ClientCertificate {
   /** Those of the certificates above it; empty unless verified. */
   readonly issuers: readonly string[];
   readonly notAfterMs: number;
+  /** Base64 of the certificate in DER, verified or not: the connection has proved its key. */
+  readonly encoded: string;
   /** Values of Client-Cert, Client-Cert-Chain (RFC 9440; empty without intermediates) and X-Forwarded-Client-Cert. */
   readonly field: string;
   readonly chainField: string;
@@ -99,6 +101,7 @@ export class ClientCertificateReader {
       fingerprint,
       issuers,
       notAfterMs: details.notAfterMs,
+      encoded: leaf.toString('base64'),
       field: byteSequence(leaf),
       chainField: intermediates.map(byteSequence).join(', '),
       forwardedField: forwardedField(leaf, details, fingerprint),
@@ -141,6 +144,7 @@ const unverified = (leaf: Buffer): Omit<ClientCertificate, 'problem'> => ({
   fingerprint: certificateFingerprint(leaf),
   issuers: [],
   notAfterMs: Number.NEGATIVE_INFINITY,
+  encoded: leaf.toString('base64'),
   field: '',
   chainField: '',
   forwardedField: '',
