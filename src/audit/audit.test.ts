@@ -58,7 +58,7 @@ test('entries are numbered, read back, proven, and a later trail begins with an 
   let trail = open(folder);
   assert.deepEqual((await trail.append(event('first'))).index, 0);
   await fill(trail, 299);
-  const early = trail.checkpoint();
+  const early = await trail.checkpoint();
   await trail.close();
   trail = open(folder);
   await fill(trail, 700, 300);
@@ -151,7 +151,7 @@ test('the journal is begun anew, and a crash in between is harmless', async (t) 
   const entries = Array.from({ length: 20 }, (_, i) => files.readEntries(i, i < 19 ? 256 : 136)).flat();
   const elsewhere = folderOf(t);
   const journal = new Journal(elsewhere);
-  journal.write({ firstIndex: 0, entries });
+  await journal.write({ firstIndex: 0, entries });
   journal.close();
   cpSync(join(elsewhere, journalName(0)), join(folder, journalName(0)));
   const again = open(folder);
@@ -275,7 +275,7 @@ test('shredding makes one subject unreadable and changes no proof', async (t) =>
   const trail = open(folder, secret);
   await trail.append(event('a'));
   await trail.append(event('b', { actor: { kind: 'user', id: 'corp|tom' } }));
-  const before = trail.checkpoint();
+  const before = await trail.checkpoint();
   assert.equal(trail.keys.shred('corp|astrid'), 1);
   await trail.append(event('c'));
   await trail.close();

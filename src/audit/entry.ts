@@ -1,13 +1,26 @@
 // One entry of the trail as bytes. What a reader needs to count and to sort stands in clear; who, to what, from where and why is
 // sealed with the key of the entry's subject, so that shredding one key makes exactly that person's entries unreadable while
 // every proof over them still holds: leaves are hashes of the sealed form.
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto';
 import { type AuditAction, AuditError, type AuditEvent, auditActions } from './contract.ts';
 
 /** Largest entry: what the layout of entry bundles can hold (C2SP tlog-tiles), bytes. */
 export const MAX_ENTRY_BYTES = 65_535;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+
+/** Nonces are drawn many at a time. */
+const nonces = Buffer.alloc(NONCE_BYTES * 512);
+let nonceAt = nonces.length;
+
+function nextNonce(): Buffer {
+  if (nonceAt === nonces.length) {
+    randomFillSync(nonces);
+    nonceAt = 0;
+  }
+  nonceAt += NONCE_BYTES;
+  return nonces.subarray(nonceAt - NONCE_BYTES, nonceAt);
+}
 
 /** What everybody sees of an entry. */
 export interface EntryHead {
@@ -42,13 +55,16 @@ export interface ReadEntry extends EntryHead {
 export function encodeEntry(event: AuditEvent, atMs: number, key: SubjectKey, id: string): Buffer {
   const { action, outcome, atMs: _, ...body } = event;
   const head: EntryHead = { v: 1, id, at: new Date(atMs).toISOString(), action, outcome, key: key.id };
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = nextNonce();
   const cipher = createCipheriv('aes-256-gcm', key.bytes, nonce);
   // What stands in clear is bound to what is sealed.
-  cipher.setAAD(Buffer.from(JSON.stringify(head)));
-  const clear = Buffer.from(JSON.stringify(body));
-  const sealed = Buffer.concat([nonce, cipher.update(clear), cipher.final(), cipher.getAuthTag()]);
-  const bytes = Buffer.from(JSON.stringify({ ...head, sealed: sealed.toString('base64url') }));
+  const text = JSON.stringify(head);
+  cipher.setAAD(Buffer.from(text));
+  const hidden = cipher.update(JSON.stringify(body), 'utf8');
+  cipher.final();
+  const sealed = Buffer.concat([nonce, hidden, cipher.getAuthTag()]).toString('base64url');
+  // As JSON.stringify would write head and sealed together.
+  const bytes = Buffer.from(`${text.slice(0, -1)},"sealed":"${sealed}"}`);
   if (bytes.length > MAX_ENTRY_BYTES)
     throw new AuditError(
       `an entry of ${bytes.length} bytes is larger than ${MAX_ENTRY_BYTES}: shorten its details`,

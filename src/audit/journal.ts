@@ -3,20 +3,25 @@
 // that a crash has cut off is dropped, because nobody was told of it.
 import {
   closeSync,
+  fdatasync,
   fdatasyncSync,
   ftruncateSync,
   openSync,
   readdirSync,
   readFileSync,
   unlinkSync,
-  writeSync,
+  write,
 } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { AuditError } from './contract.ts';
-import { writeWhole } from './disk.ts';
+import { writeFiles } from './disk.ts';
 
 const HEAD_BYTES = 8;
+
+const writeSome = promisify(write);
+const syncData = promisify(fdatasync);
 
 /** Records of one write. */
 export interface JournalBatch {
@@ -78,19 +83,20 @@ export class Journal {
     return entries;
   }
 
-  /** Appends and makes durable. */
-  write({ firstIndex, entries }: JournalBatch): void {
-    if (this.#descriptor === null) this.rotate(firstIndex, []);
+  /** Appends; durable when it resolves. One call at a time. */
+  async write({ firstIndex, entries }: JournalBatch): Promise<void> {
+    if (this.#descriptor === null) await this.rotate(firstIndex, []);
+    const descriptor = this.#descriptor!;
     const all = encodeRecords(firstIndex, entries);
-    for (let at = 0; at < all.length; ) at += writeSync(this.#descriptor!, all, at);
-    fdatasyncSync(this.#descriptor!);
+    for (let at = 0; at < all.length; ) at += (await writeSome(descriptor, all, at)).bytesWritten;
+    await syncData(descriptor);
   }
 
-  /** Goes on in a new file that begins with `entries`, the first of them at the index; durable when it returns. */
-  rotate(firstIndex: number, entries: readonly Buffer[]): void {
+  /** Goes on in a new file that begins with `entries`, the first of them at the index; durable when it resolves. */
+  async rotate(firstIndex: number, entries: readonly Buffer[]): Promise<void> {
     this.close();
     const file = join(this.#folder, journalName(firstIndex));
-    writeWhole(file, encodeRecords(firstIndex, entries));
+    await writeFiles([{ file, bytes: encodeRecords(firstIndex, entries) }]);
     this.#descriptor = openSync(file, 'a', 0o600);
   }
 
@@ -111,14 +117,17 @@ export class Journal {
 }
 
 function encodeRecords(firstIndex: number, entries: readonly Buffer[]): Buffer {
-  const parts: Buffer[] = [];
-  entries.forEach((bytes, at) => {
-    const head = Buffer.allocUnsafe(HEAD_BYTES);
-    head.writeUInt32BE(bytes.length, 0);
-    head.writeUInt32BE(checksum(firstIndex + at, bytes), 4);
-    parts.push(head, bytes);
+  let length = 0;
+  for (const bytes of entries) length += HEAD_BYTES + bytes.length;
+  const all = Buffer.allocUnsafe(length);
+  let at = 0;
+  entries.forEach((bytes, i) => {
+    all.writeUInt32BE(bytes.length, at);
+    all.writeUInt32BE(checksum(firstIndex + i, bytes), at + 4);
+    all.set(bytes, at + HEAD_BYTES);
+    at += HEAD_BYTES + bytes.length;
   });
-  return Buffer.concat(parts);
+  return all;
 }
 
 function readRecords(bytes: Buffer, firstIndex: number): { entries: Buffer[]; end: number } {

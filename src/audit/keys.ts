@@ -23,6 +23,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { type Clock, systemClock } from '../core/index.ts';
 import { type NoteSigner, noteSigner } from '../merkle/index.ts';
 import { AuditError } from './contract.ts';
 import { syncFolder, writeWhole } from './disk.ts';
@@ -30,14 +31,24 @@ import type { SubjectKey } from './entry.ts';
 
 /** Keys of subjects that stay in memory. */
 const MAX_CACHED = 10_000;
+const SHREDDED = 'shredded';
+/** Times of folders are as coarse as the kernel's tick; some file systems are far coarser, ms. */
+const COARSE_MS = 2000;
+const isSubjectId = /^[0-9a-f]{32}$/;
 
 export class TrailKeys {
   readonly #folder: string;
   readonly #secret: Buffer | null;
+  readonly #clock: Clock;
+  /** Keys by their ids, by their subjects, and the marks of subjects that were shredded. */
   readonly #cache = new Map<string, SubjectKey>();
+  readonly #subjects = new Map<string, SubjectKey>();
+  readonly #shredded = new Map<string, string>();
+  #seenMs = 0;
 
   /** `secret` seals what is written here; null where none is configured. */
-  constructor(trail: string, secret: string | null) {
+  constructor(trail: string, secret: string | null, clock: Clock = systemClock) {
+    this.#clock = clock;
     this.#folder = join(trail, 'keys');
     this.#secret =
       secret === null ? null : Buffer.from(hkdfSync('sha256', secret, '', 'gatewright audit keys v1', 32));
@@ -61,18 +72,41 @@ export class TrailKeys {
     return noteSigner(origin, key);
   }
 
+  /**
+   * Looks whether subjects were shredded, by this process or by another: `forSubject` goes by what was seen here last. Call it
+   * before each batch of entries.
+   */
+  refresh(): void {
+    const folder = join(this.#folder, SHREDDED);
+    const changedMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    // Clocks of file systems are coarse: a folder that was changed just now may be changed again at the same time.
+    if (changedMs === this.#seenMs && this.#clock.epochMs() - changedMs > COARSE_MS) return;
+    this.#seenMs = changedMs;
+    this.#shredded.clear();
+    this.#subjects.clear();
+    if (changedMs === 0) return;
+    for (const id of readdirSync(folder)) {
+      if (!isSubjectId.test(id)) continue;
+      this.#shredded.set(id, readFileSync(join(folder, id), 'utf8'));
+      this.#cache.delete(id);
+    }
+  }
+
   /** The key for entries of `subject` from now on; made when it has none. Who comes back after being shredded gets a new one. */
   forSubject(subject: string): SubjectKey {
+    const cached = this.#subjects.get(subject);
+    if (cached !== undefined) return cached;
     const id = subjectId(subject);
-    const marker = join(this.#folder, 'shredded', id);
-    const isShredded = existsSync(marker);
-    if (isShredded) this.#cache.delete(id);
-    const name = isShredded ? `${id}-${readFileSync(marker, 'utf8')}` : id;
-    const known = this.byId(name);
-    if (known !== null) return known;
-    const key = { id: name, bytes: randomBytes(32) };
-    this.#write(name, key.bytes);
-    this.#remember(name, key);
+    const marker = this.#shredded.get(id);
+    const name = marker === undefined ? id : `${id}-${marker}`;
+    let key = this.byId(name);
+    if (key === null) {
+      key = { id: name, bytes: randomBytes(32) };
+      this.#write(name, key.bytes);
+      this.#remember(name, key);
+    }
+    if (this.#subjects.size >= MAX_CACHED) this.#subjects.clear();
+    this.#subjects.set(subject, key);
     return key;
   }
 
@@ -107,7 +141,9 @@ export class TrailKeys {
       this.#cache.delete(name);
     }
     // What comes after has a key of another name: nothing that was written before opens with it.
-    writeWhole(join(this.#folder, 'shredded', id), randomBytes(8).toString('hex'));
+    writeWhole(join(this.#folder, SHREDDED, id), randomBytes(8).toString('hex'));
+    this.#seenMs = -1;
+    this.refresh();
     if (names.length > 0) syncFolder(this.#folder);
     return names.length;
   }

@@ -1,8 +1,10 @@
 // The tree in files (C2SP tlog-tiles): tiles of hashes, bundles of entries, and the checkpoint that says how much of it
 // there is. Tiles that are full never change; one that is not is written anew under its new width.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  EMPTY_ROOT,
   HASH_BYTES,
   levelsOf,
   nodeHash,
@@ -13,12 +15,20 @@ import {
   tilesOf,
 } from '../merkle/index.ts';
 import { AuditError } from './contract.ts';
-import { writeWhole } from './disk.ts';
+import { writeFiles } from './disk.ts';
 
 export const CHECKPOINT = 'checkpoint';
 
 /** Tiles that are kept in memory while somebody reads. */
 const MAX_TILES = 512;
+
+/** A file of the tree. */
+export interface Tile {
+  readonly level: number | 'entries';
+  readonly index: number;
+  readonly width: number;
+  readonly bytes: Buffer;
+}
 
 export class TileFiles {
   readonly folder: string;
@@ -34,15 +44,25 @@ export class TileFiles {
     return existsSync(file) ? readFileSync(file, 'utf8') : null;
   }
 
-  writeCheckpoint(note: string): void {
-    writeWhole(join(this.folder, CHECKPOINT), note);
+  async writeCheckpoint(note: string): Promise<void> {
+    await writeFiles([{ file: join(this.folder, CHECKPOINT), bytes: Buffer.from(note) }]);
   }
 
-  writeTile(level: number | 'entries', index: number, width: number, bytes: Uint8Array): void {
-    writeWhole(join(this.folder, tilePath(level, index, width)), bytes);
-    // What a full tile has, no part of it needs to say again.
-    if (width === TILE_WIDTH)
-      rmSync(join(this.folder, `${tilePath(level, index)}.p`), { recursive: true, force: true });
+  /** Writes tiles; all are durable when it resolves. */
+  async writeTiles(tiles: readonly Tile[]): Promise<void> {
+    await writeFiles(
+      tiles.map(({ level, index, width, bytes }) => ({
+        file: join(this.folder, tilePath(level, index, width)),
+        bytes,
+      })),
+    );
+  }
+
+  /** What a full tile has, no part of it needs to say again. */
+  async dropParts(tiles: readonly Tile[]): Promise<void> {
+    for (const { level, index, width } of tiles)
+      if (width === TILE_WIDTH)
+        await rm(join(this.folder, `${tilePath(level, index)}.p`), { recursive: true, force: true });
   }
 
   /** A tile or bundle with at least `width` of its members: the full one, or any part that is wide enough. */
@@ -93,13 +113,16 @@ export class TileFiles {
 
 /** Entries as a bundle holds them: each with its length in two bytes in front. */
 export function joinBundle(entries: readonly Uint8Array[]): Buffer {
-  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (const entry of entries) length += 2 + entry.length;
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
   for (const entry of entries) {
-    const length = Buffer.allocUnsafe(2);
-    length.writeUInt16BE(entry.length);
-    parts.push(length, entry);
+    bytes.writeUInt16BE(entry.length, at);
+    bytes.set(entry, at + 2);
+    at += 2 + entry.length;
   }
-  return Buffer.concat(parts);
+  return bytes;
 }
 
 export function splitBundle(bytes: Buffer): Buffer[] {
@@ -145,13 +168,29 @@ export class TreeEdge {
       if (row.length < TILE_WIDTH) return;
       const index = Math.floor(this.size / TILE_WIDTH ** (level + 1)) - 1;
       onFull(level, index, Buffer.concat(row));
-      let nodes = row;
-      while (nodes.length > 1)
-        nodes = Array.from({ length: nodes.length / 2 }, (_, i) =>
-          nodeHash(nodes[2 * i]!, nodes[2 * i + 1]!),
-        );
-      hash = nodes[0]!;
+      hash = fold(row, null)!;
       this.rows[level] = [];
     }
   }
+
+  /** Root of the tree as it is now. */
+  root(): Buffer {
+    let rest: Buffer | null = null;
+    for (const row of this.rows) rest = fold(row, rest);
+    return rest ?? EMPTY_ROOT;
+  }
+}
+
+/** Hash over subtrees of one size, and over `rest` behind them (RFC 9162 section 2.1.1). */
+function fold(row: readonly Buffer[], rest: Buffer | null): Buffer | null {
+  let nodes = row;
+  let behind = rest;
+  while (nodes.length > 0) {
+    if (nodes.length === 1 && behind === null) return nodes[0]!;
+    const pairs: Buffer[] = [];
+    for (let i = 0; i + 1 < nodes.length; i += 2) pairs.push(nodeHash(nodes[i]!, nodes[i + 1]!));
+    if (nodes.length % 2 === 1) behind = behind === null ? nodes.at(-1)! : nodeHash(nodes.at(-1)!, behind);
+    nodes = pairs;
+  }
+  return behind;
 }

@@ -20,10 +20,15 @@ import { readInbox } from './inbox.ts';
 import { Journal } from './journal.ts';
 import { TrailKeys } from './keys.ts';
 import { takeLock } from './lock.ts';
-import { joinBundle, TileFiles, TreeEdge } from './tile-files.ts';
+import { joinBundle, type Tile, TileFiles, TreeEdge } from './tile-files.ts';
 
 /** Entries of one write: what waits longer than a write takes goes together. */
-const MAX_BATCH = 4096;
+const MAX_BATCH = 1024;
+/** Entries that a file of the journal may have before it is begun anew. */
+const ROTATE_ENTRIES = 4096;
+/** Full tiles that ask for a checkpoint before its time, and that the writer waits for: they are in memory until they are written. */
+const EAGER_TILES = 128;
+const MAX_TILES = 512;
 /** Entries that may wait without anybody waiting for them; more are counted as lost. */
 const MAX_NOTED = 65_536;
 /** How long a checkpoint may lag behind, ms. */
@@ -40,6 +45,13 @@ export interface TrailOptions {
   readonly clock?: Clock;
   /** Hears when the trail can not be written, and when it can again (null). */
   readonly onProblem?: (problem: string | null) => void;
+}
+
+/** What is sealed and on its way into the journal. */
+interface Batch {
+  readonly waiting: readonly Waiting[];
+  readonly entries: readonly Buffer[];
+  readonly leaves: readonly Buffer[];
 }
 
 interface Waiting {
@@ -62,22 +74,33 @@ export class FileTrail implements AuditTrail {
   #bundle: Buffer[] = [];
   /** What is durable in the journal; the tree may lag behind by nothing but a crash. */
   #size = 0;
+  /** The checkpoint on the disk; empty where there is none. */
+  #note = '';
   #checkpointSize = 0;
   #journalStart = 0;
+  /** Full tiles that are not on the disk yet. */
+  #tiles: Tile[] = [];
+  /** Tiles that parts were written of. */
+  readonly #parts = new Set<string>();
   #waiting: Waiting[] = [];
   #noted = 0;
   #lost = 0;
   #toldLost = 0;
-  #scheduled = false;
+  #isPumping = false;
+  #pumped: Promise<void> = Promise.resolve();
+  #publishing: Promise<void> = Promise.resolve();
+  #isPublishing = false;
   #broken: AuditError | null = null;
-  readonly #recent = new Set<string>();
+  /** Entries of the inbox that are under way, and those that may come a second time after a crash. */
+  readonly #taken = new Set<string>();
+  readonly #underWay = new Set<string>();
   readonly #timers: NodeJS.Timeout[] = [];
 
   private constructor(options: TrailOptions, release: () => void) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#release = release;
-    this.keys = new TrailKeys(options.folder, options.secret);
+    this.keys = new TrailKeys(options.folder, options.secret, this.#clock);
     this.#files = new TileFiles(options.folder);
     this.#journal = new Journal(options.folder);
     this.#signer = this.keys.signer(options.origin, this.#files.readCheckpoint() === null);
@@ -138,19 +161,21 @@ export class FileTrail implements AuditTrail {
     if (firstIndex + entries.length < size)
       throw new AuditError('the journal of the audit trail ends before its checkpoint: entries were removed');
     this.#edge = TreeEdge.read(this.#files, size);
+    this.#note = note ?? '';
     this.#checkpointSize = size;
     this.#journalStart = firstIndex;
     this.#bundle = entries.slice(bundleStart - firstIndex, size - firstIndex);
     for (const entry of entries) this.#remember(entry);
     this.#size = size;
-    this.#grow(entries.slice(size - firstIndex));
-    this.#publish();
+    for (const { level, index } of this.#edgeTiles()) this.#parts.add(`${level}/${index}`);
+    const more = entries.slice(size - firstIndex);
+    this.#grow(more, more.map(leafHash));
   }
 
   /** Ids of entries that may come from the inbox a second time. */
   #remember(entry: Buffer): void {
     const id = /^\{"v":1,"id":"([0-9a-f-]{36})"/.exec(entry.toString('latin1', 0, 80))?.[1];
-    if (id !== undefined) this.#recent.add(id);
+    if (id !== undefined) this.#taken.add(id);
   }
 
   #start(): void {
@@ -158,6 +183,7 @@ export class FileTrail implements AuditTrail {
     this.#timers.push(setInterval(() => this.takeInbox(), INBOX_MS));
     for (const timer of this.#timers) timer.unref();
     this.takeInbox();
+    void this.#publish();
   }
 
   append(event: AuditEvent): Promise<AuditReceipt> {
@@ -179,44 +205,67 @@ export class FileTrail implements AuditTrail {
     const event =
       waiting.event.atMs === undefined ? { ...waiting.event, atMs: this.#clock.epochMs() } : waiting.event;
     this.#waiting.push({ ...waiting, event });
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#flush());
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    this.#pumped = new Promise((resolve) => setImmediate(() => void this.#pump().then(resolve)));
   }
 
   /** Writes what waits; one write at a time, and everything that came meanwhile goes with the next. */
-  #flush(): void {
-    this.#scheduled = false;
-    if (this.#waiting.length === 0) return;
-    const batch = this.#waiting.slice(0, MAX_BATCH);
-    this.#waiting = this.#waiting.slice(MAX_BATCH);
-    const good: Waiting[] = [];
-    const entries: Buffer[] = [];
-    for (const waiting of batch) {
-      if (waiting.done === null && waiting.failed === null) this.#noted--;
+  async #pump(): Promise<void> {
+    for (let batch = this.#take(); batch !== null; ) {
+      let ahead: Batch | null = null;
       try {
-        entries.push(this.#encode(waiting));
-        good.push(waiting);
+        if (this.#size - this.#journalStart >= ROTATE_ENTRIES) await this.#rotate();
+        const written = this.#journal.write({ firstIndex: this.#size, entries: batch.entries });
+        // While the disk is at work, the next batch is sealed, if it is worth it.
+        if (this.#waiting.length >= MAX_BATCH) ahead = this.#take();
+        await written;
+        this.#acknowledge(batch);
+        if (this.#tiles.length >= MAX_TILES) await this.#publish();
+        else if (this.#tiles.length >= EAGER_TILES && !this.#isPublishing) void this.#publish();
       } catch (error) {
-        waiting.failed?.(error instanceof AuditError ? error : new AuditError((error as Error).message));
+        this.#fail(error as Error, [...batch.waiting, ...(ahead?.waiting ?? [])]);
+        break;
       }
+      batch = ahead ?? this.#take();
     }
+    this.#isPumping = false;
+  }
+
+  #acknowledge({ waiting, entries, leaves }: Batch): void {
     const first = this.#size;
-    try {
-      if (entries.length > 0) this.#journal.write({ firstIndex: first, entries });
-    } catch (error) {
-      this.#fail(error as Error, good);
-      return;
-    }
-    this.#grow(entries);
-    good.forEach(({ id, done }, at) => {
-      this.#recent.add(id);
-      done?.({ index: first + at, leaf: leafHash(entries[at]!).toString('hex') });
+    this.#grow(entries, leaves);
+    waiting.forEach(({ done }, at) => {
+      done?.({ index: first + at, leaf: leaves[at]!.toString('hex') });
     });
-    if (this.#waiting.length > 0 && !this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(() => this.#flush());
+  }
+
+  /** Seals what goes with the next write; null when nothing waits. What can not be sealed fails alone. */
+  #take(): Batch | null {
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.slice(0, MAX_BATCH);
+      this.#waiting = this.#waiting.slice(MAX_BATCH);
+      const waiting: Waiting[] = [];
+      const entries: Buffer[] = [];
+      try {
+        this.keys.refresh();
+      } catch (error) {
+        this.#fail(error as Error, some);
+        return null;
+      }
+      for (const one of some) {
+        if (one.failed === null) this.#noted--;
+        try {
+          entries.push(this.#encode(one));
+          waiting.push(one);
+        } catch (error) {
+          if (one.failed === null) this.#lost++;
+          else one.failed(error instanceof AuditError ? error : new AuditError((error as Error).message));
+        }
+      }
+      if (entries.length > 0) return { waiting, entries, leaves: entries.map(leafHash) };
     }
+    return null;
   }
 
   #encode({ event, id }: Waiting): Buffer {
@@ -234,44 +283,75 @@ export class FileTrail implements AuditTrail {
     for (const { failed } of [...batch, ...this.#waiting]) failed?.(this.#broken);
     this.#lost += [...batch, ...this.#waiting].filter(({ failed }) => failed === null).length;
     this.#waiting = [];
+    this.#noted = 0;
   }
 
-  /** Takes durable entries into the tree; full tiles are written at once. */
-  #grow(entries: readonly Buffer[]): void {
-    for (const entry of entries) {
-      this.#bundle.push(entry);
+  /** Takes durable entries into the tree. */
+  #grow(entries: readonly Buffer[], leaves: readonly Buffer[]): void {
+    for (let i = 0; i < entries.length; i++) {
+      this.#bundle.push(entries[i]!);
       this.#size++;
-      this.#edge.add(leafHash(entry), (level, index, bytes) => {
+      this.#edge.add(leaves[i]!, (level, index, bytes) => {
         if (level === 0) {
-          this.#files.writeTile('entries', index, TILE_WIDTH, joinBundle(this.#bundle));
+          const bundle = joinBundle(this.#bundle);
+          this.#tiles.push({ level: 'entries', index, width: TILE_WIDTH, bytes: bundle });
           this.#bundle = [];
         }
-        this.#files.writeTile(level, index, TILE_WIDTH, bytes);
+        this.#tiles.push({ level, index, width: TILE_WIDTH, bytes });
       });
     }
   }
 
-  /** Signs for everything that is durable. */
-  #publish(): void {
-    if (this.#size === this.#checkpointSize && this.#files.readCheckpoint() !== null) return;
-    const size = this.#size;
+  /** Tiles at the right edge that are not full. */
+  #edgeTiles(): Tile[] {
+    const tiles: Tile[] = [];
     this.#edge.rows.forEach((row, level) => {
       if (row.length === 0) return;
-      const index = Math.floor(size / TILE_WIDTH ** (level + 1));
-      if (level === 0) this.#files.writeTile('entries', index, row.length, joinBundle(this.#bundle));
-      this.#files.writeTile(level, index, row.length, Buffer.concat(row));
+      const index = Math.floor(this.#size / TILE_WIDTH ** (level + 1));
+      if (level === 0)
+        tiles.push({ level: 'entries', index, width: row.length, bytes: joinBundle(this.#bundle) });
+      tiles.push({ level, index, width: row.length, bytes: Buffer.concat(row) });
     });
-    const root = rootOf(size, this.#files.reader(size));
-    const text = checkpointText({ origin: this.#options.origin, size, root });
-    this.#files.writeCheckpoint(signNote(text, this.#signer));
+    return tiles;
+  }
+
+  /** Signs for everything that is durable now. One at a time; never rejects. */
+  #publish(): Promise<void> {
+    this.#isPublishing = true;
+    const turn = this.#publishing.then(async () => {
+      try {
+        await this.#publishNow();
+      } catch (error) {
+        this.#fail(error as Error, []);
+      }
+      if (this.#publishing === turn) this.#isPublishing = false;
+    });
+    this.#publishing = turn;
+    return turn;
+  }
+
+  async #publishNow(): Promise<void> {
+    if (this.#broken !== null || (this.#size === this.#checkpointSize && this.#note !== '')) return;
+    const size = this.#size;
+    const full = this.#tiles;
+    this.#tiles = [];
+    const parts = this.#edgeTiles();
+    const root = this.#edge.root();
+    await this.#files.writeTiles([...full, ...parts]);
+    const note = signNote(checkpointText({ origin: this.#options.origin, size, root }), this.#signer);
+    await this.#files.writeCheckpoint(note);
+    this.#note = note;
     this.#checkpointSize = size;
-    const bundleStart = size - this.#bundle.length;
-    if (bundleStart - this.#journalStart < MAX_BATCH) return;
-    this.#journal.rotate(bundleStart, this.#bundle);
-    this.#journal.forget(bundleStart);
-    this.#journalStart = bundleStart;
-    this.#recent.clear();
-    for (const entry of this.#bundle) this.#remember(entry);
+    await this.#files.dropParts(full.filter(({ level, index }) => this.#parts.delete(`${level}/${index}`)));
+    for (const { level, index } of parts) this.#parts.add(`${level}/${index}`);
+    this.#journal.forget(size - (size % TILE_WIDTH));
+  }
+
+  /** Begins the journal anew behind what is in full bundles; the old file goes when a checkpoint covers it. */
+  async #rotate(): Promise<void> {
+    const start = this.#size - this.#bundle.length;
+    await this.#journal.rotate(start, this.#bundle);
+    this.#journalStart = start;
   }
 
   #tick(): void {
@@ -287,37 +367,44 @@ export class FileTrail implements AuditTrail {
         details: { count },
       });
     }
-    try {
-      this.#publish();
-    } catch (error) {
-      this.#fail(error as Error, []);
-    }
+    if (!this.#isPublishing) void this.#publish();
   }
 
   /** Takes what other processes have left. */
   takeInbox(): void {
     if (this.#broken !== null) return;
     for (const { id, event, done } of readInbox(this.#options.folder)) {
-      if (this.#recent.has(id)) done();
-      else if (!this.#waiting.some((waiting) => waiting.id === id))
-        this.#enqueue({ event, id, done: () => done(), failed: () => {} });
+      // One whose number is known was taken before a crash, or is under way.
+      if (this.#taken.has(id)) {
+        if (!this.#underWay.has(id)) done();
+        continue;
+      }
+      this.#taken.add(id);
+      this.#underWay.add(id);
+      const taken = (): void => {
+        done();
+        this.#underWay.delete(id);
+      };
+      this.#enqueue({ event, id, done: taken, failed: () => {} });
     }
   }
 
   /** The checkpoint of everything that is durable, signed. */
-  checkpoint(): string {
-    this.#publish();
-    return this.#files.readCheckpoint()!;
+  async checkpoint(): Promise<string> {
+    await this.#publish();
+    if (this.#broken !== null) throw this.#broken;
+    return this.#note;
   }
 
   /** Writes what waits and gives the trail up. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    while (this.#waiting.length > 0 && this.#broken === null) {
-      this.#flush();
-      await new Promise((resolve) => setImmediate(resolve));
+    while (this.#isPumping) await this.#pumped;
+    await this.#publish();
+    if (this.#broken === null && this.#size - this.#journalStart >= ROTATE_ENTRIES) {
+      await this.#rotate();
+      this.#journal.forget(this.#journalStart);
     }
-    if (this.#broken === null) this.#publish();
     this.#journal.close();
     this.#release();
   }

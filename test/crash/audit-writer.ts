@@ -19,5 +19,5 @@ for (let i = 0; ; i++) {
       say(`entry ${index} ${leaf}`);
     }),
   );
-  if (i % 3 === 0) say(`checkpoint ${Buffer.from(trail.checkpoint()).toString('base64')}`);
+  if (i % 3 === 0) say(`checkpoint ${Buffer.from(await trail.checkpoint()).toString('base64')}`);
 }
