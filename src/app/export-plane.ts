@@ -5,8 +5,11 @@ import { createSink, type ExportConfig, Exporter } from '../export/index.ts';
 import type { GateLog, MetricsRegistry, RecordStream } from '../telemetry/index.ts';
 import { version } from './version.ts';
 
-/** Bytes of records that may wait for a spool's disk. */
-const MAX_PENDING_BYTES = 16 << 20;
+/**
+ * Bytes of records that may wait for a spool's disk. They go with the process: where a full spool makes everything wait, they
+ * are few.
+ */
+const MAX_PENDING_BYTES = { drop: 16 << 20, wait: 1 << 20 } as const;
 
 export class ExportPlane {
   readonly #exporters: Exporter[] = [];
@@ -18,10 +21,11 @@ export class ExportPlane {
       const folder = join(config!.folder, sink.name);
       const exporter = await Exporter.start(sink, folder, createSink(sink.target, origin), { log });
       this.#exporters.push(exporter);
+      const whenFull = sink.spool.whenFull === 'wait' ? 'wait' : 'drop';
       stream.subscribe({
         name: `export ${sink.name}`,
-        maxPendingBytes: MAX_PENDING_BYTES,
-        whenFull: sink.spool.whenFull === 'wait' ? 'wait' : 'drop',
+        maxPendingBytes: MAX_PENDING_BYTES[whenFull],
+        whenFull,
         take: (batch) => exporter.take(batch),
       });
     }

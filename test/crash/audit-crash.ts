@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { FileTrail, verifyTrail } from '../../src/audit/index.ts';
+import { FileTrail, leaveInInbox, TrailReader, verifyTrail } from '../../src/audit/index.ts';
 import { TileFiles } from '../../src/audit/tile-files.ts';
 import { leafHash, verifierText } from '../../src/merkle/index.ts';
 import type { Random } from '../fuzz/random.ts';
@@ -26,6 +26,7 @@ export async function runAuditCrashes(
   const acknowledged = new Map<number, string>();
   const checkpoints: string[] = [];
   const problems: string[] = [];
+  const left: string[] = [];
   const writer = fileURLToPath(new URL('./audit-writer.ts', import.meta.url));
   for (let kill = 0; kill < kills; kill++) {
     const child = spawn(process.execPath, [writer, folder, String(kill)], {
@@ -38,7 +39,18 @@ export async function runAuditCrashes(
     const gone = once(child, 'close');
     // The clock of a life begins when the trail is open, so that kills fall among writes.
     await Promise.race([once(child.stdout, 'data'), gone]);
-    await new Promise((resolve) => setTimeout(resolve, random.below(MAX_LIFE_MS)));
+    const lifeMs = random.below(MAX_LIFE_MS);
+    // Another process leaves entries beside it.
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve, lifeMs / 3));
+      const id = `left ${kill} ${i}`;
+      leaveInInbox(
+        folder,
+        { action: 'state.change', outcome: 'success', actor: { kind: 'operator', id }, target: null },
+        Date.now(),
+      );
+      left.push(id);
+    }
     child.kill('SIGKILL');
     await gone;
     if (failed !== '') problems.push(`kill ${kill}: ${failed.slice(0, 300)}`);
@@ -56,6 +68,11 @@ export async function runAuditCrashes(
   const key = verifierText(trail.signer);
   const { size } = trail;
   await trail.close();
+  const found = new Map<string, number>();
+  for (const { body } of new TrailReader(folder, 'crash', null).entries())
+    if (body?.actor.kind === 'operator') found.set(body.actor.id, (found.get(body.actor.id) ?? 0) + 1);
+  for (const id of left)
+    if (found.get(id) !== 1) problems.push(`entry "${id}" of the inbox is there ${found.get(id) ?? 0} times`);
   const files = new TileFiles(folder);
   for (const [index, leaf] of acknowledged) {
     if (index >= size) {
@@ -67,5 +84,5 @@ export async function runAuditCrashes(
     if (leafHash(entry).toString('hex') !== leaf) problems.push(`entry ${index} is another one`);
   }
   for (const { what } of verifyTrail(folder, key, checkpoints).damages) problems.push(what);
-  return { kills, acknowledged: acknowledged.size, checkpoints: checkpoints.length, problems };
+  return { kills, acknowledged: acknowledged.size + left.length, checkpoints: checkpoints.length, problems };
 }
