@@ -23,6 +23,7 @@ import { AuditPlane, segmentEvent } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
 import { ExportPlane } from './export-plane.ts';
+import { GeographyPlane } from './geography-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
 import { loadConfig } from './load-config.ts';
 import { RecordPlane } from './record-plane.ts';
@@ -114,6 +115,7 @@ class Gate implements RunningGate {
   readonly #certificates: CertificateManager;
   readonly #identity: IdentityPlane;
   readonly #relations = new RelationPlane();
+  readonly #geography = new GeographyPlane();
   readonly #control: ControlPlane;
   readonly #vault: VaultPlane;
   readonly #audit: AuditPlane;
@@ -166,7 +168,9 @@ class Gate implements RunningGate {
         this.#identity.oauth.handle(request, response, call),
       'service-identity': this.#services.handler,
       'key-set': keySetHandler(() => this.#identity.signingKeySet()),
-      decisions: createDecisionsHandler(() => this.#relations.decisionPoint(this.config)),
+      decisions: createDecisionsHandler(() =>
+        this.#relations.decisionPoint(this.config, this.#geography.placesOf(this.config)),
+      ),
     });
     this.#supervisor = new WorkerSupervisor({
       workers: this.#workers,
@@ -270,12 +274,15 @@ class Gate implements RunningGate {
       ],
       tls: this.#certificates.materials,
       challenges: this.#certificates.challenges,
+      geography: this.#geography.memoryOf(config),
     };
   }
 
   // Monitors, key sources and certificates live on the main thread and outlast a reload that does not change them.
 
   async #startParts(config: GateConfig, first = false): Promise<void> {
+    // What can not be loaded must leave all else as it was.
+    await this.#geography.load(config);
     await Promise.all([
       ...this.#startMonitors(config),
       first ? this.#identity.start(config) : this.#identity.configure(config),
@@ -438,6 +445,11 @@ class Gate implements RunningGate {
     );
     add('revocations', 'gauge', 'Withdrawals of tokens, subjects, issuers and keys in force.', () =>
       single(this.#identity.revocations),
+    );
+    add('geography_built_seconds', 'gauge', 'When each database of places was made, Unix time.', () =>
+      this.#geography
+        .ages(this.config)
+        .map(({ name, builtMs }) => ({ labels: { database: name }, value: builtMs / 1000 })),
     );
     add('upstream_endpoint_healthy', 'gauge', 'Result of active health checks, by endpoint.', () =>
       [...this.#monitors].flatMap(([upstream, { monitor }]) =>

@@ -2,6 +2,7 @@
 // and the decisions that rest on them.
 import type { GateConfig } from '../config/index.ts';
 import { DecisionPoint } from '../decisions/index.ts';
+import type { Geography } from '../geography/index.ts';
 import { type OwnersAnswer, RelationSource } from '../identity/index.ts';
 
 export class RelationPlane {
@@ -11,9 +12,11 @@ export class RelationPlane {
   #point: { readonly config: GateConfig; readonly point: DecisionPoint } | null = null;
 
   /** Answers questions of services by the configuration `config`. */
-  decisionPoint(config: GateConfig): DecisionPoint {
+  decisionPoint(config: GateConfig, places: Geography | null): DecisionPoint {
     if (this.#point?.config !== config) {
-      const point = new DecisionPoint(config, (relation, object) => this.owners(config, relation, object));
+      const point = new DecisionPoint(config, places, (relation, object) =>
+        this.owners(config, relation, object),
+      );
       this.#point = { config, point };
     }
     return this.#point.point;

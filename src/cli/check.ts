@@ -37,7 +37,10 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
     print(
       `${api.name}  ${api.hosts.join(', ') || 'any host'}  on ${api.listeners.join(', ')}  to ${api.upstream}`,
     );
-    for (const operation of operations.filter((entry) => entry.api === api.name)) printOperation(operation);
+    const own = operations.filter((entry) => entry.api === api.name);
+    const [first] = own;
+    if (first !== undefined && first.admits.length > 0) print(`  admits    ${first.admits.join('; ')}`);
+    for (const operation of own) printOperation(operation);
     print('');
   }
   if (posture.length > 0) {

@@ -20,6 +20,33 @@ export function describeRules(api: ApiConfig, operation: OperationConfig): strin
   return [...lines, ...masked];
 }
 
+/** From where an API may be called, one line each. */
+export function describeAdmission({ admit: { allow, deny, places } }: ApiConfig): string[] {
+  const lines: string[] = [];
+  const list = (what: string, allowed: readonly unknown[], denied: readonly unknown[]): void => {
+    if (allowed.length > 0)
+      lines.push(`${what} ${allowed.slice(0, MAX_SHOWN).join(', ')}${more(allowed)} only`);
+    if (denied.length > 0) lines.push(`not ${what} ${denied.slice(0, MAX_SHOWN).join(', ')}${more(denied)}`);
+  };
+  list('addresses', allow, deny);
+  if (places === null) return lines;
+  const before = lines.length;
+  list('countries', places.countries.allow, places.countries.deny);
+  const names = (numbers: readonly number[]): string[] => numbers.map((asn) => `AS${asn}`);
+  list('networks', names(places.networks.allow), names(places.networks.deny));
+  if (lines.length > before)
+    lines.push(
+      places.anywhere.length === 0
+        ? 'nobody whose place is unknown'
+        : `nobody whose place is unknown but ${places.anywhere.slice(0, MAX_SHOWN).join(', ')}${more(places.anywhere)}`,
+    );
+  return lines;
+}
+
+const MAX_SHOWN = 6;
+const more = (list: readonly unknown[]): string =>
+  list.length > MAX_SHOWN ? ` and ${list.length - MAX_SHOWN} more` : '';
+
 const maskTexts = {
   drop: 'left out',
   redact: 'redacted',

@@ -4,7 +4,7 @@
 import { type AuthenticationMethod, callerMethod, singleMethods } from '../guards/authenticate/contract.ts';
 import type { InspectConfig } from '../guards/inspect/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
-import { describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
+import { describeAdmission, describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
 
 export interface OperationView {
@@ -31,6 +31,8 @@ export interface OperationView {
   readonly inspected: string;
   readonly websocket: boolean;
   readonly upstream: string;
+  /** From where one may call; empty: from everywhere. */
+  readonly admits: readonly string[];
 }
 
 export interface ListenerView {
@@ -117,6 +119,7 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     inspected: operation.inspect === null ? '' : describeInspection(config, operation.inspect),
     websocket: operation.websocket !== null,
     upstream: api.upstream,
+    admits: describeAdmission(api),
   };
 }
 

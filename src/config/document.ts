@@ -14,6 +14,7 @@ import {
   roles,
 } from './document-authorize.ts';
 import { exportSchema } from './document-export.ts';
+import { addresses, geography } from './document-geography.ts';
 import {
   authenticateSchema,
   dpopSchema,
@@ -377,13 +378,7 @@ const api = z.strictObject({
   limits: limits
     .default([{ per: 'address', rate: { count: 100, periodMs: 1000 }, burst: 200 }])
     .describe('Rate limits of every operation; `[]` for none.'),
-  addresses: z
-    .strictObject({
-      allow: z.array(addressBlock()).default([]).describe('If not empty, nobody else is admitted.'),
-      deny: z.array(addressBlock()).default([]).describe('Never admitted.'),
-    })
-    .prefault({})
-    .describe('Address lists; deny wins.'),
+  addresses,
   validate: validate
     .prefault({})
     .describe('Requests, and answers if asked for, are held to the contract; false switches that off.'),
@@ -552,6 +547,7 @@ export const documentSchema = z.strictObject({
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
   relations,
   risk,
+  geography,
   decisions,
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
   telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),

@@ -2,6 +2,7 @@
 // posted to every thread and compiled there. The raw file has types of its own (document.ts).
 
 import type { ExportConfig } from '../export/contract.ts';
+import type { GeographyConfig } from '../geography/contract.ts';
 import type { AdmitConfig } from '../guards/admit/contract.ts';
 import type {
   AuthenticationMethod,
@@ -65,6 +66,8 @@ export interface GateConfig {
   readonly relations: readonly RelationConfig[];
   /** Null: nothing is weighed. */
   readonly risk: RiskConfig | null;
+  /** Null: nobody knows where addresses are. */
+  readonly geography: GeographyConfig | null;
   /** Policies about objects of services; null without any. */
   readonly decisions: DecisionsConfig | null;
   /** Rules of `inspect`, each list once. */

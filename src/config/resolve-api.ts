@@ -13,6 +13,7 @@ import { grpcContract } from './grpc-contract.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { resolveApiAuthorize, resolveOperationAuthorize } from './resolve-authorize.ts';
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
+import { resolveAddresses } from './resolve-geography.ts';
 import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
 import { resolveMask } from './resolve-mask.ts';
@@ -70,7 +71,7 @@ export function resolveApi(
     service: service?.name ?? null,
     // Services know their own paths; where they are mounted the gate tells them.
     stripBase: service !== null || entry['strip-base'],
-    admit: entry.addresses,
+    admit: resolveAddresses(name, entry.addresses, document, context),
     harden: {
       securityFields: headers.security,
       hstsSeconds: headers.hsts === false ? 0 : Math.floor(headers.hsts / 1000),

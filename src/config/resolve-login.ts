@@ -132,7 +132,7 @@ export function loginApis(
       upstream,
       service: null,
       stripBase: false,
-      admit: { allow: [], deny: [] },
+      admit: { allow: [], deny: [], places: null },
       harden: {
         securityFields: true,
         hstsSeconds: isSecure ? 31_536_000 : 0,

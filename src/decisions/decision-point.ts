@@ -2,6 +2,7 @@
 // answer, all of them; about everything else the policies under `decisions`. What can not be answered is a no.
 import type { GateConfig } from '../config/index.ts';
 import type { Consumer } from '../exchange/index.ts';
+import type { Geography } from '../geography/index.ts';
 import { type Owners, Principals } from '../guards/authorize/index.ts';
 import {
   decide,
@@ -52,9 +53,13 @@ export class DecisionPoint {
   readonly #principals: Principals;
   readonly #policies: PolicySet | null;
 
-  constructor(config: GateConfig, ask: (relation: string, object: string) => Promise<Owners>) {
+  constructor(
+    config: GateConfig,
+    places: Geography | null,
+    ask: (relation: string, object: string) => Promise<Owners>,
+  ) {
     this.#config = config;
-    this.#judge = new CaseJudge(config, ask);
+    this.#judge = new CaseJudge(config, places, ask);
     this.#principals = new Principals(config.identity);
     this.#policies = config.decisions === null ? null : new PolicySet(config.decisions.policies);
   }
@@ -88,7 +93,10 @@ export class DecisionPoint {
     const kind = kindOf(subject);
     if (kind === null) return denied('subject-unknown');
     const { scopes, claims } = subject.properties ?? {};
-    const { parameters, body, address, risk, time, agent } = { ...context, ...action.properties };
+    const { parameters, body, address, country, asn, risk, time, agent } = {
+      ...context,
+      ...action.properties,
+    };
     const parsed = caseSchema.safeParse({
       api: resource.id,
       operation: action.name,
@@ -96,6 +104,8 @@ export class DecisionPoint {
       parameters: parameters ?? {},
       body,
       address,
+      country,
+      asn,
       risk,
       time,
       agent,

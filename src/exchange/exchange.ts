@@ -5,6 +5,7 @@ import type { ClientCertificate } from '../net/tls/index.ts';
 import type { GuardName, Refusal } from './guard.ts';
 import type { InspectionRecord } from './inspection.ts';
 import type { Operation } from './operation.ts';
+import type { Place } from './place.ts';
 
 /** A caller that a guard has identified. */
 export interface Consumer {
@@ -44,6 +45,8 @@ export class Exchange {
   peerAddress = '';
   /** The caller's address after trusted proxies have been walked through; equals peerAddress without any. */
   clientAddress = '';
+  /** Where that address is; null where no database is asked. */
+  place: Place | null = null;
 
   method = '';
   /** Lower case, without the port. */

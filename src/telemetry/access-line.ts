@@ -62,6 +62,11 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
     jsonText(exchange.clientAddress);
   if (exchange.peerAddress !== exchange.clientAddress)
     out += ',"peer_address":' + jsonText(exchange.peerAddress);
+  const { place } = exchange;
+  if (place !== null) {
+    if (place.country !== '') out += ',"country":"' + place.country + '"';
+    if (place.asn !== 0) out += ',"asn":' + place.asn;
+  }
   if (exchange.traceId !== '')
     out += ',"trace_id":"' + exchange.traceId + '","span_id":"' + exchange.spanId + '"';
   if (exchange.parentSpanId !== '') {

@@ -19,6 +19,10 @@ export interface ExchangeRecord {
   readonly listener: string;
   readonly client_address: string;
   readonly peer_address?: string;
+  /** ISO 3166-1 alpha-2, where a database of places knows it. */
+  readonly country?: string;
+  /** Number of the autonomous system. */
+  readonly asn?: number;
   readonly trace_id?: string;
   readonly span_id?: string;
   /** Span of the client's `traceparent`. */

@@ -79,7 +79,7 @@ export interface TestGateOptions {
   /** Text of openapi.yaml; openContract by default. */
   readonly contract?: string;
   /** More files of the folder, by name. */
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Data-plane threads; 1 by default. */
   readonly workers?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -101,7 +101,7 @@ export interface TestGate {
   readonly log: readonly LogEntry[];
   portOf(listener: string): number;
   /** Overwrites a file of the configuration; does not reload. */
-  write(name: string, text: string): Promise<void>;
+  write(name: string, content: string | Uint8Array): Promise<void>;
   /** Waits until the access log holds at least `count` lines and answers all of them. */
   accessLines(count: number): Promise<Record<string, unknown>[]>;
 }
@@ -136,7 +136,7 @@ export async function startTestGate(t: TestContext, options: TestGateOptions): P
     port: portOf(gate.listeners[0]!.name),
     log: entries,
     portOf,
-    write: (name, text) => writeFile(join(folder, name), text),
+    write: (name, content) => writeFile(join(folder, name), content),
     accessLines: (count) =>
       until(async () => {
         const text = await readFile(join(folder, 'access.log'), 'utf8').catch(() => '');

@@ -30,6 +30,8 @@ export function addPolicyCommands(program: Command, { action, config, json }: Co
     .option('-p, --parameter <name=value...>', 'path and query parameters')
     .option('--body <json>', 'JSON body, or @file')
     .option('--address <address>', "the caller's address")
+    .option('--country <code>', 'instead of what the databases of places say of the address')
+    .option('--asn <number>', 'the same for the autonomous system', Number)
     .option('--risk <number>', 'instead of what the configuration adds up', riskValue)
     .option('--relations <json>', 'owners by relation and object, or @file: no service is asked')
     .option('--time <time>', 'RFC 3339, instead of now')

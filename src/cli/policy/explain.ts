@@ -14,11 +14,11 @@ import { loadForPolicies } from './load.ts';
 type Options = Readonly<Record<string, unknown>>;
 
 export async function runPolicyExplain(options: Options, operation: string): Promise<number> {
-  const { config } = await loadForPolicies(options);
+  const { config, places } = await loadForPolicies(options);
   const request = caseOf(options, operation);
   let outcome: CaseOutcome;
   try {
-    outcome = await new CaseJudge(config).judge(request);
+    outcome = await new CaseJudge(config, places).judge(request);
   } catch (error) {
     if (error instanceof CaseProblem) throw new CommandError(error.message, Exit.usage);
     throw error;
@@ -42,6 +42,8 @@ function caseOf(options: Options, operation: string): PolicyCase {
     parameters: pairs((options['parameter'] as readonly string[] | undefined) ?? []),
     body: jsonOption('--body', options['body']),
     address: options['address'],
+    country: options['country'],
+    asn: options['asn'],
     risk: options['risk'],
     time: options['time'],
     relations: jsonOption('--relations', options['relations']),

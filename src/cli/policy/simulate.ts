@@ -27,6 +27,8 @@ interface LogLine {
   readonly method_of_authentication?: string;
   readonly path?: string;
   readonly client_address?: string;
+  readonly country?: string;
+  readonly asn?: number;
   readonly time?: string;
   readonly user_agent?: string;
   readonly risk?: number;
@@ -51,7 +53,10 @@ export async function runPolicySimulate(options: Options, log: string): Promise<
     await loadForPolicies(options, options['against'] as string),
   ];
   const known = readPrincipals(options['principals']);
-  const judges = { now: new CaseJudge(now.config), proposed: new CaseJudge(proposed.config) };
+  const judges = {
+    now: new CaseJudge(now.config, now.places),
+    proposed: new CaseJudge(proposed.config, proposed.places),
+  };
   const flips = new Map<string, Flip>();
   const counts = { requests: 0, judged: 0, flipped: 0, skipped: 0 };
   const input = createReadStream(log);
@@ -134,6 +139,8 @@ async function outcomeOf(judge: CaseJudge, line: LogLine, known: Known): Promise
       as: { [kind]: consumer, scopes: says?.scopes, claims: says?.claims ?? {} },
       parameters,
       address: line.client_address ?? '127.0.0.1',
+      country: line.country,
+      asn: line.asn,
       risk: line.risk,
       time: line.time,
       agent: line.user_agent,

@@ -33,11 +33,11 @@ export async function runPolicyTest(
   options: Readonly<Record<string, unknown>>,
   given: readonly string[],
 ): Promise<number> {
-  const { config } = await loadForPolicies(options);
+  const { config, places } = await loadForPolicies(options);
   const files = given.length > 0 ? given : testFiles(options['config'] as string, config.watchedFiles);
   if (files.length === 0)
     throw new CommandError('there are no tests: write them as *.test.yaml beside the policies', Exit.usage);
-  const judge = new CaseJudge(config);
+  const judge = new CaseJudge(config, places);
   const diagnostics = new Diagnostics();
   const results: TestResult[] = [];
   for (const file of files) results.push(...(await runFile(file, judge, diagnostics)));

@@ -29,6 +29,8 @@ export function encodeEcs(event: ExportEvent, origin: Origin): Record<string, un
     address: record.client_address,
     ...(isIP(record.client_address ?? '') > 0 ? { ip: record.client_address } : {}),
     bytes: record.request_bytes,
+    ...(record.country === undefined ? {} : { geo: { country_iso_code: record.country } }),
+    ...(record.asn === undefined ? {} : { as: { number: record.asn } }),
   };
   return {
     '@timestamp': record.time,

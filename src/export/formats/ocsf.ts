@@ -77,7 +77,11 @@ function outcome({ record }: ExportEvent): Json {
 
 function source({ record }: ExportEvent): Json {
   const address = record.client_address ?? 'unknown';
-  return isIP(address) > 0 ? { ip: address } : { name: address };
+  return {
+    ...(isIP(address) > 0 ? { ip: address } : { name: address }),
+    ...(record.country === undefined ? {} : { location: { country: record.country } }),
+    ...(record.asn === undefined ? {} : { autonomous_system: { number: record.asn } }),
+  };
 }
 
 const destination = ({ record }: ExportEvent, origin: Origin): Json => ({

@@ -34,6 +34,8 @@ export function encodeStructured(event: ExportEvent, origin: Origin, head: Syslo
   };
   put('id', record.id);
   put('src', record.client_address);
+  put('country', record.country);
+  put('asn', record.asn);
   put('decision', record.decision);
   put('status', record.status);
   put('method', record.method);

@@ -25,6 +25,8 @@ export function sentinelRow(
     Severity: severity,
     Gate: origin.hostname,
     ClientAddress: record.client_address,
+    Country: record.country,
+    Asn: record.asn,
     Method: record.method,
     Host: record.host,
     Path: record.path,

@@ -1,6 +1,7 @@
 // What the router's entries point at: everything a request needs once its operation is known, looked up before.
 import type { Clock } from '../../core/index.ts';
 import type { Operation } from '../../exchange/index.ts';
+import type { Geography } from '../../geography/index.ts';
 import type { HardenConfig } from '../../guards/harden/index.ts';
 import type { HeadLimits } from '../../http/h1/index.ts';
 import type { WebSocketLimits } from '../../http/websocket/index.ts';
@@ -82,6 +83,8 @@ export interface ListenerSnapshot {
   /** Answers before any operation is looked for; null where everything goes to operations. */
   readonly front: Front | null;
   readonly trustedProxies: AddressSet | null;
+  /** Null: nobody asks where callers are. */
+  readonly geography: Geography | null;
   readonly limits: RelayLimits;
   /** Guards' answer hooks for answers outside of any operation. */
   readonly fallback: CompiledPipeline;

@@ -124,6 +124,7 @@ export abstract class ServedExchange {
     const { head, snapshot } = this;
     const refused = problem ?? takeHead(exchange, head, snapshot);
     if (refused !== null) return this.refuseFraming(refused);
+    if (snapshot.geography !== null) exchange.place = snapshot.geography.placeOf(exchange.clientAddress);
     this.onAccepted();
     if (snapshot.front !== null) {
       const answer = snapshot.front.answer(exchange);

@@ -12,6 +12,7 @@ import { compileForwardCall } from '../../control/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
 import { createReplayTable, ReplayTable, type RevocationTable } from '../../credentials/index.ts';
 import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
+import type { Geography } from '../../geography/index.ts';
 import { compileAdmit } from '../../guards/admit/index.ts';
 import {
   ApiKeyTable,
@@ -143,6 +144,7 @@ export function compileSnapshot(
   issuers: ReadonlyMap<string, Issuer>,
   state: LastingState,
   logins: ReadonlyMap<string, LoginReplica> = new Map(),
+  geography: Geography | null = null,
 ): CompiledSnapshot {
   const upstreams = new Map<string, KeptUpstream>();
   for (const upstream of config.upstreams) upstreams.set(upstream.name, keepUpstream(upstream, state));
@@ -213,6 +215,7 @@ export function compileSnapshot(
       secure: listener.tls !== null,
       router: compileRouter(routes.get(listener.name)!),
       trustedProxies: listener.trustedProxies.length === 0 ? null : new AddressSet(listener.trustedProxies),
+      geography,
       limits: config.http,
       front: frontOf(listener, config, state),
       fallback: compilePipeline([

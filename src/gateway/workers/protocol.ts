@@ -9,6 +9,7 @@ import type {
   ReplayMemory,
   RevocationMemory,
 } from '../../credentials/index.ts';
+import type { DatabaseMemory } from '../../geography/index.ts';
 import type {
   Introspection,
   LoginData,
@@ -47,6 +48,8 @@ export interface SnapshotMessage {
   /** For every TLS listener. */
   readonly tls: readonly TlsMaterial[];
   readonly challenges: ChallengeAnswers;
+  /** Databases of places, in the order in which they are asked. */
+  readonly geography: readonly DatabaseMemory[];
 }
 
 /** What a thread knows of callers from its start, whatever the configuration. */

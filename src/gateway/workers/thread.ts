@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { ReplayTable, RevocationKind, RevocationTable } from '../../credentials/index.ts';
+import { Geography } from '../../geography/index.ts';
 import { IssuerReplica, LoginReplica } from '../../guards/authenticate/index.ts';
 import { RelationDesk } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
@@ -181,7 +182,13 @@ class DataPlaneThread {
       issuers.set(config.name, replica);
     }
     const logins = this.#prepareLogins(message);
-    const compiled = compileSnapshot(message.config, issuers, this.#state, logins);
+    const compiled = compileSnapshot(
+      message.config,
+      issuers,
+      this.#state,
+      logins,
+      message.geography.length === 0 ? null : new Geography(message.geography),
+    );
     for (const { upstream, endpoints } of message.endpoints) {
       compiled.upstreams.get(upstream)?.entry.balancer.update(endpoints);
     }

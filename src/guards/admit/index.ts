@@ -1,2 +1,2 @@
 export { compileAdmit } from './admit.ts';
-export type { AdmitConfig } from './contract.ts';
+export type { AdmitConfig, PlaceConfig } from './contract.ts';

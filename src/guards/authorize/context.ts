@@ -105,7 +105,7 @@ class ParameterRecord extends LazyRecord {
 type Part = 'network' | 'request' | 'authentication' | 'device';
 
 const partNames: Readonly<Record<Part, readonly string[]>> = {
-  network: ['address', 'secure', 'listener'],
+  network: ['address', 'secure', 'listener', 'country', 'asn', 'organization'],
   request: ['method', 'host', 'path'],
   authentication: ['method', 'acr', 'amr', 'age'],
   device: ['agent'],
@@ -134,6 +134,12 @@ class PartRecord extends LazyRecord {
         return exchange.secure;
       case 'network.listener':
         return exchange.listener;
+      case 'network.country':
+        return exchange.place?.country || undefined;
+      case 'network.asn':
+        return exchange.place?.asn || undefined;
+      case 'network.organization':
+        return exchange.place?.organization || undefined;
       case 'request.method':
         return exchange.method;
       case 'request.host':

@@ -66,7 +66,14 @@ ${[...new Set(Object.values(principalTypes))]
   .join('\n')}
 entity Api;
 
-type Network = { "address"?: ipaddr, "secure": Bool, "listener": String };
+type Network = {
+  "address"?: ipaddr,
+  "secure": Bool,
+  "listener": String,
+  "country"?: String,
+  "asn"?: Long,
+  "organization"?: String,
+};
 type Request = { "method": String, "host": String, "path": String };
 type Authentication = { "method": String, "acr"?: String, "amr"?: Set<String>, "age"?: duration };
 type Device = { "agent"?: String };
