@@ -41,6 +41,7 @@ export function addOAuthCommands(program: Command, { action, config, json }: Com
     .command('password <id>')
     .description('set the password that a user signs in with; made and shown once by default')
     .option('--stdin', 'read it from standard input')
+    .option('--once', 'good for one login within a week, at which its user chooses another')
     .addOption(config())
     .addOption(json())
     .action(action(async () => (await import('./oauth.ts')).runUserPassword));
@@ -50,6 +51,12 @@ export function addOAuthCommands(program: Command, { action, config, json }: Com
     .addOption(config())
     .addOption(json())
     .action(action(async () => (await import('./oauth.ts')).runUserTotp));
+  users
+    .command('recovery <id>')
+    .description('make recovery codes in the place of those before; shown once')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./oauth.ts')).runUserRecovery));
   users
     .command('credentials <id>')
     .description('list the ways in which a user signs in')

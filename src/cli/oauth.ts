@@ -7,6 +7,8 @@ import {
   defaultSettings,
   hashPassword,
   newPassword,
+  newRecoveryCodes,
+  newTemporaryPassword,
   newTotp,
   passwordProblem,
   registerClient,
@@ -41,9 +43,14 @@ export const runUserPassword = (options: Options, id: string): Promise<number> =
     if (problem !== null) throw new CommandError(problem);
     const { memoryKib, passes, lanes } = config.authorizationServer?.passwords ?? HASHING;
     const hash = hashPassword(password, { memoryKib, passes, lanes });
-    await state.oauth.setCredential(newPassword(hash, id, Date.now()));
+    const isOnce = options['once'] === true;
+    await state.oauth.setCredential((isOnce ? newTemporaryPassword : newPassword)(hash, id, Date.now()));
     if (options['json'] === true) printJson({ id, ...(isMade ? { password } : {}) });
-    else print(isMade ? `Password of ${id} (shown once):\n\n  ${password}` : `The password of ${id} is set.`);
+    else if (!isMade) print(`The password of ${id} is set.`);
+    else
+      print(
+        `Password of ${id} (shown once${isOnce ? '; to be replaced at the first login, within a week' : ''}):\n\n  ${password}`,
+      );
     return Exit.ok;
   });
 
@@ -55,6 +62,19 @@ export const runUserTotp = (options: Options, id: string): Promise<number> =>
     const uri = totpUri(credential.value, config.authorizationServer?.title ?? 'Gatewright', id);
     if (options['json'] === true) printJson({ id, credential: credential.id, secret: credential.value, uri });
     else print(`Key for the authenticator app of ${id} (shown once):\n\n  ${credential.value}\n  ${uri}`);
+    return Exit.ok;
+  });
+
+export const runUserRecovery = (options: Options, id: string): Promise<number> =>
+  withState(options, async ({ state, registry }) => {
+    await registry.principal('user', id);
+    const { codes, kept } = newRecoveryCodes(id, Date.now());
+    await state.oauth.replaceRecovery(id, kept);
+    if (options['json'] === true) printJson({ id, codes });
+    else
+      print(
+        `Recovery codes of ${id} (shown once, each works once, those of before have ended):\n\n  ${codes.join('\n  ')}`,
+      );
     return Exit.ok;
   });
 

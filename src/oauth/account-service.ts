@@ -79,6 +79,7 @@ export class AccountService {
           csrf: csrfToken(call.seal, place),
           credentials: await accounts.credentials(user.id),
           totp: null,
+          codes: [],
           problem: null,
           done: null,
           ...more,
@@ -130,6 +131,13 @@ export class AccountService {
             sealed: call.seal.close('totp', { user: user.id, secret }) ?? '',
           },
         });
+      }
+      case 'recovery': {
+        const factors = await accounts.factors(user.id);
+        if (factors.size === 0) return show({ problem: 'There is no second factor to stand in for.' }, 400);
+        const codes = await accounts.newRecoveryCodes(user.id);
+        tell('credential.add', 'recovery', 'success');
+        return show({ codes });
       }
       case 'remove': {
         const id = form.get('id') ?? '';

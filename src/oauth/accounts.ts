@@ -1,5 +1,6 @@
 // People and how they show who they are: passwords, one-time passwords, passkeys (WebAuthn). Every way is counted by the
 // throttle or can not be guessed; a secret that was used once is used up.
+import { timingSafeEqual } from 'node:crypto';
 import {
   type AuthenticationResponseJSON,
   generateAuthenticationOptions,
@@ -15,7 +16,17 @@ import { IdentityError } from '../identity/index.ts';
 import type { AuthorizationServerConfig, OAuthStore, OAuthUser, UserCredential } from './contract.ts';
 import type { PasswordHasher } from './passwords/password-hasher.ts';
 import { matchTotp } from './totp.ts';
-import { newPassword, newTotp, passwordProblem } from './user-credentials.ts';
+import {
+  hasEnded,
+  hashRecoveryCode,
+  isTemporary,
+  newPassword,
+  newRecoveryCodes,
+  newTotp,
+  passwordProblem,
+} from './user-credentials.ts';
+
+export type Factor = 'totp' | 'passkey' | 'recovery';
 
 interface PasskeyValue {
   readonly credentialId: string;
@@ -63,17 +74,41 @@ export class Accounts {
   async byPassword(id: string, password: string): Promise<OAuthUser | null> {
     const user = id.length > 200 ? null : await this.user(id);
     const kept = user === null ? [] : await this.#store.credentials(user.id);
-    const known = kept.find(({ kind }) => kind === 'password');
+    const nowMs = this.#clock.epochMs();
+    const known = kept.find((one) => one.kind === 'password' && !hasEnded(one, nowMs));
     const matches = await this.#hasher.verify(password, known?.value ?? null);
     if (!matches || user === null || known === undefined) return null;
-    await this.#store.useCredential(known.id, 0, true, this.#clock.epochMs());
+    await this.#store.useCredential(known.id, 0, true, nowMs);
     return user;
   }
 
-  /** Kinds of second factors that a user has. */
-  async factors(user: string): Promise<ReadonlySet<'totp' | 'passkey'>> {
+  /** Kinds of second factors that a user has; recovery codes stand in for one and are none. */
+  async factors(user: string): Promise<ReadonlySet<Factor>> {
     const kinds = (await this.#store.credentials(user)).map(({ kind }) => kind);
-    return new Set(kinds.filter((kind) => kind === 'totp' || kind === 'passkey'));
+    const factors = new Set<Factor>(kinds.filter((kind) => kind === 'totp' || kind === 'passkey'));
+    if (factors.size > 0 && kinds.includes('recovery')) factors.add('recovery');
+    return factors;
+  }
+
+  /** Whether somebody else has made the password of a user. */
+  async mustChoose(user: string): Promise<boolean> {
+    return (await this.#store.credentials(user)).some(isTemporary);
+  }
+
+  /** Whether `code` is one of the user's recovery codes; it is used up. */
+  async byRecoveryCode(user: string, code: string): Promise<boolean> {
+    const given = Buffer.from(hashRecoveryCode(code));
+    const kept = (await this.#store.credentials(user)).filter(({ kind }) => kind === 'recovery');
+    const found = kept.filter(({ value }) => timingSafeEqual(Buffer.from(value), given));
+    // Of two that bring the same code at once, one is first.
+    return found.length > 0 && this.#store.spendCredential(found[0]!.id);
+  }
+
+  /** Recovery codes in the place of those before; shown once. */
+  async newRecoveryCodes(user: string): Promise<readonly string[]> {
+    const { codes, kept } = newRecoveryCodes(user, this.#clock.epochMs());
+    await this.#store.replaceRecovery(user, kept);
+    return codes;
   }
 
   /** Whether `code` is good now; it is good once. */
@@ -86,6 +121,14 @@ export class Accounts {
       if (step !== null && (await this.#store.useCredential(credential.id, step, false, nowMs))) return true;
     }
     return false;
+  }
+
+  /** As setPassword, by somebody who has just shown a temporary one, which must not be kept. */
+  async choosePassword(user: string, password: string): Promise<void> {
+    const kept = (await this.#store.credentials(user)).find(({ kind }) => kind === 'password');
+    if (kept !== undefined && (await this.#hasher.verify(password, kept.value)))
+      throw new IdentityError('invalid', 'This is the password that you were given. Choose one of your own.');
+    await this.setPassword(user, password);
   }
 
   async setPassword(user: string, password: string): Promise<void> {

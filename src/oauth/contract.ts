@@ -240,6 +240,8 @@ export interface OAuthStore {
   /** Adds it; of a password, in the place of the one before. */
   setCredential(credential: UserCredential): Promise<void>;
   removeCredential(user: string, id: string): Promise<boolean>;
+  /** Recovery codes of a user in the place of those before; all of them or none. */
+  replaceRecovery(user: string, codes: readonly UserCredential[]): Promise<void>;
   /** Notes a use; false when `counter` is not above the one noted, unless `mayRepeat`. */
   useCredential(id: string, counter: number, mayRepeat: boolean, nowMs: number): Promise<boolean>;
   /** Uses it up; false when it was used before. */

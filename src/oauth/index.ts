@@ -12,4 +12,11 @@ export * from './contract.ts';
 export { leaveOutLibraryNotices } from './library-notices.ts';
 export { hashPassword, verifyPassword } from './passwords/argon2id.ts';
 export { createTotpSecret, totpCode, totpUri } from './totp.ts';
-export { MIN_PASSWORD, newPassword, newTotp, passwordProblem } from './user-credentials.ts';
+export {
+  MIN_PASSWORD,
+  newPassword,
+  newRecoveryCodes,
+  newTemporaryPassword,
+  newTotp,
+  passwordProblem,
+} from './user-credentials.ts';

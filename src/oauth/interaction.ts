@@ -28,6 +28,10 @@ export type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 /** Steps done before the last; kept in the interaction. */
 export interface Pending {
   readonly user?: string;
+  /** The second factor has not been shown yet. */
+  readonly needsFactor?: boolean;
+  /** The password was made by somebody else, and another must be chosen. */
+  readonly mustChoose?: boolean;
   /** Everything that is needed is shown; the browser only has to come back. */
   readonly complete?: boolean;
   readonly amr?: readonly string[];

@@ -6,7 +6,8 @@ import { IdentityError } from '../identity/index.ts';
 import type { Accounts } from './accounts.ts';
 import { askedOf, grantAsked } from './consent.ts';
 import type { AuthorizationServerConfig } from './contract.ts';
-import type { FederatedStart, Federation } from './federation.ts';
+import { FederatedSteps } from './federated-steps.ts';
+import type { Federation } from './federation.ts';
 import {
   hintOf,
   type Interaction,
@@ -14,26 +15,16 @@ import {
   type LoginEvent,
   needsPrompt,
   type PageCall,
+  type Pending,
   pendingOf,
 } from './interaction.ts';
 import { knownBrowser, rememberBrowser } from './known-browsers.ts';
 import type { LoginAttempt, LoginThrottle } from './login-throttle.ts';
 import { formTarget, type PageFrame } from './pages/layout.ts';
-import { consentPage, factorPage, type InteractionView, loginPage } from './pages/login-pages.ts';
+import { choosePage, consentPage, factorPage, type InteractionView, loginPage } from './pages/login-pages.ts';
 import { HasherBusyError } from './passwords/password-hasher.ts';
 import { cookieNames } from './provider.ts';
-import {
-  checkOrigin,
-  cookieOf,
-  csrfToken,
-  RequestError,
-  readForm,
-  readJson,
-  redirect,
-  sendJson,
-  sendPage,
-  setCookie,
-} from './web.ts';
+import { checkOrigin, csrfToken, RequestError, readForm, readJson, sendJson, sendPage } from './web.ts';
 
 export interface InteractionParts {
   readonly config: AuthorizationServerConfig;
@@ -45,18 +36,24 @@ export interface InteractionParts {
   readonly onEvent: (event: LoginEvent) => void;
 }
 
-const FEDERATED_COOKIE_S = 600;
+const kindTexts = { totp: 'code', recovery: 'recovery code' } as const;
 const WRONG = 'This name and password do not go together.';
 
 export class Interactions {
   readonly #parts: InteractionParts;
   readonly #origin: string;
   readonly #names: ReturnType<typeof cookieNames>;
+  readonly #federated: FederatedSteps;
 
   constructor(parts: InteractionParts) {
     this.#parts = parts;
     this.#origin = new URL(parts.config.issuer).origin;
     this.#names = cookieNames(parts.config);
+    this.#federated = new FederatedSteps(parts, {
+      show: (call, interaction, problem, status) => this.#show(call, interaction, problem, status),
+      tell: (call, actor, interaction, outcome, reason) =>
+        this.#tell(call, 'login', actor, interaction, outcome, reason),
+    });
   }
 
   /** `step` is what follows the interaction's id in the path, without a slash; empty for the page itself. */
@@ -75,13 +72,17 @@ export class Interactions {
     if (interaction.uid !== uid) throw new RequestError(400, 'This page belongs to another request.');
     if (request.method === 'GET') {
       if (step === '') return this.#show(call, interaction, null);
-      if (step.startsWith('federated/')) return this.#startFederated(call, interaction, step.slice(10));
+      if (step.startsWith('federated/')) return this.#federated.start(call, interaction, step.slice(10));
     } else if (request.method === 'POST') {
       switch (step) {
         case 'login':
           return this.#password(call, interaction);
         case 'totp':
-          return this.#totp(call, interaction);
+          return this.#code(call, interaction, 'totp');
+        case 'recovery':
+          return this.#code(call, interaction, 'recovery');
+        case 'new-password':
+          return this.#choose(call, interaction);
         case 'passkey/options':
           return this.#passkeyOptions(call, interaction);
         case 'passkey':
@@ -106,11 +107,13 @@ export class Interactions {
     if (interaction.prompt.name === 'login') {
       if (pending.complete === true && pending.user !== undefined)
         return this.#finish(call, interaction, pending.user, pending.amr ?? [], null);
-      const user = pending.user;
+      const { user } = pending;
       const text =
         user === undefined
           ? loginPage(frame, view, hintOf(interaction), federation.choices)
-          : factorPage(frame, view, user, await accounts.factors(user));
+          : pending.needsFactor === true
+            ? factorPage(frame, view, user, await accounts.factors(user))
+            : choosePage(frame, view, user);
       return sendPage(response, text, status, targets);
     }
     if (interaction.prompt.name !== 'consent') throw new RequestError(400, 'There is nothing to decide.');
@@ -181,8 +184,15 @@ export class Interactions {
         403,
       );
     }
-    if (factors.size === 0) return this.#finish(call, interaction, user.id, ['pwd'], 'password');
-    await keepPending(interaction, { user: user.id, amr: ['pwd'] });
+    const mustChoose = await accounts.mustChoose(user.id);
+    if (factors.size === 0 && !mustChoose)
+      return this.#finish(call, interaction, user.id, ['pwd'], 'password');
+    await keepPending(interaction, {
+      user: user.id,
+      amr: ['pwd'],
+      needsFactor: factors.size > 0,
+      mustChoose,
+    });
     return this.#show(call, interaction, null);
   }
 
@@ -192,19 +202,62 @@ export class Interactions {
     return this.#show(call, interaction, text, 503);
   }
 
-  async #totp(call: PageCall, interaction: Interaction): Promise<void> {
+  /** A code of an authenticator app, or one of those for when there is none. */
+  async #code(call: PageCall, interaction: Interaction, kind: 'totp' | 'recovery'): Promise<void> {
     needsPrompt(interaction, 'login');
     const form = await this.#form(call, interaction);
-    const { user } = pendingOf(interaction);
-    if (user === undefined) return this.#show(call, interaction, null);
+    const pending = pendingOf(interaction);
+    const { user } = pending;
+    if (user === undefined || pending.needsFactor !== true) return this.#show(call, interaction, null);
     const attempt = await this.#begin(call, interaction, 'factor', user);
     if (attempt === null) return;
-    if (!(await this.#parts.accounts.byTotp(user, form.get('code') ?? ''))) {
-      this.#tell(call, 'login', user, interaction, 'failure', 'wrong code');
-      return this.#show(call, interaction, 'This code is not good. Each works once, for half a minute.', 400);
+    const { accounts, throttle } = this.#parts;
+    const code = form.get('code') ?? '';
+    const isGood = await (kind === 'totp'
+      ? accounts.byTotp(user, code)
+      : accounts.byRecoveryCode(user, code));
+    if (!isGood) {
+      this.#tell(call, 'login', user, interaction, 'failure', `wrong ${kindTexts[kind]}`);
+      const once = kind === 'totp' ? 'Each works once, for half a minute.' : 'Each works once.';
+      return this.#show(call, interaction, `This code is not good. ${once}`, 400);
     }
-    await this.#parts.throttle.succeed(attempt);
-    return this.#finish(call, interaction, user, ['pwd', 'otp', 'mfa'], 'password and code');
+    await throttle.succeed(attempt);
+    return this.#proceed(
+      call,
+      interaction,
+      { ...pending, needsFactor: false, amr: ['pwd', 'otp', 'mfa'] },
+      `password and ${kindTexts[kind]}`,
+    );
+  }
+
+  /** On to what is still missing, or in. */
+  async #proceed(call: PageCall, interaction: Interaction, pending: Pending, how: string): Promise<void> {
+    if (pending.mustChoose !== true)
+      return this.#finish(call, interaction, pending.user!, pending.amr ?? [], how);
+    await keepPending(interaction, pending);
+    return this.#show(call, interaction, null);
+  }
+
+  /** A password of one's own, in the place of one that somebody else has made. */
+  async #choose(call: PageCall, interaction: Interaction): Promise<void> {
+    needsPrompt(interaction, 'login');
+    const form = await this.#form(call, interaction);
+    const pending = pendingOf(interaction);
+    const { user } = pending;
+    if (user === undefined || pending.needsFactor === true || pending.mustChoose !== true)
+      return this.#show(call, interaction, null);
+    const next = form.get('next') ?? '';
+    if (next !== form.get('again'))
+      return this.#show(call, interaction, 'The two passwords are not the same.', 400);
+    try {
+      await this.#parts.accounts.choosePassword(user, next);
+    } catch (error) {
+      if (error instanceof HasherBusyError) return this.#comeAgain(call, interaction);
+      if (error instanceof IdentityError) return this.#show(call, interaction, error.message, 400);
+      throw error;
+    }
+    this.#tell(call, 'credential.change', user, interaction, 'success', 'temporary password replaced');
+    return this.#finish(call, interaction, user, pending.amr ?? [], 'password');
   }
 
   async #passkeyOptions(call: PageCall, interaction: Interaction): Promise<void> {
@@ -231,6 +284,11 @@ export class Interactions {
       throw new RequestError(400, 'The passkey did not work.');
     }
     const amr = pending.user === undefined ? ['pop', 'user'] : ['pwd', 'pop', 'user', 'mfa'];
+    this.#tell(call, 'login', user.id, interaction, 'success', 'passkey');
+    if (pending.mustChoose === true) {
+      await keepPending(interaction, { ...pending, needsFactor: false, amr });
+      return sendJson(call.response, { next: `${this.#parts.frame.base}/interaction/${interaction.uid}` });
+    }
     rememberBrowser(call.request, call.response, call.seal, this.#names.known, user.id, this.#secure);
     const next = await call.provider.interactionResult(
       call.request,
@@ -238,7 +296,6 @@ export class Interactions {
       { login: { accountId: user.id, amr } },
       { mergeWithLastSubmission: false },
     );
-    this.#tell(call, 'login', user.id, interaction, 'success', 'passkey');
     sendJson(call.response, { next });
   }
 
@@ -295,51 +352,9 @@ export class Interactions {
     );
   }
 
-  // Other providers.
-
-  async #startFederated(call: PageCall, interaction: Interaction, name: string): Promise<void> {
-    needsPrompt(interaction, 'login');
-    let begun: Awaited<ReturnType<Federation['start']>>;
-    try {
-      begun = await this.#parts.federation.start(name, interaction.uid);
-    } catch {
-      return this.#show(call, interaction, 'The other provider does not answer. Please try again.', 502);
-    }
-    if (begun === null) throw new RequestError(404, 'There is no such provider.');
-    const sealed = call.seal.close('federated', { ...begun.start });
-    setCookie(call.response, this.#names.federated, sealed ?? '', FEDERATED_COOKIE_S, this.#secure);
-    redirect(call.response, begun.url);
-  }
-
   /** The browser comes back from another provider. */
-  async federated(call: PageCall, name: string, search: string): Promise<void> {
-    const { provider, request, response, seal } = call;
-    const start = seal.open('federated', cookieOf(request, this.#names.federated)) as FederatedStart | null;
-    setCookie(response, this.#names.federated, '', 0, this.#secure);
-    if (start === null) throw new RequestError(400, 'This answer was not asked for in this browser.');
-    const interaction = await provider.Interaction.find(start.uid);
-    if (interaction === undefined)
-      throw new RequestError(400, 'This took too long. Go back to the application.');
-    needsPrompt(interaction, 'login');
-    let user: string;
-    try {
-      user = await this.#parts.federation.finish(name, search, start);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : 'refused';
-      this.#tell(call, 'login', '', interaction, 'failure', `${name}: ${reason}`);
-      throw new RequestError(
-        403,
-        error instanceof IdentityError
-          ? `You can not sign in this way: ${error.message}.`
-          : 'The other provider did not let you in. Go back to the application and try again.',
-      );
-    }
-    if ((await this.#parts.accounts.user(user)) === null)
-      throw new RequestError(403, 'This account is closed.');
-    this.#tell(call, 'login', user, interaction, 'success', `provider ${name}`);
-    await keepPending(interaction, { user, complete: true, amr: ['fed'] });
-    // Only the browser that began the interaction has its cookie, and can go on.
-    redirect(response, `${this.#parts.frame.base}/interaction/${start.uid}`);
+  federated(call: PageCall, name: string, search: string): Promise<void> {
+    return this.#federated.finish(call, name, search);
   }
 
   async #consent(call: PageCall, interaction: Interaction): Promise<void> {

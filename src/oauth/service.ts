@@ -47,7 +47,7 @@ const operations: readonly ContractOperation[] = [
   operation('interaction', 'GET', '/interaction/{uid}', 'Page of signing in and consent.'),
   operation('federatedStart', 'GET', '/interaction/{uid}/federated/{name}', 'Goes to another provider.'),
   operation('federatedCallback', 'GET', '/federated/{name}', 'Comes back from another provider.'),
-  ...['login', 'totp', 'passkey', 'consent', 'abort'].map((step) =>
+  ...['login', 'totp', 'recovery', 'passkey', 'consent', 'abort'].map((step) =>
     operation(
       `interaction${step[0]!.toUpperCase()}${step.slice(1)}`,
       'POST',
@@ -55,9 +55,10 @@ const operations: readonly ContractOperation[] = [
       'A step.',
     ),
   ),
+  operation('interactionNewPassword', 'POST', '/interaction/{uid}/new-password', 'A step.'),
   operation('interactionPasskeyOptions', 'POST', '/interaction/{uid}/passkey/options', 'A challenge.'),
   operation('account', 'GET', '/account', 'How somebody signs in.'),
-  ...['totp', 'remove', 'password', 'withdraw', 'passkey'].map((step) =>
+  ...['totp', 'recovery', 'remove', 'password', 'withdraw', 'passkey'].map((step) =>
     operation(`account${step[0]!.toUpperCase()}${step.slice(1)}`, 'POST', `/account/${step}`, 'A change.'),
   ),
   operation('accountPasskeyOptions', 'POST', '/account/passkey/options', 'A challenge.'),

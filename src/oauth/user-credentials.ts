@@ -1,7 +1,7 @@
 // Credentials of people as they are made: what a password must be like, and what is kept of it.
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { UserCredential } from './contract.ts';
-import { createTotpSecret } from './totp.ts';
+import { createTotpSecret, encodeBase32 } from './totp.ts';
 
 /** Shorter passwords are guessed offline, characters (NIST SP 800-63B-4 section 3.1.1 asks for 15 without, 8 with a second factor). */
 export const MIN_PASSWORD = 12;
@@ -41,3 +41,49 @@ export const newTotp = (
   kind: 'totp',
   label,
 });
+
+/** Label of a password that somebody else has made: its user chooses another at the first login. */
+export const TEMPORARY = 'temporary';
+/** How long such a password is good, ms. */
+const TEMPORARY_MS = 7 * 86_400_000;
+
+export const newTemporaryPassword = (value: string, user: string, nowMs: number): UserCredential => ({
+  ...newPassword(value, user, nowMs),
+  label: TEMPORARY,
+});
+
+export const isTemporary = ({ kind, label }: UserCredential): boolean =>
+  kind === 'password' && label === TEMPORARY;
+
+/** A temporary password that nobody has used in time is none. */
+export const hasEnded = (credential: UserCredential, nowMs: number): boolean =>
+  isTemporary(credential) && nowMs >= credential.createdMs + TEMPORARY_MS;
+
+/** How many recovery codes a user gets. */
+const RECOVERY_CODES = 10;
+/** Of a recovery code: a plain hash keeps it, as nobody can guess at so many, bytes. */
+const RECOVERY_BYTES = 10;
+
+/** What is kept of a recovery code, however it was typed. */
+export const hashRecoveryCode = (code: string): string =>
+  hash('sha256', code.toUpperCase().replace(/[^A-Z2-7]/g, ''), 'hex');
+
+/** Codes that stand in for a second factor, once each: what their user is shown, and what is kept. */
+export function newRecoveryCodes(
+  user: string,
+  nowMs: number,
+): { readonly codes: readonly string[]; readonly kept: readonly UserCredential[] } {
+  const codes = Array.from({ length: RECOVERY_CODES }, () =>
+    encodeBase32(randomBytes(RECOVERY_BYTES))
+      .toLowerCase()
+      .replace(/(.{4})(?=.)/g, '$1-'),
+  );
+  const kept = codes.map(
+    (code): UserCredential => ({
+      ...newPassword(hashRecoveryCode(code), user, nowMs),
+      id: `recovery-${randomBytes(9).toString('base64url')}`,
+      kind: 'recovery',
+    }),
+  );
+  return { codes, kept };
+}

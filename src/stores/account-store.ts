@@ -56,26 +56,42 @@ export class AccountStore {
         credential.user,
       ]);
       if (owner === undefined) throw new IdentityError('unknown', `there is no user "${credential.user}"`);
-      if (credential.kind === 'password')
-        await session.run(`DELETE FROM user_credentials WHERE user_id = $1 AND kind = 'password'`, [
-          credential.user,
-        ]);
-      const added = await session.run(
-        `INSERT INTO user_credentials (id, user_id, kind, label, sealed, counter, created_ms, used_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id`,
-        [
-          credential.id,
-          credential.user,
-          credential.kind,
-          credential.label,
-          this.#seal.close(place(credential.id), credential.value),
-          credential.counter,
-          credential.createdMs,
-          credential.usedMs,
-        ],
-      );
-      if (added.length === 0) throw new IdentityError('exists', 'this credential is there already');
+      if (credential.kind === 'password') await this.#clear(session, credential.user, 'password');
+      await this.#add(session, credential);
     });
+  }
+
+  async replaceRecovery(user: string, codes: readonly UserCredential[]): Promise<void> {
+    await this.#database.transaction(async (session) => {
+      await lockVault(session);
+      await this.#seal.renew(session);
+      const [owner] = await session.run(`SELECT id FROM principals WHERE id = $1 AND kind = 'user'`, [user]);
+      if (owner === undefined) throw new IdentityError('unknown', `there is no user "${user}"`);
+      await this.#clear(session, user, 'recovery');
+      for (const code of codes) await this.#add(session, { ...code, user });
+    });
+  }
+
+  async #clear(session: SqlSession, user: string, kind: CredentialKind): Promise<void> {
+    await session.run('DELETE FROM user_credentials WHERE user_id = $1 AND kind = $2', [user, kind]);
+  }
+
+  async #add(session: SqlSession, credential: UserCredential): Promise<void> {
+    const added = await session.run(
+      `INSERT INTO user_credentials (id, user_id, kind, label, sealed, counter, created_ms, used_ms)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id`,
+      [
+        credential.id,
+        credential.user,
+        credential.kind,
+        credential.label,
+        this.#seal.close(place(credential.id), credential.value),
+        credential.counter,
+        credential.createdMs,
+        credential.usedMs,
+      ],
+    );
+    if (added.length === 0) throw new IdentityError('exists', 'this credential is there already');
   }
 
   async removeCredential(user: string, id: string): Promise<boolean> {

@@ -10,6 +10,8 @@ export interface AccountView {
   readonly credentials: readonly UserCredential[];
   /** Secret of an app that is being added, and its URI. */
   readonly totp: { readonly secret: string; readonly uri: string; readonly sealed: string } | null;
+  /** Recovery codes that were made right now. */
+  readonly codes: readonly string[];
   readonly problem: string | null;
   readonly done: string | null;
 }
@@ -23,7 +25,10 @@ const kinds = {
 const day = (ms: number | null): string => (ms === null ? 'never' : new Date(ms).toISOString().slice(0, 10));
 
 export function accountPage(frame: PageFrame, view: AccountView): string {
-  const { user, credentials, problem, done, totp } = view;
+  const { user, problem, done, totp, codes } = view;
+  const credentials = view.credentials.filter(({ kind }) => kind !== 'recovery');
+  const codesLeft = view.credentials.length - credentials.length;
+  const hasFactor = credentials.some(({ kind }) => kind !== 'password');
   const path = `${frame.base}/account`;
   const csrf = html`<input type="hidden" name="csrf" value="${view.csrf}">`;
   const row = ({ id, kind, label, createdMs, usedMs }: UserCredential): Html =>
@@ -59,6 +64,16 @@ ${
 <input class="code" id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="10">
 <button type="submit">Add it</button></form>`
 }
+<h2>Recovery codes</h2>
+${
+  codes.length > 0
+    ? html`<p class="note" role="status">Write these down or print them. They are shown once, each works once, and those of before have ended.</p>
+<ul class="codes">${codes.map((code) => html`<li><code>${code}</code></li>`)}</ul>`
+    : hasFactor
+      ? html`<p>They let you in when your second factor is lost. You have <strong>${codesLeft}</strong> left.</p>`
+      : html`<p>They stand in for a second factor. Add a passkey or an authenticator app first.</p>`
+}
+${hasFactor ? html`<form method="post" action="${path}/recovery">${csrf}<button class="second" type="submit">Make new recovery codes</button></form>` : null}
 <h2>Password</h2>
 <form method="post" action="${path}/password">${csrf}
 <input type="hidden" name="user" autocomplete="username" value="${user}">

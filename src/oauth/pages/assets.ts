@@ -42,6 +42,14 @@ ul.scopes li, ul.things li { padding: .65rem .9rem; border-top: 1px solid var(--
 ul.scopes li:first-child, ul.things li:first-child { border-top: 0; }
 ul.things li { display: flex; justify-content: space-between; align-items: center; gap: 1rem; }
 ul.things form { margin: 0; }
+ul.codes { list-style: none; margin: 0 0 1rem; padding: .75rem 1rem; border: 1px dashed var(--field); border-radius: .5rem; columns: 2 12rem; }
+ul.codes code { font-size: 1rem; }
+.hint { margin: .35rem 0 0; }
+details.other { margin-top: 1.25rem; }
+summary { cursor: pointer; color: var(--accent); font-weight: 600; min-height: 2.75rem; display: flex; align-items: center; }
+summary::before { content: "+"; margin-right: .5rem; }
+details[open] summary::before { content: "\\2212"; }
+input.recovery { font-family: ui-monospace, "Liberation Mono", Menlo, monospace; }
 code { font-family: ui-monospace, "Liberation Mono", Menlo, monospace; font-size: .9em; overflow-wrap: anywhere; }
 .big { display: block; font-size: 1.75rem; letter-spacing: .12em; text-align: center; padding: .75rem; border: 1px dashed var(--field); border-radius: .5rem; margin: 0 0 1rem; }
 .row { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-top: .5rem; }

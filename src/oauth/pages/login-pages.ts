@@ -53,7 +53,7 @@ export function factorPage(
   frame: PageFrame,
   view: InteractionView,
   user: string,
-  factors: ReadonlySet<'totp' | 'passkey'>,
+  factors: ReadonlySet<'totp' | 'passkey' | 'recovery'>,
 ): string {
   const { path, csrf, problem } = view;
   const hasPasskey = factors.has('passkey');
@@ -79,6 +79,38 @@ ${
 <noscript><p class="note">Passkeys need JavaScript.</p></noscript>`
     : null
 }
+${
+  factors.has('recovery')
+    ? html`<details class="other"><summary>Use a recovery code</summary>
+<form method="post" action="${path}/recovery">
+${hiddenCsrf(csrf)}
+<label for="recovery">One of the codes that you have written down</label>
+<input class="recovery" id="recovery" name="code" autocomplete="off" autocapitalize="none" spellcheck="false" required maxlength="40">
+<button class="second" type="submit">Continue with it</button>
+</form></details>`
+    : null
+}
+${cancel(view)}`,
+  });
+}
+
+/** Somebody came in with a password that somebody else has made. */
+export function choosePage(frame: PageFrame, view: InteractionView, user: string): string {
+  const { path, csrf, problem } = view;
+  return page(frame, {
+    heading: 'Choose a password',
+    body: html`<p>You came in as <strong>${user}</strong> with a password that was made for you. It ends here: choose one that only you know.</p>
+${problem === null ? null : alert(problem)}
+<form method="post" action="${path}/new-password">
+${hiddenCsrf(csrf)}
+<input type="hidden" name="user" autocomplete="username" value="${user}">
+<label for="next">New password</label>
+<input id="next" name="next" type="password" autocomplete="new-password" required minlength="12" maxlength="256" aria-describedby="rule" autofocus>
+<p class="quiet hint" id="rule">At least 12 characters. A few words are good.</p>
+<label for="again">The same again</label>
+<input id="again" name="again" type="password" autocomplete="new-password" required minlength="12" maxlength="256">
+<button type="submit">Continue</button>
+</form>
 ${cancel(view)}`,
   });
 }
