@@ -104,6 +104,23 @@ export function addOAuthCommands(program: Command, { action, config, json }: Com
     .addOption(json())
     .action(action(async () => (await import('./oauth.ts')).runClientOAuth));
   clients
+    .command('invite')
+    .description('make a token that one program registers itself with, once; shown once')
+    .option('-s, --scope <scope...>', 'scopes that it may have')
+    .option('--grant <grant...>', `of ${grants.slice(0, 4).join(', ')}`, [
+      'authorization_code',
+      'refresh_token',
+    ])
+    .option('--resource <uri...>', 'APIs that it may ask tokens for; all by default')
+    .addOption(
+      new Option('--expires <time>', 'how long the token is good')
+        .default(86_400_000, '1d')
+        .argParser(duration),
+    )
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./oauth.ts')).runClientInvite));
+  clients
     .command('secret <id>')
     .description('make a new secret beside the old one, which stays good for a while; shown once')
     .addOption(

@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import {
   type ClientSettings,
   certificateKeys,
+  createInitialAccessToken,
   DEVICE_CODE,
   defaultSettings,
+  grantTypes,
   hashPassword,
   newPassword,
   newRecoveryCodes,
@@ -175,6 +177,35 @@ export const runClientSecret = (options: Options, id: string): Promise<number> =
     else
       print(
         `New secret of ${id} (shown once), the old one is good until ${moment(nowMs + overlapMs)}:\n\n  ${secret}`,
+      );
+    return Exit.ok;
+  });
+
+export const runClientInvite = (options: Options): Promise<number> =>
+  withState(options, async ({ state, config }) => {
+    const server = config.authorizationServer;
+    if (server === null || server.registration === 'off')
+      throw new CommandError(
+        'programs do not register themselves here: set "registration: initial-access-token" under identity.authorization-server',
+      );
+    const list = (name: string): string[] => (options[name] as string[] | undefined) ?? [];
+    const grants = list('grant').map((grant) => longGrants[grant] ?? grant);
+    const unknown = grants.find((grant) => !(grantTypes as readonly string[]).includes(grant));
+    if (unknown !== undefined || grants.includes(TOKEN_EXCHANGE))
+      throw new CommandError(`"${unknown ?? 'token-exchange'}" is no grant that a program can register for`);
+    const uris = server.resources.map(({ uri }) => uri);
+    const missing = list('resource').find((uri) => !uris.includes(uri));
+    if (missing !== undefined) throw new CommandError(`there is no resource "${missing}"`);
+    const nowMs = Date.now();
+    const lifetimeMs = options['expires'] as number;
+    const limits = { scopes: list('scope'), grantTypes: grants, resources: list('resource') };
+    const { token, change } = createInitialAccessToken(limits, lifetimeMs, nowMs);
+    await state.oauth.commit([change]);
+    const endpoint = `${server.issuer}/register`;
+    if (options['json'] === true) printJson({ token, endpoint, untilMs: nowMs + lifetimeMs, ...limits });
+    else
+      print(
+        `Initial access token (shown once, good once and until ${moment(nowMs + lifetimeMs)}) for POST ${endpoint}:\n\n  ${token}`,
       );
     return Exit.ok;
   });

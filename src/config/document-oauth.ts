@@ -88,6 +88,12 @@ export const authorizationServerSchema = z.strictObject({
     .describe(
       'Origin of a listener with `clients: optional`, told to clients that have certificates (RFC 8705).',
     ),
+  registration: z
+    .enum(['off', 'initial-access-token'])
+    .default('off')
+    .describe(
+      'Programs register themselves (RFC 7591), each with a token of `gatewright clients invite`, good once.',
+    ),
   'second-factor': z
     .enum(['offered', 'required'])
     .default('offered')

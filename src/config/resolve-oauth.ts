@@ -185,6 +185,7 @@ export function resolveAuthorizationServer(
       mayBePrivate: provider.private,
     })),
     requirePar: entry['require-par'],
+    registration: entry.registration,
     mtlsOrigin: entry['mtls-origin'] ?? '',
     secondFactor: entry['second-factor'],
     passwords: {

@@ -5,6 +5,7 @@ import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider';
 import type { Clock } from '../core/index.ts';
 import { clientMetadata } from './clients.ts';
 import type { Artifact, AuthorizationServerConfig, OAuthStore, StoredArtifact } from './contract.ts';
+import { registeredClient } from './registration.ts';
 import { type Artifacts, revokeGrant, revokeToken } from './unit-of-work.ts';
 
 /** Of an artifact without an end: none of the models that are kept has none, but the protocol's type allows it, s. */
@@ -44,6 +45,7 @@ export function createAdapter(model: string, parts: AdapterParts): Adapter {
 
   return {
     upsert: async (id, payload, expiresIn) => {
+      if (model === 'Client') return artifacts.change(...registeredClient(payload, clock));
       const artifact = artifactOf(model, id, payload, clock.epochMs() + (expiresIn || FALLBACK_TTL_S) * 1000);
       // Proofs and assertions count once (RFC 9449 section 11.1, RFC 7523 section 3).
       await artifacts.change({ kind: model === 'ReplayDetection' ? 'create' : 'put', artifact });

@@ -73,6 +73,8 @@ export interface AuthorizationServerConfig {
   readonly scopeTexts: Readonly<Record<string, string>>;
   readonly federation: readonly FederationConfig[];
   readonly requirePar: boolean;
+  /** Whether programs register themselves (RFC 7591), each with an initial access token that was given out for it. */
+  readonly registration: 'off' | 'initial-access-token';
   /** Origin of a listener that asks clients for certificates, told as `mtls_endpoint_aliases`; empty for none. */
   readonly mtlsOrigin: string;
   /** Second factor: `offered`, or `required` of everybody who comes with a password. */
@@ -213,6 +215,8 @@ export type ArtifactChange =
   | { readonly kind: 'remove-grant'; readonly model: string; readonly grantId: string }
   /** Everything of a user: sessions, grants, tokens. */
   | { readonly kind: 'remove-user'; readonly user: string }
+  /** A program that registers itself: principal and settings; a conflict when the name is taken. */
+  | { readonly kind: 'client'; readonly client: Omit<OAuthClient, 'disabledMs'>; readonly atMs: number }
   | { readonly kind: 'revoke'; readonly revocation: Revocation };
 
 /** Something else has used what this change uses. */

@@ -15,6 +15,7 @@ import {
 import { guardedFetchLike } from './guarded-fetch-like.ts';
 import type { OwnTokens } from './own-tokens.ts';
 import type { ProviderPages } from './pages/provider-pages.ts';
+import { registrationFeature, tellScopes } from './registration.ts';
 import { answerStructured } from './structured-tokens.ts';
 import { addTokenExchange } from './token-exchange.ts';
 import { type Artifacts, revokeGrant } from './unit-of-work.ts';
@@ -115,6 +116,7 @@ export function createProvider(parts: ProviderParts): Provider {
       device_authorization: '/device/authorize',
       code_verification: '/device',
       end_session: '/logout',
+      registration: '/register',
     },
     features: {
       devInteractions: { enabled: false },
@@ -181,7 +183,7 @@ export function createProvider(parts: ProviderParts): Provider {
       backchannelLogout: { enabled: true },
       userinfo: { enabled: true },
       requestObjects: { enabled: false },
-      registration: { enabled: false },
+      registration: registrationFeature(config.registration, artifacts),
     } as Configuration['features'] & object,
     ttl: {
       AccessToken: (_ctx, token) => Number(token.resourceServer?.accessTokenTTL ?? 300),
@@ -239,6 +241,7 @@ export function createProvider(parts: ProviderParts): Provider {
       await artifacts.run(
         async () => {
           await next();
+          tellScopes(ctx as KoaContextWithOIDC);
           await answerStructured(provider, ctx as KoaContextWithOIDC, { tokens, artifacts, clock });
         },
         () => ctx.status < 500,
@@ -250,7 +253,7 @@ export function createProvider(parts: ProviderParts): Provider {
       if (grantId !== undefined)
         await artifacts.writeNow(
           revokeGrant(grantId, config.refreshMs, clock.epochMs(), 'used twice'),
-          ...['AccessToken', 'RefreshToken', 'Grant'].map(
+          ...['AuthorizationCode', 'DeviceCode', 'AccessToken', 'RefreshToken', 'Grant'].map(
             (model) => ({ kind: 'remove-grant', model, grantId }) as const,
           ),
         );
@@ -271,6 +274,8 @@ export function createProvider(parts: ProviderParts): Provider {
     ['pushed_authorization_request.error', 'authorization.refuse'],
     ['device_authorization.error', 'device.refuse'],
     ['end_session.success', 'session.end'],
+    ['registration_create.success', 'client.register'],
+    ['registration_create.error', 'client.register-refused'],
     ['server_error', 'server.error'],
   ] as const)
     provider.on(event as 'grant.error', (ctx: KoaContextWithOIDC, error?: Error) =>

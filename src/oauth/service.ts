@@ -41,6 +41,7 @@ const operations: readonly ContractOperation[] = [
   operation('device', 'GET', '/device', 'Where people enter the code of a device.'),
   operation('deviceConfirm', 'POST', '/device', 'The code of a device.'),
   operation('resumeDevice', 'GET', '/device/{uid}', 'Goes on after a page.'),
+  operation('register', 'POST', '/register', 'Registers a program (RFC 7591), where that is switched on.'),
   operation('logout', 'GET', '/logout', 'Asks whether to sign out.'),
   operation('logoutConfirm', 'POST', '/logout/confirm', 'Signs out.'),
   operation('logoutDone', 'GET', '/logout/success', 'Tells that it is done.'),

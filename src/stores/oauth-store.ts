@@ -16,6 +16,7 @@ import { AccountStore } from './account-store.ts';
 import type { SqlDatabase, SqlRow, SqlSession } from './contract.ts';
 import type { FieldSeal } from './field-seal.ts';
 import { notePlace, putRevocation } from './identity-store.ts';
+import { lockVault } from './vault-store.ts';
 
 /** Consumed codes and tokens are remembered this long after their end, so that reuse is still recognised, ms. */
 const REMEMBER_MS = 86_400_000;
@@ -48,13 +49,40 @@ export class SqlOAuthStore extends AccountStore implements OAuthStore {
 
   async commit(changes: readonly ArtifactChange[]): Promise<void> {
     if (changes.length === 0) return;
-    const revokes = changes.some(({ kind }) => kind === 'revoke');
+    const seals = changes.some(({ kind }) => kind === 'client');
+    const tells = seals || changes.some(({ kind }) => kind === 'revoke');
     await this.#database.transaction(async (session) => {
+      if (seals) {
+        await lockVault(session);
+        await this.#seal.renew(session);
+      }
       // The revision's row lock first, as everywhere: writers of revocations wait for each other in one order.
-      const revision = revokes ? await nextRevision(session) : 0;
-      for (const change of changes) await apply(session, change, revision);
-      if (revokes) await this.#database.announce(session);
+      const revision = tells ? await nextRevision(session) : 0;
+      for (const change of changes) {
+        if (change.kind === 'client') await this.#addClient(session, change, revision);
+        else await apply(session, change, revision);
+      }
+      if (tells) await this.#database.announce(session);
     });
+  }
+
+  async #addClient(
+    session: SqlSession,
+    { client, atMs }: Extract<ArtifactChange, { kind: 'client' }>,
+    revision: number,
+  ): Promise<void> {
+    const { id, note, scopes, settings } = client;
+    const added = await session.run(
+      `INSERT INTO principals (id, kind, note, scopes, created_ms, disabled_ms, revision)
+       VALUES ($1, 'client', $2, $3, $4, NULL, $5) ON CONFLICT (id) DO NOTHING RETURNING id`,
+      [id, this.#seal.closeNote(notePlace(id), note), JSON.stringify(scopes), atMs, revision],
+    );
+    if (added.length === 0) throw new ArtifactConflict(`"${id}" exists already`);
+    await session.run('INSERT INTO oauth_clients (id, settings, revision) VALUES ($1, $2, $3)', [
+      id,
+      JSON.stringify(settings),
+      revision,
+    ]);
   }
 
   async pruneArtifacts(nowMs: number): Promise<number> {
@@ -117,7 +145,11 @@ async function nextRevision(session: SqlSession): Promise<number> {
   return Number(row!['value']);
 }
 
-async function apply(session: SqlSession, change: ArtifactChange, revision: number): Promise<void> {
+async function apply(
+  session: SqlSession,
+  change: Exclude<ArtifactChange, { kind: 'client' }>,
+  revision: number,
+): Promise<void> {
   switch (change.kind) {
     case 'put':
     case 'create': {

@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { StateConfig } from '../../src/config/index.ts';
 import { IdentityError } from '../../src/identity/index.ts';
-import { type Artifact, ArtifactConflict, type UserCredential } from '../../src/oauth/contract.ts';
+import {
+  type Artifact,
+  ArtifactConflict,
+  defaultSettings,
+  type UserCredential,
+} from '../../src/oauth/contract.ts';
 import { openState, type State } from '../../src/stores/index.ts';
 import { freshSchema, postgresUrl, skipPostgres } from '../support/postgres.ts';
 
@@ -192,6 +197,42 @@ function suite(name: string, skip: string | false, configOf: (t: TestContext) =>
       assert.equal(await oauth.removeCredential('ingrid', 't1'), true);
       assert.equal(await oauth.spendCredential('p2'), true);
       assert.equal(await oauth.spendCredential('p2'), false);
+      assert.deepEqual((await fsck()).problems, []);
+    });
+
+    test('recovery codes replace those of before, all or none, sealed', async (t) => {
+      const { oauth, database, fsck } = await open(t);
+      await oauth.setCredential(credential('t1'));
+      const code = (name: string) => credential(name, { kind: 'recovery', value: `hash of ${name}` });
+      await oauth.replaceRecovery('ingrid', [code('r1'), code('r2')]);
+      await assert.rejects(oauth.replaceRecovery('ingrid', [code('r3'), code('t1')]), IdentityError);
+      await assert.rejects(oauth.replaceRecovery('nobody', [code('r3')]), IdentityError);
+      const ids = async () => (await oauth.credentials('ingrid')).map(({ id: name }) => name).sort();
+      assert.deepEqual(await ids(), ['r1', 'r2', 't1']);
+      await oauth.replaceRecovery('ingrid', [code('r4')]);
+      assert.deepEqual(await ids(), ['r4', 't1']);
+      assert.doesNotMatch(JSON.stringify(await database.run('SELECT * FROM user_credentials')), /hash of/);
+      assert.deepEqual((await fsck()).problems, []);
+    });
+
+    test('a program that registers itself is there with all of it, once, or not at all', async (t) => {
+      const { oauth, identity, fsck } = await open(t);
+      const client = { id: 'new', note: 'The New', scopes: ['a'], settings: defaultSettings };
+      const token = artifact('InitialAccessToken', '7');
+      await oauth.commit([{ kind: 'put', artifact: token }]);
+      const register = (name: string) =>
+        oauth.commit([
+          { kind: 'consume', model: 'InitialAccessToken', id: token.id, atMs: 1 },
+          { kind: 'client', client: { ...client, id: name }, atMs: 1 },
+        ]);
+      // Somebody is there already: the token is not used up.
+      await assert.rejects(register('ingrid'), ArtifactConflict);
+      const race = await Promise.allSettled([register('new'), register('new2')]);
+      assert.equal(race.filter(({ status }) => status === 'fulfilled').length, 1);
+      const made = race[0]!.status === 'fulfilled' ? 'new' : 'new2';
+      assert.deepEqual(await oauth.client(made), { ...client, id: made, disabledMs: null });
+      assert.equal(await oauth.client(made === 'new' ? 'new2' : 'new'), null);
+      assert.equal((await identity.principal(made))?.note, 'The New');
       assert.deepEqual((await fsck()).problems, []);
     });
 

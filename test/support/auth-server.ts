@@ -52,6 +52,7 @@ export const testConfig = (issuer: string): AuthorizationServerConfig => ({
   scopeTexts: { 'orders:read': 'See your orders' },
   federation: [],
   requirePar: false,
+  registration: 'off',
   mtlsOrigin: '',
   secondFactor: 'offered',
   passwords: cheap,

@@ -1,0 +1,45 @@
+// Tokens that programs register themselves with (RFC 7591 section 1.2): what they are and how they are kept. Apart from the rest of
+// registration, because commands make them without the library.
+import { hash, randomBytes } from 'node:crypto';
+import type { ArtifactChange } from './contract.ts';
+
+export const INITIAL_ACCESS_TOKEN = 'InitialAccessToken';
+/** Name of the rule that every initial access token carries, as oidc-provider knows it. */
+export const REGISTRATION_RULE = 'gate';
+
+/** What a client that registers with a token may have at most. */
+export interface RegistrationLimits {
+  readonly scopes: readonly string[];
+  readonly grantTypes: readonly string[];
+  /** Resources that it may ask tokens for; empty: all. */
+  readonly resources: readonly string[];
+}
+
+/** A token that a program registers itself with, once, within `lifetimeMs`; shown once, and kept as its hash. */
+export function createInitialAccessToken(
+  limits: RegistrationLimits,
+  lifetimeMs: number,
+  nowMs: number,
+): { readonly token: string; readonly change: ArtifactChange } {
+  const token = randomBytes(32).toString('base64url');
+  const expiresMs = nowMs + lifetimeMs;
+  const payload = {
+    iat: Math.floor(nowMs / 1000),
+    exp: Math.floor(expiresMs / 1000),
+    kind: INITIAL_ACCESS_TOKEN,
+    policies: [REGISTRATION_RULE],
+    limits,
+  };
+  const artifact = {
+    model: INITIAL_ACCESS_TOKEN,
+    id: hash('sha256', token, 'hex'),
+    payload: JSON.stringify(payload),
+    grantId: '',
+    uid: '',
+    userCode: '',
+    clientId: '',
+    user: '',
+    expiresMs,
+  };
+  return { token, change: { kind: 'create', artifact } };
+}
