@@ -85,9 +85,10 @@ export class Accounts {
   /** Kinds of second factors that a user has; recovery codes stand in for one and are none. */
   async factors(user: string): Promise<ReadonlySet<Factor>> {
     const kinds = (await this.#store.credentials(user)).map(({ kind }) => kind);
-    const factors = new Set<Factor>(kinds.filter((kind) => kind === 'totp' || kind === 'passkey'));
-    if (factors.size > 0 && kinds.includes('recovery')) factors.add('recovery');
-    return factors;
+    const factors = kinds.filter((kind) => kind === 'totp' || kind === 'passkey');
+    return new Set<Factor>(
+      factors.length > 0 && kinds.includes('recovery') ? [...factors, 'recovery'] : factors,
+    );
   }
 
   /** Whether somebody else has made the password of a user. */
