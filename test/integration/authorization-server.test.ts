@@ -158,6 +158,7 @@ test('somebody who signs in through the gate gets an ID token, and loses all of 
     expectedState,
   });
   assert.equal(tokens.claims()?.sub, 'ingrid');
+  assert.deepEqual(await ask('/api/things', tokens.id_token!), new Set([401]), 'an ID token opens nothing');
   assert.deepEqual(await ask('/api/things', tokens.access_token), new Set([200]));
   const next = await client.refreshTokenGrant(config, tokens.refresh_token!);
   await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token!));

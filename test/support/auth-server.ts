@@ -60,6 +60,8 @@ export const testConfig = (issuer: string): AuthorizationServerConfig => ({
 
 export interface TestAuthServer {
   readonly issuer: string;
+  /** Where requests come from, as the gate would say. */
+  address: string;
   readonly server: AuthorizationServer;
   readonly state: State;
   readonly registry: IdentityRegistry;
@@ -101,7 +103,7 @@ export async function startAuthServer(
   await feed.start();
   let handle: AuthorizationServer['handle'] = () => Promise.resolve();
   const http = createServer((request, response) => {
-    handle(request, response, '192.0.2.7').catch((error: unknown) => {
+    handle(request, response, running.address).catch((error: unknown) => {
       process.stderr.write(`${String((error as Error).stack)}\n`);
       response.writeHead(500).end();
     });
@@ -135,8 +137,9 @@ export async function startAuthServer(
     await state.close();
   });
   const registry = new IdentityRegistry(state.identity, clock);
-  return {
+  const running: TestAuthServer = {
     issuer,
+    address: '192.0.2.7',
     server,
     state,
     registry,
@@ -153,6 +156,7 @@ export async function startAuthServer(
     discover: (id, auth) =>
       client.discovery(new URL(issuer), id, undefined, auth, { execute: [client.allowInsecureRequests] }),
   };
+  return running;
 }
 
 /** A browser as far as the server's pages need one: cookies by path, forms, no redirects to other origins. */

@@ -1,0 +1,37 @@
+// The page of threats to identity against the tests that it names, and against the list of threats where that is at hand.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../../', import.meta.url);
+const textOf = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+const rows = [
+  ...textOf('docs/identity-threats.md').matchAll(/^\| (.*) \| \[[^\]]+\]\(\.\.\/([^)]+)\): (.+) \|$/gm),
+].map(([, threat, file, title]) => ({ threat: threat!, file: file!, title: title! }));
+const list = fileURLToPath(new URL('../shared/design/threats.md', root));
+
+test('every test that the page names is there', () => {
+  assert.ok(rows.length >= 60, String(rows.length));
+  for (const { file, title } of rows) {
+    const source = textOf(file);
+    assert.ok(
+      source.includes(`'${title}`) || source.includes(`"${title}`) || source.includes(`\`${title}`),
+      `${file} has no test "${title}"`,
+    );
+  }
+});
+
+test('no line of the list of threats is left out', {
+  skip: existsSync(list) ? false : 'SKIPPED: the list of threats is not beside the project',
+}, () => {
+  const section = readFileSync(list, 'utf8').split('**Identity**')[1]!.split('\n**')[0]!;
+  let rest = section.replace(/\s+/g, ' ');
+  for (const { threat } of rows) {
+    if (threat === '') continue;
+    assert.ok(rest.includes(threat), `"${threat}" is not on the list, or there twice`);
+    rest = rest.replace(threat, '');
+  }
+  const headings = rest.replace(/JWT:|OAuth\/OIDC:|mTLS:|Authorization:/g, '');
+  assert.equal(headings.replace(/[\s,;.-]/g, ''), '', 'what no row names');
+});
