@@ -9,7 +9,6 @@ import { createDecisionsHandler } from '../decisions/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
 import type { CertificateManager } from '../identity/certificates/index.ts';
 import { keySetHandler } from '../identity/index.ts';
-import { createLimitTable, LimitTable, type LimitTableMemory } from '../limits/index.ts';
 import { canSharePorts } from '../net/index.ts';
 import {
   createMetrics,
@@ -25,6 +24,7 @@ import { ControlPlane } from './control-plane.ts';
 import { ExportPlane } from './export-plane.ts';
 import { GeographyPlane } from './geography-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
+import { LimitPlane } from './limit-plane.ts';
 import { loadConfig } from './load-config.ts';
 import { RecordPlane } from './record-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
@@ -105,7 +105,7 @@ class Gate implements RunningGate {
   readonly #options: GateOptions;
   readonly #log: GateLog;
   readonly #registry = new MetricsRegistry();
-  readonly #limits: LimitTableMemory = createLimitTable();
+  readonly #limits: LimitPlane;
   readonly #records: RecordPlane;
   readonly #exports = new ExportPlane();
   readonly #workers: number;
@@ -146,6 +146,7 @@ class Gate implements RunningGate {
       (event) => this.#audit.note(event),
     );
     this.#audit = new AuditPlane(this.#log);
+    this.#limits = new LimitPlane(this.#log, (ids) => this.#supervisor.broadcast({ kind: 'leases', ids }));
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#certificates = createCertificates(
       options.log,
@@ -175,7 +176,8 @@ class Gate implements RunningGate {
     this.#supervisor = new WorkerSupervisor({
       workers: this.#workers,
       startData: (workerId) => ({
-        limits: this.#limits,
+        limits: this.#limits.rates,
+        leases: this.#limits.leases,
         accessLog: this.#records.memoryOf(workerId),
         credentials: {
           ...this.#identity.startData(),
@@ -190,6 +192,7 @@ class Gate implements RunningGate {
       onLogin: (login, request) => this.#identity.login(login, request),
       onRelate: (relation, object) => this.#relations.owners(this.config, relation, object),
       onApiKeyUses: (uses) => this.#identity.noteUses(uses),
+      onLeaseAsks: (asks) => this.#limits.ask(asks),
       onWorkerStarted: () => {},
       onWorkerDied: (workerId, code) => {
         this.#deaths++;
@@ -222,6 +225,7 @@ class Gate implements RunningGate {
     this.#addGauges();
     await this.#startParts(this.config, true);
     this.#vault.start(this.config, this.#identity.state);
+    await this.#limits.start(this.config);
     await this.#supervisor.start();
     this.#certificates.serve();
     if (telemetry.listen !== null) {
@@ -377,6 +381,8 @@ class Gate implements RunningGate {
       this.#log.write('warning', 'restart-needed', { changed: 'export' });
     if (JSON.stringify(previous.config.state) !== JSON.stringify(config.state))
       this.#log.write('warning', 'restart-needed', { changed: 'state' });
+    if (JSON.stringify(previous.config.cluster) !== JSON.stringify(config.cluster))
+      this.#log.write('warning', 'restart-needed', { changed: 'cluster' });
     if (loaded.config.workers !== this.#configuredWorkers)
       this.#log.write('warning', 'restart-needed', { changed: 'workers' });
     if (this.#options.watch === true) this.#watchFiles();
@@ -408,9 +414,9 @@ class Gate implements RunningGate {
     this.#audit.addGauges(this.#registry);
     this.#exports.addGauges(this.#registry);
     this.#services.addGauges(this.#registry);
+    this.#limits.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
-    const limits = new LimitTable(this.#limits);
     const add = (
       name: string,
       type: 'gauge' | 'counter',
@@ -430,12 +436,6 @@ class Gate implements RunningGate {
     );
     add('worker_deaths_total', 'counter', 'Data-plane threads that ended unasked.', () =>
       single(this.#deaths),
-    );
-    add(
-      'limit_evictions_total',
-      'counter',
-      'Rate-limit cells that made room for other keys while still in use.',
-      () => single(limits.evictions),
     );
     add('stored_api_keys', 'gauge', 'API keys of the state that are good.', () =>
       single(this.#identity.storedKeys),
@@ -487,6 +487,7 @@ class Gate implements RunningGate {
     await this.#supervisor.stop(this.config.drainMs);
     for (const { monitor } of this.#monitors.values()) monitor.stop();
     this.#certificates.stop();
+    await this.#limits.close();
     await this.#control.close();
     await this.#services.close();
     await this.#vault.close();

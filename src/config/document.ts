@@ -13,6 +13,7 @@ import {
   risk,
   roles,
 } from './document-authorize.ts';
+import { clusterSchema } from './document-cluster.ts';
 import { exportSchema } from './document-export.ts';
 import { addresses, geography } from './document-geography.ts';
 import {
@@ -266,6 +267,10 @@ const limits = z.array(
       .describe(
         'Whether the operations of an API share a count: by default those under the API do, those under an operation and those per operation do not.',
       ),
+    over: z
+      .enum(['nodes', 'node'])
+      .default('nodes')
+      .describe('Counted over all gates of the `cluster`, or by each alone.'),
   }),
 );
 
@@ -376,7 +381,7 @@ const api = z.strictObject({
     .describe('Ways to authenticate; the first whose credential is present decides.'),
   authorize,
   limits: limits
-    .default([{ per: 'address', rate: { count: 100, periodMs: 1000 }, burst: 200 }])
+    .default([{ per: 'address', rate: { count: 100, periodMs: 1000 }, burst: 200, over: 'nodes' }])
     .describe('Rate limits of every operation; `[]` for none.'),
   addresses,
   validate: validate
@@ -544,6 +549,9 @@ export const documentSchema = z.strictObject({
     .optional()
     .describe("How secrets of the state are sealed; by the state's seal key by default."),
   state: stateSchema.optional().describe('Where the gate keeps what must outlast it; nowhere by default.'),
+  cluster: clusterSchema
+    .optional()
+    .describe('Where several gates meet, so that their limits count together; each counts alone by default.'),
   apis: z.record(nameKey(), api).describe('APIs that are served.'),
   relations,
   risk,

@@ -1,6 +1,7 @@
 // The validated configuration: plain data without references, defaults filled in, names checked, ready to be
 // posted to every thread and compiled there. The raw file has types of its own (document.ts).
 
+import type { ClusterConfig } from '../cluster/contract.ts';
 import type { ExportConfig } from '../export/contract.ts';
 import type { GeographyConfig } from '../geography/contract.ts';
 import type { AdmitConfig } from '../guards/admit/contract.ts';
@@ -57,6 +58,8 @@ export interface GateConfig {
   readonly authorizationServer: AuthorizationServerConfig | null;
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
+  /** Null: this gate counts alone. */
+  readonly cluster: ClusterConfig | null;
   /** Null: no audit trail is kept. */
   readonly audit: AuditConfig | null;
   readonly vault: VaultConfig;

@@ -295,6 +295,7 @@ function resolveLimits(limits: ApiDocument['limits'], scope: LimitConfig['scope'
       count: limit.rate.count,
       periodMs: limit.rate.periodMs,
       burst: limit.burst ?? limit.rate.count,
+      isShared: limit.over === 'nodes',
     };
   });
 }

@@ -73,6 +73,7 @@ const personLimit = {
   count: 20,
   periodMs: 1000,
   burst: 100,
+  isShared: true,
 } as const;
 /** The issuer speaks for everybody. */
 const issuerLimit = { ...personLimit, count: 200, burst: 1000 } as const;

@@ -8,6 +8,7 @@ import type { AcmeAccountConfig, GateConfig, TelemetryConfig } from './gate-conf
 import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
+import { resolveCluster } from './resolve-cluster.ts';
 import { resolveExport } from './resolve-export.ts';
 import { resolveGeography } from './resolve-geography.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
@@ -100,6 +101,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
       document.state === undefined
         ? null
         : resolveStateConfig(document.state, document.vault, context.folder),
+    cluster: resolveCluster(document.cluster),
     audit: resolveAudit(document.audit, context),
     vault: resolveVault(document, context),
     export: resolveExport(document, context),

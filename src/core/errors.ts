@@ -54,6 +54,7 @@ export const errorTable = {
   'enumeration-suspected': row(429, 'client', 'Too many requests for objects of others.', true),
   'method-override-refused': row(400, 'client', 'The request names a second method.'),
   'rate-limited': row(429, 'client', 'Too many requests.', true),
+  'limits-unavailable': row(503, 'gate', 'Requests can not be counted at the moment.', true),
   'media-type-unsupported': row(415, 'client', 'The operation does not take this content type.'),
   'content-coding-unsupported': row(415, 'client', 'The operation does not take this content coding.'),
   'parameter-invalid': row(400, 'client', 'A parameter does not match the contract.'),

@@ -3,6 +3,7 @@
 // whose TAT has passed says nothing and may be taken by another key. HOT
 import { randomBytes } from 'node:crypto';
 import { KeyHasher } from '../core/index.ts';
+import { BucketLocks } from './bucket-locks.ts';
 
 /** Cells of one bucket: a key lives in one of these, under one lock. */
 const WAYS = 8;
@@ -11,10 +12,6 @@ const CELL_WORDS = 4;
 const CELL_BYTES = CELL_WORDS * 4;
 /** Words before the cells: evictions of live cells. */
 const HEADER_BYTES = 64;
-/** Attempts to take a bucket's lock before the thread gives its time slice up. */
-const SPINS = 1000;
-/** A lock that the same holder has kept this long belongs to a thread that was killed while it held it. */
-const STALE_LOCK_MS = 50;
 
 /** Shared memory of a table, to be posted to other threads. */
 export interface LimitTableMemory {
@@ -61,10 +58,8 @@ export class LimitTable {
   readonly #header: Int32Array;
   readonly #words: Int32Array;
   readonly #tats: Float64Array;
-  readonly #locks: Int32Array;
+  readonly #locks: BucketLocks;
   readonly #hasher: KeyHasher;
-  /** What this table writes into a lock that it holds: never 0, and another number each time. */
-  #ticket = (randomBytes(2).readUInt16LE(0) << 16) | 1;
 
   constructor(memory: LimitTableMemory) {
     const { buffer, buckets } = memory;
@@ -73,7 +68,7 @@ export class LimitTable {
     this.#header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
     this.#words = new Int32Array(buffer, HEADER_BYTES, cells * CELL_WORDS);
     this.#tats = new Float64Array(buffer, HEADER_BYTES, (cells * CELL_WORDS) / 2);
-    this.#locks = new Int32Array(buffer, HEADER_BYTES + cells * CELL_BYTES, buckets);
+    this.#locks = new BucketLocks(new Int32Array(buffer, HEADER_BYTES + cells * CELL_BYTES, buckets));
     this.#hasher = new KeyHasher(memory.seed[0], memory.seed[1]);
   }
 
@@ -82,27 +77,32 @@ export class LimitTable {
     return Atomics.load(this.#header, 0);
   }
 
-  /** Takes one request of `key` out of the limit at `nowMs` (monotonic, the same on all threads) and fills `result`. */
-  take(limit: LimitParameters, key: string, nowMs: number, result: LimitResult): void {
+  /**
+   * Takes `cost` requests of `key` out of the limit at `nowMs` (monotonic, the same on all threads) and fills `result`. What costs
+   * more than the burst passes when the burst is whole; a cost of 0 passes while something is left.
+   */
+  take(limit: LimitParameters, key: string, nowMs: number, result: LimitResult, cost = 1): void {
     const hasher = this.#hasher;
     hasher.run(limit.id, key);
     const bucket = (hasher.high >>> 0) & (this.#buckets - 1);
-    const ticket = this.#lock(bucket);
+    const ticket = this.#locks.lock(bucket);
     const cell = this.#cellOf(bucket, hasher.high, hasher.low, nowMs);
     const at = cell * 2 + 1;
     const tat = Math.max(this.#tats[at]!, nowMs);
     const early = tat - nowMs;
-    if (early > limit.toleranceMs) {
-      this.#unlock(bucket, ticket);
+    const toleranceMs =
+      cost <= 1 ? limit.toleranceMs : Math.max(0, limit.toleranceMs - (cost - 1) * limit.intervalMs);
+    if (early > toleranceMs) {
+      this.#locks.unlock(bucket, ticket);
       result.allowed = false;
       result.remaining = 0;
-      result.retryAfterMs = early - limit.toleranceMs;
+      result.retryAfterMs = early - toleranceMs;
       result.resetMs = early;
       return;
     }
-    const next = tat + limit.intervalMs;
+    const next = tat + cost * limit.intervalMs;
     this.#tats[at] = next;
-    this.#unlock(bucket, ticket);
+    this.#locks.unlock(bucket, ticket);
     result.allowed = true;
     result.retryAfterMs = 0;
     result.resetMs = next - nowMs;
@@ -111,55 +111,27 @@ export class LimitTable {
     result.remaining = left < 0 ? 0 : Math.floor(left / limit.intervalMs + 1e-6) + 1;
   }
 
-  /** Gives a request back that another limit refused. */
-  giveBack(limit: LimitParameters, key: string, nowMs: number): void {
+  /** Charges what is known only afterwards, such as bytes: it may go beyond the burst. */
+  charge(limit: LimitParameters, key: string, nowMs: number, cost: number): void {
     const hasher = this.#hasher;
     hasher.run(limit.id, key);
     const bucket = (hasher.high >>> 0) & (this.#buckets - 1);
-    const ticket = this.#lock(bucket);
+    const ticket = this.#locks.lock(bucket);
+    const at = this.#cellOf(bucket, hasher.high, hasher.low, nowMs) * 2 + 1;
+    this.#tats[at] = Math.max(this.#tats[at]!, nowMs) + cost * limit.intervalMs;
+    this.#locks.unlock(bucket, ticket);
+  }
+
+  /** Gives a request back that another limit refused. */
+  giveBack(limit: LimitParameters, key: string, nowMs: number, cost = 1): void {
+    const hasher = this.#hasher;
+    hasher.run(limit.id, key);
+    const bucket = (hasher.high >>> 0) & (this.#buckets - 1);
+    const ticket = this.#locks.lock(bucket);
     const cell = this.#cellOf(bucket, hasher.high, hasher.low, nowMs);
     const at = cell * 2 + 1;
-    this.#tats[at] = Math.max(this.#tats[at]! - limit.intervalMs, 0);
-    this.#unlock(bucket, ticket);
-  }
-
-  /**
-   * A bucket is held for some tens of nanoseconds. A thread that is terminated meanwhile leaves the lock behind; it is
-   * broken after STALE_LOCK_MS, and the worst it leaves is one request too many or too few.
-   */
-  #lock(bucket: number): number {
-    const locks = this.#locks;
-    const low = (this.#ticket & 0xffff) + 1;
-    this.#ticket = (this.#ticket & ~0xffff) | (low > 0xffff ? 1 : low);
-    const ticket = this.#ticket;
-    for (let spin = 0; spin < SPINS; spin++) {
-      if (Atomics.compareExchange(locks, bucket, 0, ticket) === 0) return ticket;
-    }
-    this.#lockSlowly(bucket, ticket);
-    return ticket;
-  }
-
-  #lockSlowly(bucket: number, ticket: number): void {
-    const locks = this.#locks;
-    let holder = 0;
-    let sinceMs = 0;
-    for (;;) {
-      const found = Atomics.compareExchange(locks, bucket, 0, ticket);
-      if (found === 0) return;
-      const nowMs = performance.now();
-      if (found !== holder) {
-        holder = found;
-        sinceMs = nowMs;
-      } else if (nowMs - sinceMs > STALE_LOCK_MS) {
-        if (Atomics.compareExchange(locks, bucket, holder, ticket) === holder) return;
-      }
-      Atomics.wait(locks, bucket, found, 1);
-    }
-  }
-
-  /** A holder that was taken for dead leaves the lock to the one that broke it. */
-  #unlock(bucket: number, ticket: number): void {
-    Atomics.compareExchange(this.#locks, bucket, ticket, 0);
+    this.#tats[at] = Math.max(this.#tats[at]! - cost * limit.intervalMs, 0);
+    this.#locks.unlock(bucket, ticket);
   }
 
   /** Index of the key's cell, taken over from an expired key, or else from the one that expires first. */

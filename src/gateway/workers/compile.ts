@@ -48,10 +48,10 @@ import {
 } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
-import { compileLimit } from '../../guards/limit/index.ts';
+import { compileLimit, type LimitContext } from '../../guards/limit/index.ts';
 import { compileMaskGuard } from '../../guards/mask/index.ts';
 import { compileGrpc, compileValidate, compileValidateAnswers } from '../../guards/validate/index.ts';
-import type { LimitTable } from '../../limits/index.ts';
+import { createLeaseTable, LeaseDesk, LeaseTable, type LimitTable } from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
 import {
   compileUpstreamTls,
@@ -74,6 +74,8 @@ import { Upstream } from '../upstream/index.ts';
 /** What stays when a snapshot goes. */
 export interface LastingState {
   readonly limits: LimitTable;
+  /** Limits whose tokens come from a store. */
+  readonly leases: LeaseDesk;
   readonly clock: Clock;
   /** Open ACME challenges over HTTP, key authorizations by token. */
   readonly challenges: Map<string, string>;
@@ -110,8 +112,10 @@ export const createLastingState = (
   nonceKey: Uint8Array = randomBytes(32),
   relations: RelationDesk = closedDesk,
   controlSecret = '',
+  leases: LeaseDesk = new LeaseDesk({ table: new LeaseTable(createLeaseTable(8)), send: () => {} }),
 ): LastingState => ({
   limits,
+  leases,
   clock: systemClock,
   challenges: new Map(),
   revocations,
@@ -165,6 +169,12 @@ export function compileSnapshot(
   );
   const assess = config.risk === null ? null : compileRisk(config.risk, state.limits, state.clock);
   const methodOverride = compileMethodOverride();
+  const limiting: LimitContext = {
+    table: state.limits,
+    desk: state.leases,
+    clock: state.clock,
+    nodes: config.cluster === null ? 'alone' : config.cluster.whenAway,
+  };
   for (const api of config.apis) {
     const schemas = new SchemaSet(api.contractDocument, { checked: true });
     schemaSets.push(schemas);
@@ -197,6 +207,7 @@ export function compileSnapshot(
         shared,
         authorize,
         methodOverride,
+        limiting,
       });
       const route = {
         hosts: api.hosts,
@@ -290,6 +301,7 @@ function compileEntry(
     shared: SharedGuards;
     authorize: AuthorizeContext;
     methodOverride: Guard;
+    limiting: LimitContext;
   },
 ): RouteEntry {
   const { state, shared } = context;
@@ -306,7 +318,7 @@ function compileEntry(
   const limit = (per: (kind: string) => boolean) => {
     const limits = config.limits.filter((entry) => per(entry.per));
     const where = limits.every(({ scope }) => scope === 'api') ? { ...names, operation: '' } : names;
-    return shared.get('limit', [limits, where], () => compileLimit(limits, names, state.limits, state.clock));
+    return shared.get('limit', [limits, where], () => compileLimit(limits, names, context.limiting));
   };
   const validate =
     config.grpc !== null

@@ -20,7 +20,7 @@ import type {
 } from '../../guards/authenticate/index.ts';
 import type { Owners } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
-import type { LimitTableMemory } from '../../limits/index.ts';
+import type { LeaseAsk, LeaseTableMemory, LimitTableMemory } from '../../limits/index.ts';
 import type { GateIdentity, TlsMaterial } from '../../net/tls/index.ts';
 import type { AccessLogMemory, MetricsMemory } from '../../telemetry/index.ts';
 import type { EndpointUpdate } from '../upstream/index.ts';
@@ -71,6 +71,7 @@ export interface CredentialsStart {
 export interface WorkerStart {
   readonly workerId: number;
   readonly limits: LimitTableMemory;
+  readonly leases: LeaseTableMemory;
   readonly accessLog: AccessLogMemory | null;
   readonly credentials: CredentialsStart;
   /** Where the control plane's services are. */
@@ -116,6 +117,8 @@ export type ToWorker =
       readonly answer: Introspection;
     }
   | { readonly kind: 'related'; readonly id: number; readonly answer: Owners }
+  /** The store has been asked about these keys, for better or worse. */
+  | { readonly kind: 'leases'; readonly ids: readonly string[] }
   | { readonly kind: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -134,4 +137,5 @@ export type FromWorker =
   | { readonly kind: 'login'; readonly login: string; readonly id: number; readonly request: LoginRequest }
   | { readonly kind: 'relate'; readonly relation: string; readonly id: number; readonly object: string }
   | { readonly kind: 'api-key-uses'; readonly uses: readonly ApiKeyUse[] }
+  | { readonly kind: 'lease-asks'; readonly asks: readonly LeaseAsk[] }
   | { readonly kind: 'drained' };

@@ -5,6 +5,7 @@ import type { ApiKeyUse } from '../../credentials/index.ts';
 import type { Introspection, LoginRequest, LoginResult } from '../../guards/authenticate/index.ts';
 import type { Owners } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
+import type { LeaseAsk } from '../../limits/index.ts';
 import type { FromWorker, SnapshotMessage, ToWorker, WorkerStart } from './protocol.ts';
 
 /** A thread that dies is replaced after this time, doubled each time it dies young, ms. */
@@ -30,6 +31,7 @@ export interface SupervisorOptions {
   /** Whose an object is; never rejects. */
   onRelate(relation: string, object: string): Promise<Owners>;
   onApiKeyUses(uses: readonly ApiKeyUse[]): void;
+  onLeaseAsks(asks: readonly LeaseAsk[]): void;
   onWorkerStarted(workerId: number): void;
   /** A thread ended although nobody asked it to; `code` is its exit code. */
   onWorkerDied(workerId: number, code: number): void;
@@ -154,6 +156,8 @@ export class WorkerSupervisor {
         .then((answer) => this.#send(slot, { kind: 'related', id, answer }));
     } else if (message.kind === 'api-key-uses') {
       this.#options.onApiKeyUses(message.uses);
+    } else if (message.kind === 'lease-asks') {
+      this.#options.onLeaseAsks(message.asks);
     }
     for (const listener of [...this.#waiting]) listener(slot, message);
   }

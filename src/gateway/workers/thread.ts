@@ -9,7 +9,7 @@ import { Geography } from '../../geography/index.ts';
 import { IssuerReplica, LoginReplica } from '../../guards/authenticate/index.ts';
 import { RelationDesk } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
-import { LimitTable } from '../../limits/index.ts';
+import { LeaseDesk, LeaseTable, LimitTable } from '../../limits/index.ts';
 import { AddressSet, canSharePorts } from '../../net/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
 import { WorkerTelemetry } from '../../telemetry/index.ts';
@@ -54,6 +54,10 @@ class DataPlaneThread {
       start.credentials.nonceKey,
       new RelationDesk((relation, id, object) => this.#send({ kind: 'relate', relation, id, object })),
       start.control.secret,
+      new LeaseDesk({
+        table: new LeaseTable(start.leases),
+        send: (asks) => this.#send({ kind: 'lease-asks', asks }),
+      }),
     );
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
@@ -159,6 +163,9 @@ class DataPlaneThread {
         identifyUpstreams(this.#state.upstreams, message.identity);
         if (this.#prepared !== null) identifyUpstreams(this.#prepared.compiled.upstreams, message.identity);
         return;
+      case 'leases':
+        this.#state.leases.answered(message.ids);
+        return;
       case 'drain':
         await this.#drain(message.deadlineMs);
     }
@@ -226,6 +233,7 @@ class DataPlaneThread {
     if (prepared === null) throw new Error('nothing was prepared');
     const { config } = prepared.message;
     this.#drainMs = config.drainMs;
+    if (config.cluster !== null) this.#state.leases.waitMs = config.cluster.waitMs;
     const opened: Record<string, number> = {};
     const fresh: string[] = [];
     try {
@@ -326,6 +334,7 @@ class DataPlaneThread {
     await Promise.all([...this.#listeners.values()].map(({ listener }) => listener.drain(deadlineMs)));
     for (const { entry } of this.#state.upstreams.values()) entry.pool.closeIdle();
     this.#tellUses();
+    this.#state.leases.flush();
     this.#send({ kind: 'drained' });
     parentPort!.close();
     // Sockets of upstreams that were being closed must not keep the thread.

@@ -10,4 +10,6 @@ export interface LimitConfig {
   readonly periodMs: number;
   /** Requests that may come at once; at least 1. */
   readonly burst: number;
+  /** Counted over all nodes, where there are several. */
+  readonly isShared: boolean;
 }

@@ -1,2 +1,2 @@
 export type { LimitConfig } from './contract.ts';
-export { compileLimit } from './limit.ts';
+export { compileLimit, type LimitContext } from './limit.ts';

@@ -1,0 +1,3 @@
+export type { ClusterConfig, RedisTarget } from './contract.ts';
+export { Redis } from './redis.ts';
+export { RedisBuckets } from './redis-buckets.ts';
