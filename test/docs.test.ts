@@ -104,7 +104,11 @@ const blocks = files.flatMap((file): Block[] => {
 });
 
 /** Variables that the documents refer to. */
-const environment = { ORDERS_URL: 'http://127.0.0.1:3000', LEGACY_SECRET: 'a secret for the documents' };
+const environment = {
+  ORDERS_URL: 'http://127.0.0.1:3000',
+  LEGACY_SECRET: 'a secret for the documents',
+  REDIS_URL: 'redis://127.0.0.1:6379',
+};
 
 describe('configurations in the documents load', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatewright-docs-'));

@@ -111,7 +111,8 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     scopes: describeScopes(operation),
     rules: describeRules(api, operation),
     limits: operation.limits.map(
-      (limit) => `${limit.count} per ${periodText(limit.periodMs)} and ${limit.per}, burst ${limit.burst}`,
+      (limit) =>
+        `${limit.count} per ${periodText(limit.periodMs)} and ${limit.per}, burst ${limit.burst}${limit.isShared && config.cluster !== null ? ', over all gates' : ''}`,
     ),
     maxBodyBytes: operation.contract.body === null ? 0 : operation.maxBodyBytes,
     validated: operation.validate !== null,

@@ -1,8 +1,10 @@
-// `npm run soak -- [h2 [--each]] --minutes 5`: the soak for a long time. Fails on a wrong answer or on memory that only
+// `npm run soak -- [h2 [--each] | limits] --minutes 5`: the soak for a long time; `limits` is four gates over one Redis that is killed
+// and comes back. Fails on a wrong answer or on memory that only
 // grows; `h2` also when attackers make a well-behaved client wait more than three times as long. `h2 --each` measures every
 // kind of attack alone.
 import { parseArgs } from 'node:util';
 import { soakHttp2 } from './h2-main.ts';
+import { soakLimits } from './limit-main.ts';
 import { soak } from './soak.ts';
 
 const { values, positionals } = parseArgs({
@@ -10,10 +12,11 @@ const { values, positionals } = parseArgs({
   options: { minutes: { type: 'string', default: '5' }, each: { type: 'boolean', default: false } },
 });
 const minutes = Number(values.minutes);
-if (!(minutes > 0) || positionals.some((name) => name !== 'h2')) {
-  process.stderr.write('usage: npm run soak -- [h2 [--each]] [--minutes 5]\n');
+if (!(minutes > 0) || positionals.some((name) => name !== 'h2' && name !== 'limits')) {
+  process.stderr.write('usage: npm run soak -- [h2 [--each] | limits] [--minutes 5]\n');
   process.exit(2);
 }
+if (positionals.includes('limits')) process.exit(await soakLimits(minutes));
 if (positionals.includes('h2')) process.exit(await soakHttp2(minutes, values.each));
 
 const { answers, broken, wrong, memory } = await soak(minutes * 60, (line) =>

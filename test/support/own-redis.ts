@@ -15,23 +15,42 @@ const server =
 export const skipOwnRedis: string | false =
   server === null ? 'no redis-server or valkey-server is installed' : false;
 
-/** Answers its port. */
-export async function startOwnRedis(t: TestContext): Promise<number> {
+export interface OwnRedis {
+  readonly port: number;
+  /** Ends it as a crash would; what it held is gone. */
+  kill(): Promise<void>;
+}
+
+/** Starts a server on `port` with more arguments; the test's end kills it. */
+export async function spawnRedis(
+  t: { after(work: () => Promise<void>): void },
+  port: number,
+  args: readonly string[] = [],
+): Promise<OwnRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'gatewright-redis-'));
-  const port = await freePort();
   const child = spawn(
     server!,
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder],
+    [
+      ...args,
+      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder],
+      ...(args.includes('--sentinel') ? [] : ['--save', '']),
+    ],
     { stdio: 'ignore' },
   );
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  t.after(async () => {
-    child.kill('SIGTERM');
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
     await ended;
     rmSync(folder, { recursive: true, force: true });
-  });
+  };
+  t.after(kill);
   await until(async () => (await redisLine(port, [['PING']])) === '+PONG', 'Redis');
-  return port;
+  return { port, kill };
+}
+
+/** Answers its port. */
+export async function startOwnRedis(t: TestContext): Promise<number> {
+  return (await spawnRedis(t, await freePort())).port;
 }
 
 /** Runs commands on a connection of their own; answers the first line of the last reply, or the name of the error. */
