@@ -126,9 +126,9 @@ export class SoakGate {
     return (Number(fields[11]) + Number(fields[12])) * 10;
   }
 
-  /** Waits until what was asked is done: the log is written, garbage is collected. Half a minute at most. */
-  async settle(): Promise<void> {
-    for (let tries = 0; tries < 30; tries++) {
+  /** Waits until what was asked is done: the log is written, garbage is collected; `seconds` at most. */
+  async settle(seconds: number): Promise<void> {
+    for (let tries = 0; tries < seconds; tries++) {
       const before = await this.cpuMs();
       await new Promise((resolve) => setTimeout(resolve, 1000));
       if ((await this.cpuMs()) - before <= SETTLED_MS) return;

@@ -56,19 +56,23 @@ async function withGate<T>(
   }
 }
 
-/** Each of the four parts takes `seconds`. */
+/** Pauses between the parts, for the gate to be done with what was, s at most. */
+const SETTLE_SECONDS = 30;
+
+/** Each of the four parts takes `seconds`; the pauses between them no more than that either. */
 export function h2Soak(seconds: number): Promise<H2SoakReport> {
+  const settle = Math.min(SETTLE_SECONDS, seconds);
   return withGate(async (gate, folder, startDecoy) => {
     const { served, failed } = await loadFully(gate, seconds);
     const afterLoad = await gate.memory();
-    await gate.settle();
+    await gate.settle(settle);
     const calm = await ask(gate, seconds, join(folder, 'calm.tsv'));
     const decoy = await startDecoy();
     const there = attack(decoy.port, seconds, -1);
     const elsewhere = await ask(gate, seconds, join(folder, 'elsewhere.tsv'));
     await there;
     await decoy.stop();
-    await gate.settle();
+    await gate.settle(settle);
     const here = attack(gate.port, seconds, -1);
     const attacked = await ask(gate, seconds, join(folder, 'attacked.tsv'));
     const report = await here;
@@ -102,7 +106,7 @@ export function h2Kinds(
   return withGate(async (gate, folder) => {
     await loadFully(gate, seconds);
     await attack(gate.port, seconds, -1);
-    await gate.settle();
+    await gate.settle(SETTLE_SECONDS);
     const before = await gate.cpuMs();
     const calm = await ask(gate, seconds, join(folder, 'calm.tsv'));
     const calmMs = (await gate.cpuMs()) - before;
