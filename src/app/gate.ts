@@ -26,6 +26,7 @@ import { GeographyPlane } from './geography-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
 import { LimitPlane } from './limit-plane.ts';
 import { loadConfig } from './load-config.ts';
+import { OtlpPlane, tracingOf } from './otlp-plane.ts';
 import { RecordPlane } from './record-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
 import { ServicesPlane } from './services-plane.ts';
@@ -104,10 +105,11 @@ class Gate implements RunningGate {
   warnings: readonly Diagnostic[];
   readonly #options: GateOptions;
   readonly #log: GateLog;
-  readonly #registry = new MetricsRegistry();
+  readonly #registry: MetricsRegistry;
   readonly #limits: LimitPlane;
   readonly #records: RecordPlane;
   readonly #exports = new ExportPlane();
+  readonly #otlp: OtlpPlane;
   readonly #workers: number;
   /** What the file said at start, whatever the command line made of it. */
   readonly #configuredWorkers: number;
@@ -132,8 +134,10 @@ class Gate implements RunningGate {
 
   constructor(options: GateOptions, config: GateConfig, diagnostics: readonly Diagnostic[]) {
     this.#options = options;
-    this.#log = options.log;
-    this.#records = new RecordPlane(options.log, ({ kind }, sha256) =>
+    this.#otlp = new OtlpPlane(options.log);
+    this.#log = this.#otlp.log;
+    this.#registry = new MetricsRegistry(config.telemetry.maxSeries);
+    this.#records = new RecordPlane(this.#log, ({ kind }, sha256) =>
       this.#audit.append(segmentEvent(kind, sha256)),
     );
     this.config = withWorkers(config, options.workers);
@@ -149,7 +153,7 @@ class Gate implements RunningGate {
     this.#limits = new LimitPlane(this.#log, (ids) => this.#supervisor.broadcast({ kind: 'leases', ids }));
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#certificates = createCertificates(
-      options.log,
+      this.#log,
       () => this.#supervisor,
       (domain) => this.#services.anchorsOf(domain),
     );
@@ -173,12 +177,14 @@ class Gate implements RunningGate {
         this.#relations.decisionPoint(this.config, this.#geography.placesOf(this.config)),
       ),
     });
+    const tracing = tracingOf(config);
     this.#supervisor = new WorkerSupervisor({
       workers: this.#workers,
       startData: (workerId) => ({
         limits: this.#limits.rates,
         leases: this.#limits.leases,
         accessLog: this.#records.memoryOf(workerId),
+        tracing,
         credentials: {
           ...this.#identity.startData(),
           callers: this.#services.callers,
@@ -220,6 +226,7 @@ class Gate implements RunningGate {
     const { telemetry } = this.config;
     this.#audit.start(this.config, this.#records.stream);
     await this.#exports.start(this.config.export, this.#records.stream, this.#log);
+    await this.#otlp.start(this.config, this.#records.stream, this.#registry);
     if (this.config.services !== null) this.#records.stream.subscribe(this.#services.watch);
     this.#records.start(telemetry.accessLog);
     this.#addGauges();
@@ -227,6 +234,7 @@ class Gate implements RunningGate {
     this.#vault.start(this.config, this.#identity.state);
     await this.#limits.start(this.config);
     await this.#supervisor.start();
+    this.#tellRoutes();
     this.#certificates.serve();
     if (telemetry.listen !== null) {
       this.#server = await startTelemetryServer({
@@ -236,6 +244,10 @@ class Gate implements RunningGate {
         keySet: () => this.#identity.signingKeySet(),
       });
     }
+  }
+
+  #tellRoutes(): void {
+    this.#otlp.configure(this.config, (listener) => this.#supervisor.ports[listener] ?? null);
   }
 
   get listeners(): RunningGate['listeners'] {
@@ -268,7 +280,7 @@ class Gate implements RunningGate {
     }
     return {
       generation,
-      config: { ...config, export: null },
+      config: { ...config, export: null, telemetry: { ...config.telemetry, otlp: null } },
       metrics,
       keys: this.#identity.keySets(),
       logins: this.#identity.loginData(),
@@ -370,6 +382,7 @@ class Gate implements RunningGate {
       return { ok: false, diagnostics: loaded.diagnostics, problem };
     }
     this.#certificates.serve();
+    this.#tellRoutes();
     for (const workerId of this.#metrics.keys()) this.#registry.retireOthers(workerId, generation);
     this.#reloads.success++;
     this.#vault.configure(config);
@@ -413,6 +426,7 @@ class Gate implements RunningGate {
     this.#records.addGauges(this.#registry);
     this.#audit.addGauges(this.#registry);
     this.#exports.addGauges(this.#registry);
+    this.#otlp.addGauges(this.#registry);
     this.#services.addGauges(this.#registry);
     this.#limits.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
@@ -495,6 +509,7 @@ class Gate implements RunningGate {
     await this.#records.close();
     await this.#audit.close();
     await this.#exports.close();
+    await this.#otlp.close();
     await this.#server?.close();
     this.#log.write('info', 'stopped');
   }

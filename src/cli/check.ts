@@ -4,6 +4,7 @@ import { loadConfig } from '../app/load-config.ts';
 import {
   describeListeners,
   describeOperations,
+  describeOutlets,
   type ListenerView,
   type OperationView,
   reviewPosture,
@@ -25,8 +26,9 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
   const listeners = describeListeners(config);
   const stored = await readStoredCertificates(config, Date.now());
   const posture = reviewPosture(config);
+  const outlets = describeOutlets(config);
   if (options['json'] === true) {
-    printJson({ ok: true, listeners, stored, operations, posture, diagnostics });
+    printJson({ ok: true, listeners, stored, operations, outlets, posture, diagnostics });
     return Exit.ok;
   }
   printDiagnostics(diagnostics);
@@ -43,6 +45,8 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
     for (const operation of own) printOperation(operation);
     print('');
   }
+  for (const { name, to, how } of outlets) print(`${name}  ${to}; ${how.join('; ')}`);
+  print('');
   if (posture.length > 0) {
     print('Worth a second look:');
     for (const { message } of posture) print(`  - ${message}`);

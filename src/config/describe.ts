@@ -6,6 +6,9 @@ import type { InspectConfig } from '../guards/inspect/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
 import { describeAdmission, describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
+import { periodText } from './period-text.ts';
+
+export { describeOutlets, type OutletView } from './describe-telemetry.ts';
 
 export interface OperationView {
   readonly api: string;
@@ -195,19 +198,6 @@ function describeScopes(operation: OperationConfig): string[] {
     const names = scopes.join(' + ') || 'no scope';
     return method === 'any' ? names : `${names} by ${method}`;
   });
-}
-
-function periodText(periodMs: number): string {
-  const units: readonly (readonly [number, string])[] = [
-    [86_400_000, 'd'],
-    [3_600_000, 'h'],
-    [60_000, 'min'],
-    [1000, 's'],
-  ];
-  for (const [ms, unit] of units) {
-    if (periodMs % ms === 0) return periodMs === ms ? unit : `${periodMs / ms} ${unit}`;
-  }
-  return `${periodMs} ms`;
 }
 
 const loopback = /^(?:localhost|127\.|::1$)/;

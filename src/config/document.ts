@@ -24,10 +24,10 @@ import {
   loginSchema,
   signatureKeySchema,
 } from './document-identity.ts';
-import { segmentsSchema } from './document-logs.ts';
 import { authorizationServerSchema } from './document-oauth.ts';
 import { servicesSchema } from './document-services.ts';
 import { stateSchema } from './document-state.ts';
+import { telemetrySchema } from './document-telemetry.ts';
 import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls } from './document-tls.ts';
 import { validate } from './document-validate.ts';
 import { vaultSchema } from './document-vault.ts';
@@ -475,44 +475,6 @@ const http = z.strictObject({
   'max-connections': z.int().min(1).default(50_000).describe('Connections of one thread and listener.'),
 });
 
-const telemetry = z.strictObject({
-  listen: z
-    .union([
-      z.literal(false),
-      z.strictObject({
-        host: z.string().default('127.0.0.1').describe('Address of the telemetry port.'),
-        port: port().default(9090).describe('Port of metrics and health.'),
-      }),
-    ])
-    .prefault({})
-    .describe('Metrics (/metrics) and health (/health/live, /health/ready); false for none.'),
-  'access-log': z
-    .strictObject({
-      to: z
-        .union([z.enum(['stdout', 'none']), z.strictObject({ file: z.string() }), segmentsSchema])
-        .default('stdout')
-        .describe(
-          'Where one JSON line a request goes: a stream, a file, or segments that are packed, sealed and chained.',
-        ),
-      'when-full': z
-        .enum(['wait', 'drop'])
-        .default('wait')
-        .describe(
-          'When the log can not be written fast enough: requests wait, or lines are dropped and counted.',
-        ),
-      'query-values': z
-        .enum(['mask', 'keep'])
-        .default('mask')
-        .describe('Values of query parameters in the log.'),
-      'match-values': z
-        .enum(['mask', 'keep', 'none'])
-        .default('mask')
-        .describe('Values that inspection rules matched: without secrets, in full, or not at all.'),
-    })
-    .prefault({})
-    .describe('The access log.'),
-});
-
 export const documentSchema = z.strictObject({
   listeners: z.record(nameKey(), listener).describe('Ports that the gate listens on.'),
   upstreams: z.record(nameKey(), upstream).describe('Services behind the gate.'),
@@ -558,7 +520,7 @@ export const documentSchema = z.strictObject({
   geography,
   decisions,
   http: http.prefault({}).describe('Limits and timeouts towards clients.'),
-  telemetry: telemetry.prefault({}).describe('Log, metrics and health.'),
+  telemetry: telemetrySchema.prefault({}).describe('Log, metrics, health and OpenTelemetry.'),
   workers: z
     .union([z.literal('auto'), z.int().min(1).max(256)])
     .default('auto')

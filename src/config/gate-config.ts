@@ -34,6 +34,7 @@ import type { SegmentSettings } from '../logs/contract.ts';
 import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
 import type { AuthorizationServerConfig } from '../oauth/contract.ts';
 import type { ContractOperation } from '../openapi/index.ts';
+import type { OtlpConfig } from '../otlp/contract.ts';
 import type { RootConfig } from '../vault/index.ts';
 
 export type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
@@ -311,4 +312,8 @@ export interface TelemetryConfig {
     /** Values that inspection rules matched. */
     readonly matchValues: 'mask' | 'keep' | 'none';
   };
+  /** Series of one metric that are shown by themselves. */
+  readonly maxSeries: number;
+  /** Null: nothing is sent by OTLP. */
+  readonly otlp: OtlpConfig | null;
 }

@@ -30,6 +30,8 @@ const secretPaths = [
   'cluster.redis.password',
   'telemetry.access-log.to.seal',
   'telemetry.access-log.to.older-seals.*',
+  'telemetry.otlp.headers.*',
+  'telemetry.otlp.tls.key',
   'vault.root.passphrase',
   'vault.root.aws-kms.secret-access-key',
   'vault.root.aws-kms.session-token',

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.ts';
 import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
-import type { AcmeAccountConfig, GateConfig, TelemetryConfig } from './gate-config.ts';
+import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
@@ -19,6 +19,7 @@ import { reportMtls } from './resolve-mtls.ts';
 import { builtIn, resolveAuthorizationServer, withBuiltInIssuer } from './resolve-oauth.ts';
 import { controlUpstreamConfig } from './resolve-service.ts';
 import { resolveServices } from './resolve-services.ts';
+import { resolveTelemetry } from './resolve-telemetry.ts';
 import { resolveUpstream } from './resolve-upstream.ts';
 import { resolveStateConfig, resolveVault } from './resolve-vault.ts';
 import type { VaultValue } from './vault-references.ts';
@@ -66,7 +67,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
   apis.push(...loginApis(logins, listeners, upstreams[0]?.name ?? '', apis));
   checkCollisions(apis, context);
   reportMtls(document, listeners, apis, context);
-  const { http, telemetry } = document;
+  const { http } = document;
   return {
     file: context.file,
     listeners,
@@ -122,15 +123,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
       maxRequestsPerConnection: http['max-requests'],
       maxConnections: http['max-connections'],
     },
-    telemetry: {
-      listen: telemetry.listen === false ? null : telemetry.listen,
-      accessLog: {
-        to: resolveLogTarget(telemetry['access-log'].to, context),
-        whenFull: telemetry['access-log']['when-full'],
-        queryValues: telemetry['access-log']['query-values'],
-        matchValues: telemetry['access-log']['match-values'],
-      },
-    },
+    telemetry: resolveTelemetry(document.telemetry, context),
     workers: document.workers === 'auto' ? context.defaultWorkers : document.workers,
     drainMs: document.drain,
     watchedFiles: [...new Set(context.files)],
@@ -141,24 +134,6 @@ function resolveAudit(entry: ConfigDocument['audit'], context: ResolveContext): 
   if (entry === undefined) return null;
   const { folder, origin, seal, refusals } = entry;
   return { folder: resolve(context.folder, folder), origin, secret: seal ?? null, refusals };
-}
-
-function resolveLogTarget(
-  to: ConfigDocument['telemetry']['access-log']['to'],
-  context: ResolveContext,
-): TelemetryConfig['accessLog']['to'] {
-  if (typeof to === 'string') return to;
-  if ('file' in to) return { file: resolve(context.folder, to.file) };
-  return {
-    segments: {
-      folder: resolve(context.folder, to.segments),
-      seal: to.seal ?? null,
-      olderSeals: to['older-seals'],
-      rotateBytes: to['rotate-size'],
-      rotateMs: to['rotate-age'],
-      keepMs: to.keep,
-    },
-  };
 }
 
 export function fail(

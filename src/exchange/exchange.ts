@@ -3,6 +3,7 @@
 import { FieldList } from '../http/fields/index.ts';
 import type { ClientCertificate } from '../net/tls/index.ts';
 import type { GuardName, Refusal } from './guard.ts';
+import type { GuardTimings } from './guard-timings.ts';
 import type { InspectionRecord } from './inspection.ts';
 import type { Operation } from './operation.ts';
 import type { Place } from './place.ts';
@@ -30,7 +31,14 @@ export class Exchange {
   traceId = '';
   spanId = '';
   parentSpanId = '';
+  /** Flags that the upstream gets; without tracing of the gate's own those of the client. */
   traceFlags = '00';
+  /** The client's `traceparent` said that the trace is kept. */
+  parentSampled = false;
+  /** Span of the call to the upstream, where the gate records one; empty where `spanId` stands for it. */
+  upstreamSpanId = '';
+  /** When guards ran, where that is wanted of this exchange. */
+  timings: GuardTimings | null = null;
   /** Wall clock at the first byte of the request, ms since the epoch. */
   receivedMs = 0;
   /** Monotonic clock at the same moment, ms. */

@@ -1,7 +1,9 @@
 // The guards of one operation, in the order they were compiled in, as flat arrays of hooks. A guard that throws
 // denies. As long as all guards answer at once so does the pipeline; a promise appears only where one waits. HOT
-import { type Decision, type Exchange, type Guard, type GuardName, Refusal } from '../exchange/index.ts';
+import type { Decision, Exchange, Guard, GuardName, Refusal } from '../exchange/index.ts';
 import type { FieldList } from '../http/fields/index.ts';
+import { failed, report } from './failure.ts';
+import { runTimed, runTimedAnswer } from './timed.ts';
 
 type RequestHook = NonNullable<Guard['onRequest']>;
 type BodyHook = NonNullable<Guard['onBody']>;
@@ -52,6 +54,10 @@ export function compilePipeline(guards: readonly (Guard | null)[]): CompiledPipe
 
 /** Judges the head; null when the request may go on. Never throws, never rejects. */
 export function runOnRequest(pipeline: CompiledPipeline, exchange: Exchange): Decision | Promise<Decision> {
+  if (exchange.timings !== null)
+    return runTimed(exchange.timings, 'request', pipeline.requestNames, (i) =>
+      pipeline.onRequest[i]!(exchange),
+    );
   return requestFrom(pipeline, exchange, 0);
 }
 
@@ -96,6 +102,8 @@ export function runOnBody(
   exchange: Exchange,
   body: Uint8Array,
 ): Decision | Promise<Decision> {
+  if (exchange.timings !== null)
+    return runTimed(exchange.timings, 'body', pipeline.bodyNames, (i) => pipeline.onBody[i]!(exchange, body));
   return bodyFrom(pipeline, exchange, body, 0);
 }
 
@@ -144,6 +152,10 @@ export function runOnAnswer(
   fields: FieldList,
 ): Decision {
   const hooks = pipeline.onAnswer;
+  if (exchange.timings !== null)
+    return runTimedAnswer(exchange.timings, 'answer', pipeline.answerNames, (i) =>
+      hooks[i]!(exchange, status, fields),
+    );
   for (let i = 0; i < hooks.length; i++) {
     let decision: Decision;
     try {
@@ -164,6 +176,10 @@ export function runOnAnswerBody(
   whole: boolean,
 ): Decision {
   const hooks = pipeline.onAnswerBody;
+  if (exchange.timings !== null)
+    return runTimedAnswer(exchange.timings, 'answer-body', pipeline.answerBodyNames, (i) =>
+      hooks[i]!(exchange, exchange.answerBody ?? body, whole),
+    );
   for (let i = 0; i < hooks.length; i++) {
     let decision: Decision;
     try {
@@ -227,28 +243,4 @@ export function runOnResponse(
     report(cause);
     return false;
   }
-}
-
-function failed(guard: GuardName, cause: unknown): Refusal {
-  report(cause);
-  return new Refusal('guard-failed', guard, 'guard-threw');
-}
-
-/** Failures between two warnings are counted, not printed: whoever found a way to make a guard throw will repeat it, ms. */
-const REPORT_EVERY_MS = 1000;
-let reportedMs = Number.NEGATIVE_INFINITY;
-let unreported = 0;
-
-/** A throwing guard is a bug of ours: it must be seen, but never by the client. */
-function report(cause: unknown): void {
-  const nowMs = performance.now();
-  if (nowMs - reportedMs < REPORT_EVERY_MS) {
-    unreported++;
-    return;
-  }
-  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-  const more = unreported === 0 ? '' : ` (and ${unreported} more since the last warning)`;
-  reportedMs = nowMs;
-  unreported = 0;
-  process.emitWarning(`a guard threw${more}: ${text}`, 'GuardFailure');
 }

@@ -1,6 +1,6 @@
 // One line of the access log for one exchange. Names follow the OpenTelemetry semantic conventions where they have
 // one, flattened with underscores. No header but User-Agent, no body, no credential; query values are masked. HOT
-import type { Exchange, InspectionRecord, Operation } from '../exchange/index.ts';
+import type { Exchange, GuardTimings, InspectionRecord, Operation } from '../exchange/index.ts';
 import { jsonText, recurringJsonText } from './json-text.ts';
 import { type MatchValues, maskMatchedValue } from './mask-value.ts';
 
@@ -71,7 +71,7 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
     out += ',"trace_id":"' + exchange.traceId + '","span_id":"' + exchange.spanId + '"';
   if (exchange.parentSpanId !== '') {
     out += ',"parent_span_id":"' + exchange.parentSpanId + '"';
-    if (exchange.traceFlags === '01') out += ',"trace_sampled":true';
+    if (exchange.parentSampled) out += ',"trace_sampled":true';
   }
   if (exchange.method !== '') {
     out +=
@@ -140,8 +140,20 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
       recurringJsonText(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
   }
   if (exchange.answerFinding !== '') out += ',"contract":' + jsonText(exchange.answerFinding);
+  if (exchange.timings !== null) out += timingsText(exchange.timings, exchange.startMs);
   if (exchange.inspection !== null) out += inspectionText(exchange.inspection, options.matchValues);
   return out + '}\n';
+}
+
+function timingsText({ list }: GuardTimings, startMs: number): string {
+  let out = ',"guards":[';
+  for (let i = 0; i < list.length; i++) {
+    const { guard, hook, fromMs, untilMs, verdict } = list[i]!;
+    out += (i === 0 ? '{"guard":"' : ',{"guard":"') + guard + '","hook":"' + hook;
+    out += '","start_us":' + us(fromMs - startMs) + ',"duration_us":' + us(untilMs - fromMs);
+    out += ',"verdict":"' + verdict + '"}';
+  }
+  return out + ']';
 }
 
 /** Matches written at most, and variables of each. */

@@ -10,6 +10,15 @@ export interface RecordedMatch {
   readonly variables: readonly { readonly name: string; readonly value?: string }[];
 }
 
+/** When one guard ran, µs after the exchange began, and what it said. */
+export interface RecordedGuard {
+  readonly guard: string;
+  readonly hook: 'request' | 'body' | 'answer' | 'answer-body';
+  readonly start_us: number;
+  readonly duration_us: number;
+  readonly verdict: 'passed' | 'refused' | 'answered' | 'threw';
+}
+
 /** A finished exchange. Durations are whole microseconds since its first byte; see docs/observability.md for each field. */
 export interface ExchangeRecord {
   /** RFC 3339 in UTC with milliseconds. */
@@ -55,6 +64,7 @@ export interface ExchangeRecord {
   readonly upstream_address?: string;
   readonly upstream_attempts?: number;
   readonly user_agent?: string;
+  readonly guards?: readonly RecordedGuard[];
   readonly rules?: readonly number[];
   readonly score?: number;
   readonly response_score?: number;

@@ -142,7 +142,8 @@ export class WorkerMetrics {
   }
 }
 
-function bucketOf(valueMs: number): number {
+/** Index of the bucket that a duration falls into. */
+export function bucketOf(valueMs: number): number {
   let bucket = 0;
   while (bucket < durationBoundsMs.length && valueMs > durationBoundsMs[bucket]!) bucket++;
   return bucket;

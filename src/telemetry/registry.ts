@@ -1,7 +1,16 @@
-// The main thread's sum over all threads and generations, and its Prometheus text. What threads of the past counted
-// is kept, so that no counter ever goes back.
+// The main thread's sum over all threads and generations. What threads of the past counted is kept, so that no counter ever
+// goes back.
 import { errorCodes } from '../core/index.ts';
 import { handshakeOutcomes } from '../net/tls/index.ts';
+import { type ExemplarFamily, Exemplars } from './exemplars.ts';
+import { expose } from './exposition.ts';
+import {
+  type HistogramSample,
+  type Labels,
+  type MetricFamily,
+  type NumberSample,
+  SeriesBound,
+} from './families.ts';
 import {
   Cell,
   decisions,
@@ -17,11 +26,11 @@ export interface Gauge {
   readonly name: string;
   readonly help: string;
   readonly type: 'gauge' | 'counter';
-  readonly samples: () => readonly {
-    readonly labels: Readonly<Record<string, string>>;
-    readonly value: number;
-  }[];
+  readonly samples: () => readonly NumberSample[];
 }
+
+/** Series of one metric that are shown by themselves, where nothing else is said. */
+const MAX_SERIES = 2000;
 
 export class MetricsRegistry {
   readonly #live = new Map<string, MetricsMemory>();
@@ -29,6 +38,13 @@ export class MetricsRegistry {
   readonly #pastGlobal = new Float64Array(Global.size);
   readonly #pastRules = new Map<number, number>();
   readonly #gauges: Gauge[] = [];
+  readonly #bound: SeriesBound;
+  readonly exemplars = new Exemplars();
+
+  /** `maxSeries` of each metric are shown by themselves, the others together. */
+  constructor(maxSeries = MAX_SERIES) {
+    this.#bound = new SeriesBound(maxSeries);
+  }
 
   attach(workerId: number, generation: number, memory: MetricsMemory): void {
     this.#live.set(`${workerId}/${generation}`, memory);
@@ -56,8 +72,8 @@ export class MetricsRegistry {
     this.#gauges.push(gauge);
   }
 
-  /** Prometheus text exposition format 0.0.4. */
-  text(): string {
+  /** Everything as it is now, each family within its bound of series. */
+  collect(): MetricFamily[] {
     const rows = new Map([...this.#past].map(([key, cells]) => [key, Float64Array.from(cells)]));
     const global = Float64Array.from(this.#pastGlobal);
     const rules = new Map(this.#pastRules);
@@ -65,74 +81,128 @@ export class MetricsRegistry {
       addMemory(memory, rows, global, true);
       addRules(memory, rules);
     }
-    const out: string[] = [];
-    writeRequests(out, rows);
-    writeHistogram(
-      out,
-      rows,
-      'gatewright_request_duration_seconds',
-      'Time from the first byte of a request to its end.',
-      Cell.duration,
-      Cell.durationSum,
-    );
-    writeHistogram(
-      out,
-      rows,
-      'gatewright_upstream_duration_seconds',
-      'Time from sending a request to the first byte of the answer.',
-      Cell.upstream,
-      Cell.upstreamSum,
-    );
-    writeBytes(out, rows, 'gatewright_request_bytes_total', 'Bytes of request bodies.', Cell.bytesIn);
-    writeBytes(out, rows, 'gatewright_response_bytes_total', 'Bytes of response bodies.', Cell.bytesOut);
-    head(
-      out,
-      'gatewright_refusals_total',
-      'counter',
-      'Requests that ended with an error of the gate, by code.',
-    );
-    errorCodes.forEach((code, index) => {
-      const value = global[Global.refusals + index]!;
-      if (value > 0) out.push(`gatewright_refusals_total{code="${code}"} ${value}`);
-    });
-    head(
-      out,
-      'gatewright_tls_handshakes_total',
-      'counter',
-      'TLS handshakes with clients, by how they ended.',
-    );
-    handshakeOutcomes.forEach((outcome, index) => {
-      const value = global[Global.handshakes + index]!;
-      if (value > 0) out.push(`gatewright_tls_handshakes_total{outcome="${outcome}"} ${value}`);
-    });
-    head(out, 'gatewright_rule_matches_total', 'counter', 'Matches of inspection rules, by rule.');
-    for (const [id, count] of rules) {
-      if (count > 0) out.push(`gatewright_rule_matches_total{rule="${id}"} ${count}`);
-    }
-    head(
-      out,
-      'gatewright_inspection_would_refuse_total',
-      'counter',
-      'Exchanges that inspection in detection mode would have refused.',
-    );
-    out.push(`gatewright_inspection_would_refuse_total ${global[Global.wouldRefuse]!}`);
-    head(
-      out,
-      'gatewright_contract_broken_answers_total',
-      'counter',
-      'Answers of services that broke their contract.',
-    );
-    out.push(`gatewright_contract_broken_answers_total ${global[Global.brokenAnswers]!}`);
-    head(out, 'gatewright_connections', 'gauge', 'Open client connections.');
-    out.push(`gatewright_connections ${global[Global.open]!}`);
-    head(out, 'gatewright_connections_accepted_total', 'counter', 'Client connections accepted.');
-    out.push(`gatewright_connections_accepted_total ${global[Global.accepted]!}`);
-    for (const gauge of this.#gauges) {
-      head(out, gauge.name, gauge.type, gauge.help);
-      for (const { labels, value } of gauge.samples()) out.push(`${gauge.name}${labelText(labels)} ${value}`);
-    }
-    return `${out.join('\n')}\n`;
+    const families = this.#families(rows, global, rules).map((family) => this.#bound.apply(family));
+    const samples = [...this.#bound.beyond].map(([metric, value]) => ({ labels: { metric }, value }));
+    return [
+      ...families,
+      {
+        name: 'gatewright_metric_series_beyond_bound',
+        help: 'Series that are not shown by themselves because their metric has too many.',
+        type: 'gauge',
+        samples,
+      },
+    ];
   }
+
+  #families(
+    rows: ReadonlyMap<string, Float64Array>,
+    global: Float64Array,
+    rules: ReadonlyMap<number, number>,
+  ): MetricFamily[] {
+    const single = (value: number): NumberSample[] => [{ labels: {}, value }];
+    return [
+      requests(rows),
+      this.#histogram(
+        rows,
+        'request',
+        'gatewright_request_duration_seconds',
+        'Time from the first byte of a request to its end.',
+        Cell.duration,
+        Cell.durationSum,
+      ),
+      this.#histogram(
+        rows,
+        'upstream',
+        'gatewright_upstream_duration_seconds',
+        'Time from sending a request to the first byte of the answer.',
+        Cell.upstream,
+        Cell.upstreamSum,
+      ),
+      bytes(rows, 'gatewright_request_bytes_total', 'Bytes of request bodies.', Cell.bytesIn),
+      bytes(rows, 'gatewright_response_bytes_total', 'Bytes of response bodies.', Cell.bytesOut),
+      counter(
+        'gatewright_refusals_total',
+        'Requests that ended with an error of the gate, by code.',
+        positive(errorCodes, 'code', (index) => global[Global.refusals + index]!),
+      ),
+      counter(
+        'gatewright_tls_handshakes_total',
+        'TLS handshakes with clients, by how they ended.',
+        positive(handshakeOutcomes, 'outcome', (index) => global[Global.handshakes + index]!),
+      ),
+      counter(
+        'gatewright_rule_matches_total',
+        'Matches of inspection rules, by rule.',
+        [...rules].flatMap(([id, value]) => (value > 0 ? [{ labels: { rule: String(id) }, value }] : [])),
+      ),
+      counter(
+        'gatewright_inspection_would_refuse_total',
+        'Exchanges that inspection in detection mode would have refused.',
+        single(global[Global.wouldRefuse]!),
+      ),
+      counter(
+        'gatewright_contract_broken_answers_total',
+        'Answers of services that broke their contract.',
+        single(global[Global.brokenAnswers]!),
+      ),
+      {
+        name: 'gatewright_connections',
+        help: 'Open client connections.',
+        type: 'gauge',
+        samples: single(global[Global.open]!),
+      },
+      counter(
+        'gatewright_connections_accepted_total',
+        'Client connections accepted.',
+        single(global[Global.accepted]!),
+      ),
+      ...this.#gauges.map(({ name, help, type, samples }) => ({ name, help, type, samples: samples() })),
+    ];
+  }
+
+  #histogram(
+    rows: ReadonlyMap<string, Float64Array>,
+    family: ExemplarFamily,
+    name: string,
+    help: string,
+    bucketCell: number,
+    sumCell: number,
+  ): MetricFamily {
+    const samples: HistogramSample[] = [];
+    for (const [key, cells] of rows) {
+      const counts = [...cells.subarray(bucketCell, bucketCell + durationBoundsMs.length + 1)];
+      if (counts.every((count) => count === 0)) continue;
+      const exemplars = this.exemplars.of(key, family);
+      samples.push({ labels: labelsOf(key), counts, sum: cells[sumCell]! / 1000, exemplars });
+    }
+    return { name, help, type: 'histogram', bounds: boundsSeconds, samples };
+  }
+
+  /** Prometheus' text, or OpenMetrics. */
+  text(openMetrics = false): string {
+    return expose(this.collect(), openMetrics);
+  }
+}
+
+const boundsSeconds = durationBoundsMs.map((ms) => ms / 1000);
+
+const counter = (name: string, help: string, samples: readonly NumberSample[]): MetricFamily => ({
+  name,
+  help,
+  type: 'counter',
+  samples,
+});
+
+/** Those that are above zero. */
+function positive(
+  values: readonly string[],
+  label: string,
+  amountOf: (index: number) => number,
+): NumberSample[] {
+  return values.flatMap((name, index) => {
+    const value = amountOf(index);
+    return value > 0 ? [{ labels: { [label]: name }, value }] : [];
+  });
 }
 
 function addMemory(
@@ -162,73 +232,33 @@ function addRules(memory: MetricsMemory, sums: Map<number, number>): void {
   memory.ruleIds.forEach((id, index) => void sums.set(id, (sums.get(id) ?? 0) + cells[first + index]!));
 }
 
-function head(out: string[], name: string, type: string, help: string): void {
-  out.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+function labelsOf(key: string): Labels {
+  const [api, operation] = key.split('\n') as [string, string];
+  return { api, operation };
 }
 
-function labelText(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
-}
-
-const escapeLabel = (value: string): string =>
-  value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
-
-function labelsOf(key: string): string {
-  const [api, operation] = key.split('\n');
-  return `api="${escapeLabel(api!)}",operation="${escapeLabel(operation!)}"`;
-}
-
-function writeRequests(out: string[], rows: ReadonlyMap<string, Float64Array>): void {
-  head(out, 'gatewright_requests_total', 'counter', 'Requests by operation, status class and decision.');
+function requests(rows: ReadonlyMap<string, Float64Array>): MetricFamily {
+  const samples: NumberSample[] = [];
   for (const [key, cells] of rows) {
     for (let status = 0; status < STATUS_CLASSES; status++) {
       decisions.forEach((decision, d) => {
         const value = cells[Cell.requests + status * decisions.length + d]!;
-        if (value > 0) {
-          out.push(
-            `gatewright_requests_total{${labelsOf(key)},status_class="${status + 1}xx",decision="${decision}"} ${value}`,
-          );
-        }
+        const labels = { ...labelsOf(key), status_class: `${status + 1}xx`, decision };
+        if (value > 0) samples.push({ labels, value });
       });
     }
   }
+  return counter('gatewright_requests_total', 'Requests by operation, status class and decision.', samples);
 }
 
-function writeHistogram(
-  out: string[],
-  rows: ReadonlyMap<string, Float64Array>,
-  name: string,
-  help: string,
-  bucketCell: number,
-  sumCell: number,
-): void {
-  head(out, name, 'histogram', help);
-  for (const [key, cells] of rows) {
-    let count = 0;
-    const lines: string[] = [];
-    for (let b = 0; b <= durationBoundsMs.length; b++) {
-      count += cells[bucketCell + b]!;
-      const bound = b < durationBoundsMs.length ? String(durationBoundsMs[b]! / 1000) : '+Inf';
-      lines.push(`${name}_bucket{${labelsOf(key)},le="${bound}"} ${count}`);
-    }
-    if (count === 0) continue;
-    out.push(
-      ...lines,
-      `${name}_sum{${labelsOf(key)}} ${cells[sumCell]! / 1000}`,
-      `${name}_count{${labelsOf(key)}} ${count}`,
-    );
-  }
-}
-
-function writeBytes(
-  out: string[],
+function bytes(
   rows: ReadonlyMap<string, Float64Array>,
   name: string,
   help: string,
   cell: number,
-): void {
-  head(out, name, 'counter', help);
-  for (const [key, cells] of rows)
-    if (cells[cell]! > 0) out.push(`${name}{${labelsOf(key)}} ${cells[cell]!}`);
+): MetricFamily {
+  const samples = [...rows].flatMap(([key, cells]) =>
+    cells[cell]! > 0 ? [{ labels: labelsOf(key), value: cells[cell]! }] : [],
+  );
+  return counter(name, help, samples);
 }

@@ -1,6 +1,7 @@
 // The telemetry port: metrics and health for those who run the gate. It has its own port, on loopback unless
 // configured otherwise, and never speaks to API clients.
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { OPENMETRICS_TYPE, PROMETHEUS_TYPE, wantsOpenMetrics } from './exposition.ts';
 import type { MetricsRegistry } from './registry.ts';
 
 export interface Readiness {
@@ -34,7 +35,7 @@ export function startTelemetryServer(options: TelemetryServerOptions): Promise<T
     }
     switch (request.url?.split('?')[0]) {
       case '/metrics':
-        return send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', options.registry.text());
+        return sendMetrics(response, options.registry, request.headers.accept ?? '');
       case '/health/live':
         return send(response, 200, 'application/json', '{"status":"live"}\n');
       case '/health/ready': {
@@ -58,6 +59,12 @@ export function startTelemetryServer(options: TelemetryServerOptions): Promise<T
       resolve({ host: options.host, port, close: () => closeServer(server) });
     });
   });
+}
+
+function sendMetrics(response: ServerResponse, registry: MetricsRegistry, accept: string): void {
+  const openMetrics = wantsOpenMetrics(accept);
+  response.setHeader('vary', 'accept');
+  send(response, 200, openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE, registry.text(openMetrics));
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

@@ -1,16 +1,28 @@
 // The one thing a data-plane thread calls: an exchange ended, a connection came or went. HOT
-import type { Exchange } from '../exchange/index.ts';
+import { type Exchange, GuardTimings } from '../exchange/index.ts';
 import type { HandshakeOutcome } from '../net/tls/index.ts';
 import { type AccessLineOptions, accessLine } from './access-line.ts';
 import { type AccessLogMemory, AccessLogWriter } from './access-log.ts';
 import { type MetricsMemory, WorkerMetrics } from './metrics.ts';
+import { childSpanId, TraceChoice, type TracePlan } from './trace-context.ts';
+
+/** What the gate's own tracing asks of a data-plane thread. */
+export interface TracingStart extends TracePlan {
+  /** Which exchanges have their guards timed. */
+  readonly guards: 'sampled' | 'all' | 'none';
+}
 
 export class WorkerTelemetry {
   #metrics: WorkerMetrics;
   readonly #log: AccessLogWriter | null;
   readonly #line: AccessLineOptions;
+  /** Null where the gate records no traces: then a client's trace passes through as it is. */
+  readonly #choice: TraceChoice | null;
+  readonly #timed: TracingStart['guards'];
 
-  constructor(metrics: MetricsMemory, log: AccessLogMemory | null) {
+  constructor(metrics: MetricsMemory, log: AccessLogMemory | null, tracing: TracingStart | null = null) {
+    this.#choice = tracing === null ? null : new TraceChoice(tracing);
+    this.#timed = tracing?.guards ?? 'none';
     this.#metrics = new WorkerMetrics(metrics);
     this.#log = log === null ? null : new AccessLogWriter(log);
     this.#line = log ?? { keepQueryValues: false, matchValues: 'mask' };
@@ -21,6 +33,17 @@ export class WorkerTelemetry {
     const next = new WorkerMetrics(metrics);
     next.open = this.#metrics.open;
     this.#metrics = next;
+  }
+
+  /** The exchange's trace context is known: chooses whether it is sampled, before guards and the upstream see it. */
+  begin(exchange: Exchange): void {
+    const choice = this.#choice;
+    if (choice === null) return;
+    const sampled = choice.isSampled(exchange.traceId, exchange.parentSpanId !== '', exchange.parentSampled);
+    exchange.traceFlags = sampled ? '01' : '00';
+    exchange.upstreamSpanId = childSpanId(exchange.spanId);
+    if (this.#timed === 'all' || (sampled && this.#timed === 'sampled'))
+      exchange.timings = new GuardTimings();
   }
 
   record(exchange: Exchange): void {

@@ -126,6 +126,7 @@ export abstract class ServedExchange {
     if (refused !== null) return this.refuseFraming(refused);
     if (snapshot.geography !== null) exchange.place = snapshot.geography.placeOf(exchange.clientAddress);
     this.onAccepted();
+    this.context.telemetry.begin(exchange);
     if (snapshot.front !== null) {
       const answer = snapshot.front.answer(exchange);
       if (answer !== null) return this.end(answer);

@@ -22,7 +22,7 @@ import type { Owners } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
 import type { LeaseAsk, LeaseTableMemory, LimitTableMemory } from '../../limits/index.ts';
 import type { GateIdentity, TlsMaterial } from '../../net/tls/index.ts';
-import type { AccessLogMemory, MetricsMemory } from '../../telemetry/index.ts';
+import type { AccessLogMemory, MetricsMemory, TracingStart } from '../../telemetry/index.ts';
 import type { EndpointUpdate } from '../upstream/index.ts';
 
 export interface IssuerKeys {
@@ -73,6 +73,8 @@ export interface WorkerStart {
   readonly limits: LimitTableMemory;
   readonly leases: LeaseTableMemory;
   readonly accessLog: AccessLogMemory | null;
+  /** Null where the gate records no traces. */
+  readonly tracing: TracingStart | null;
   readonly credentials: CredentialsStart;
   /** Where the control plane's services are. */
   readonly control: ControlAddress;

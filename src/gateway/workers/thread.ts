@@ -63,7 +63,7 @@ class DataPlaneThread {
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
     this.#state.storedCallers.update(start.credentials.callers);
     this.#state.gateIdentity = start.credentials.gateIdentity;
-    this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog);
+    this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog, start.tracing);
     setInterval(() => this.#sweep(), POOL_SWEEP_MS).unref();
     setInterval(() => this.#tellUses(), USES_MS).unref();
   }

@@ -15,10 +15,15 @@ export interface GuardedRequest {
   readonly url: string;
   readonly method?: 'GET' | 'POST' | 'PUT';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
+  /** How the answer's body becomes text: UTF-8, or a character for each byte. */
+  readonly encoding?: 'utf8' | 'latin1';
   readonly reach: Reach;
   /** PEM authorities instead of the well-known ones; empty for those. */
   readonly ca?: string;
+  /** PEM of the client's certificate and its key; empty for none. */
+  readonly certificate?: string;
+  readonly key?: string;
   /** Judges the server's certificate, whose chain was verified, instead of comparing host names. */
   readonly identify?: (certificate: PeerCertificate) => Error | undefined;
   readonly timeoutMs: number;
@@ -97,6 +102,9 @@ export function guardedFetch(request: GuardedRequest): Promise<GuardedAnswer> {
         agent: false,
         signal: AbortSignal.timeout(timeoutMs),
         ...(isTls && request.ca !== undefined && request.ca !== '' ? { ca: request.ca } : {}),
+        ...(isTls && request.certificate !== undefined && request.certificate !== ''
+          ? { cert: request.certificate, key: request.key ?? '' }
+          : {}),
         ...(isTls && request.identify !== undefined
           ? { checkServerIdentity: (_host: string, peer: PeerCertificate) => request.identify!(peer) }
           : {}),
@@ -117,7 +125,7 @@ export function guardedFetch(request: GuardedRequest): Promise<GuardedAnswer> {
           resolve({
             status: answer.statusCode ?? 0,
             headers: answer.headers,
-            body: Buffer.concat(chunks).toString('utf8'),
+            body: Buffer.concat(chunks).toString(request.encoding ?? 'utf8'),
           }),
         );
       },
