@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { adminContract, operationEntries, permissionsOfRole, roles } from '../src/admin-api/index.ts';
 import { diagnosticTable, errorTable } from '../src/core/index.ts';
 import { commandLineReference } from './generate/command-line.ts';
 import { configurationReference, editorSchema } from './generate/configuration.ts';
@@ -46,12 +47,39 @@ function diagnosticReference(): string {
   ].join('\n');
 }
 
+function adminReference(): string {
+  const rows = operationEntries.map(([id, { method, path, permission, summary }]) => {
+    const who = permission === 'open' || permission === 'signed-in' ? permission : `\`${permission}\``;
+    return `| \`${id}\` | ${method} \`${path}\` | ${who} | ${summary.replaceAll('|', '\\|')} |`;
+  });
+  const roleRows = roles.map(
+    (role) => `| ${role} | ${[...permissionsOfRole[role]].map((one) => `\`${one}\``).join(', ')} |`,
+  );
+  return [
+    '# Administrative API',
+    '',
+    'Generated from the table that the contract is made from. The contract itself is [admin-api.json](admin-api.json) (OpenAPI',
+    '3.1), which a gate serves at `/api/v1/openapi.json`. How to serve it and who gets in: [console.md](../console.md).',
+    '',
+    '| operation | below `/api/v1` | permission | |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+    '| role | permissions |',
+    '|---|---|',
+    ...roleRows,
+    '',
+  ].join('\n');
+}
+
 const files: Readonly<Record<string, () => string>> = {
   'schema/gatewright.schema.json': () => `${JSON.stringify(editorSchema(), null, 2)}\n`,
   'docs/reference/configuration.md': configurationReference,
   'docs/reference/errors.md': errorReference,
   'docs/reference/diagnostics.md': diagnosticReference,
   'docs/reference/cli.md': commandLineReference,
+  'docs/reference/admin-api.md': adminReference,
+  'docs/reference/admin-api.json': () => `${JSON.stringify(adminContract(), null, 2)}\n`,
 };
 
 const isCheck = process.argv.includes('--check');

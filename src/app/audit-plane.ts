@@ -63,6 +63,11 @@ export class AuditPlane {
     this.#trail?.note(event);
   }
 
+  /** Entries that are kept; 0 without a trail. */
+  get size(): number {
+    return this.#trail?.size ?? 0;
+  }
+
   /** Resolves when the entry is durable, at once where there is no trail. Rejects with AuditError when it can not be kept. */
   async append(event: AuditEvent): Promise<void> {
     await this.#trail?.append(event);

@@ -18,6 +18,7 @@ import {
   startTelemetryServer,
   type TelemetryServer,
 } from '../telemetry/index.ts';
+import { AdminPlane, consoleUrl } from './admin-plane.ts';
 import { AuditPlane, segmentEvent } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -62,6 +63,13 @@ export class ConfigError extends Error {
   }
 }
 
+export interface GateConsole {
+  /** With the base of its API, without a slash at the end. */
+  readonly url: string;
+  /** A one-time link for the first administrator; null when there is one, or somebody else is being asked in. */
+  firstLink(): Promise<string | null>;
+}
+
 export interface RunningGate {
   readonly config: GateConfig;
   readonly listeners: readonly {
@@ -72,6 +80,8 @@ export interface RunningGate {
   }[];
   readonly telemetry: { readonly host: string; readonly port: number } | null;
   readonly warnings: readonly Diagnostic[];
+  /** Where people reach the console; null where none is served. */
+  readonly console: GateConsole | null;
   reload(): Promise<ReloadResult>;
   /** Ends one data-plane thread as a crash would; it is replaced. For tests. */
   killWorker(workerId: number): Promise<void>;
@@ -122,6 +132,7 @@ class Gate implements RunningGate {
   readonly #vault: VaultPlane;
   readonly #audit: AuditPlane;
   readonly #services: ServicesPlane;
+  readonly #admin: AdminPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -167,7 +178,38 @@ class Gate implements RunningGate {
       onAudit: (event) => this.#audit.note(event),
       onCallers: (callers) => this.#supervisor.broadcast({ kind: 'callers', callers }),
     });
+    this.#admin = new AdminPlane({
+      log: this.#log,
+      config: () => this.config,
+      state: () => this.#identity.state,
+      facts: () => ({
+        generation: this.#generation,
+        workers: this.#supervisor.readyWorkers,
+        stateUp: this.#identity.stateUp,
+        auditEntries: this.#audit.size,
+        lost: this.#records.stream.counts().find(({ name }) => name === 'console')?.lost ?? 0,
+        ports: this.#supervisor.ports,
+        upstreams: [...this.#monitors].map(
+          ([
+            name,
+            {
+              monitor: { endpoints },
+            },
+          ]) => ({
+            name,
+            endpoints: endpoints.length,
+            healthy: endpoints.filter(({ healthy }) => healthy).length,
+          }),
+        ),
+        warnings: this.warnings,
+      }),
+      reload: () => this.reload(),
+      refresh: () => this.#identity.refresh(),
+      audit: (event) => this.#audit.append(event),
+      note: (event) => this.#audit.note(event),
+    });
     this.#control = new ControlPlane(this.#log, {
+      admin: this.#admin.handler,
       vault: this.#vault.handler,
       'authorization-server': (request, response, call) =>
         this.#identity.oauth.handle(request, response, call),
@@ -228,6 +270,7 @@ class Gate implements RunningGate {
     await this.#exports.start(this.config.export, this.#records.stream, this.#log);
     await this.#otlp.start(this.config, this.#records.stream, this.#registry);
     if (this.config.services !== null) this.#records.stream.subscribe(this.#services.watch);
+    this.#admin.start(this.config, this.#records.stream);
     this.#records.start(telemetry.accessLog);
     this.#addGauges();
     await this.#startParts(this.config, true);
@@ -261,6 +304,11 @@ class Gate implements RunningGate {
 
   get telemetry(): RunningGate['telemetry'] {
     return this.#server === null ? null : { host: this.#server.host, port: this.#server.port };
+  }
+
+  get console(): GateConsole | null {
+    const url = consoleUrl(this.config, this.listeners);
+    return url === null ? null : { url, firstLink: () => this.#admin.firstLink(url) };
   }
 
   #readiness(): { ready: boolean; reasons: string[] } {
@@ -503,6 +551,7 @@ class Gate implements RunningGate {
     this.#certificates.stop();
     await this.#limits.close();
     await this.#control.close();
+    await this.#admin.close();
     await this.#services.close();
     await this.#vault.close();
     await this.#identity.close();

@@ -121,6 +121,11 @@ export class IdentityPlane {
     return this.#revocations.size;
   }
 
+  /** Has the threads know at once of what was written to the state. */
+  async refresh(): Promise<void> {
+    await this.#feed?.refresh();
+  }
+
   noteUses(uses: readonly ApiKeyUse[]): void {
     this.#feed?.noteUses(uses);
   }

@@ -8,6 +8,10 @@ export const auditActions = [
   'gate.stop',
   'config.reload',
   'state.change',
+  // people and programs at the control plane: `details.operation` says what
+  'admin.sign-in',
+  'admin.change',
+  'admin.refuse',
   // identities and keys: `details.event` has the name that the capability gives it
   'identity.event',
   'service.event',

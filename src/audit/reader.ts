@@ -72,6 +72,26 @@ export class TrailReader {
     }
   }
 
+  /** Entries from the newest back, beginning with the one before `before`; bundles are read as they are needed. */
+  *newest(filter: EntryFilter = {}, before = this.size): Generator<NumberedEntry> {
+    for (let bundle = Math.floor((Math.min(before, this.size) - 1) / TILE_WIDTH); bundle >= 0; bundle--) {
+      const width = Math.min(TILE_WIDTH, this.size - bundle * TILE_WIDTH);
+      const list = this.#files.readEntries(bundle, width);
+      for (let i = list.length - 1; i >= 0; i--) {
+        const index = bundle * TILE_WIDTH + i;
+        if (index >= before) continue;
+        const entry = decodeEntry(list[i]!, (id) => this.keys.byId(id));
+        if (matches(entry, filter)) yield { index, ...entry };
+      }
+    }
+  }
+
+  /** One entry. Throws RangeError for an index that the checkpoint does not count. */
+  entry(index: number): NumberedEntry {
+    for (const entry of this.newest({}, index + 1)) if (entry.index === index) return entry;
+    throw new RangeError(`there is no entry ${index}`);
+  }
+
   /** Throws RangeError for an index that the checkpoint does not count. */
   prove(index: number): EntryProof {
     const proof = inclusionProof(index, this.size, this.#files.reader(this.size));

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../app/version.ts';
 import { addAuditCommands } from './audit/commands.ts';
+import { addConsoleCommands } from './console/commands.ts';
 import { addContractCommands } from './contract/commands.ts';
 import {
   addKeyCommands,
@@ -109,6 +110,7 @@ export function buildProgram(): Command {
   const parts = { action, config, json };
   addKeyCommands(keys, parts);
   addPrincipalCommands(program, parts);
+  addConsoleCommands(program, parts);
   addServiceCommands(program, parts);
   addCaCommands(program, parts);
   addTokenCommands(program, parts);

@@ -45,6 +45,15 @@ export async function runStart(options: Readonly<Record<string, unknown>>): Prom
   }
   if (gate.telemetry !== null)
     log.write('info', 'telemetry', { url: `http://${gate.telemetry.host}:${gate.telemetry.port}/metrics` });
+  if (gate.console !== null) {
+    log.write('info', 'console', { url: gate.console.url });
+    // A secret goes to a person at a terminal, never into a log that is kept.
+    const link = process.stderr.isTTY === true ? await gate.console.firstLink() : null;
+    if (link !== null)
+      process.stderr.write(
+        `\nNobody administers this gate yet. Open this once, within an hour:\n\n  ${link}\n\n`,
+      );
+  }
   await ended;
   await gate.close();
   return Exit.ok;

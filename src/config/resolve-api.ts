@@ -31,7 +31,7 @@ export function resolveApi(
 ): ApiConfig | null {
   const path = ['apis', name];
   const listeners = resolveApiListeners(name, entry, document, context);
-  const service = serviceOf(name, entry, context);
+  const service = serviceOf(name, entry, document, context);
   if (entry.service !== undefined && service === null) return null;
   const upstream = service === null ? upstreamOf(name, entry, document, context) : controlUpstream;
   const contract = service === null ? contractOf(name, entry, context) : contractOfService(service);
@@ -172,7 +172,7 @@ function resolveOperation(
   const { contract, schemas, shared, listeners, service, document, ruleSets, context } = within;
   const own = Object.hasOwn(entry.operations, operation.id) ? entry.operations[operation.id] : undefined;
   const path = ['apis', api, 'operations', operation.id];
-  const publicReason = publicReasonOf(own, operation.id, service);
+  const publicReason = publicReasonOf(own, entry, operation.id, service);
   const isPublic = publicReason !== null;
   if (isPublic && own?.authenticate !== undefined) {
     fail(
@@ -189,7 +189,8 @@ function resolveOperation(
     method: operation.method,
     template: entry.base + operation.template,
     listeners: resolveOperationListeners(
-      { id: operation.id, exposure, isOpen: isPublic },
+      // A service that asks for credentials itself is not open to everybody.
+      { id: operation.id, exposure, isOpen: isPublic && own?.public === true },
       api,
       listeners,
       document,
@@ -227,11 +228,13 @@ function resolveOperation(
 /** Why nobody has to authenticate; null where somebody has to. */
 function publicReasonOf(
   own: ApiDocument['operations'][string] | undefined,
+  entry: ApiDocument,
   id: string,
   service: ServiceDescription | null,
 ): string | null {
   if (own?.public === true) return own.reason ?? '';
   if (service === null || own?.authenticate !== undefined) return null;
+  if (service.authentication === 'either' && entry.authenticate !== undefined) return null;
   return Object.hasOwn(service.open, id) ? service.open[id]! : null;
 }
 

@@ -15,6 +15,7 @@ export const controlUpstream = 'gatewright:control';
 export function serviceOf(
   name: string,
   entry: ApiDocument,
+  document: ConfigDocument,
   context: ResolveContext,
 ): ServiceDescription | null {
   if (entry.service === undefined) return null;
@@ -41,6 +42,15 @@ export function serviceOf(
       path,
       `The service "${entry.service}" is for internal listeners alone.`,
       'Add "exposure: internal" to it, and a listener with that exposure.',
+    );
+  }
+  if (found?.needsState === true && document.state === undefined) {
+    fail(
+      context,
+      'config-state-missing',
+      path,
+      `The service "${entry.service}" has no place for what it keeps.`,
+      'Add "state: { sqlite: ./state.db }", or a PostgreSQL.',
     );
   }
   return found ?? null;

@@ -1,5 +1,6 @@
 // The services that a configuration can name: descriptions alone, so that a data-plane thread or `gatewright check` loads
 // none of their code. The composition root mounts the handlers.
+import { adminService } from '../admin-api/service.ts';
 import type { ServiceDescription } from '../control/contract.ts';
 import { decisionsService } from '../guards/authorize/decisions-service.ts';
 import { keySetService } from '../identity/key-set-service.ts';
@@ -13,4 +14,5 @@ export const serviceCatalogue: readonly ServiceDescription[] = [
   vaultService,
   authorizationServerService,
   serviceIdentityService,
+  adminService,
 ];

@@ -18,6 +18,13 @@ export interface ServiceDescription {
   readonly validates: boolean;
   /** True: it may be served on internal listeners alone. */
   readonly internalOnly: boolean;
+  /**
+   * `either`: an API that says `authenticate` has the gate authenticate even what is in `open`, and the service takes its
+   * word for who calls. Absent: what is in `open` is, whatever the API says.
+   */
+  readonly authentication?: 'either';
+  /** It keeps something in the state, and can not be served without one. */
+  readonly needsState?: true;
 }
 
 /** Who calls, as the gate has verified it. */

@@ -73,6 +73,11 @@ export const errorTable = {
   'key-source-unavailable': row(503, 'gate', 'Credentials can not be verified at the moment.', true),
   'owner-unavailable': row(503, 'gate', 'Whose the object is can not be found out at the moment.', true),
   'guard-failed': row(500, 'gate', 'The request could not be judged.', true),
+  // resources of the control plane
+  'resource-unknown': row(404, 'client', 'There is no such resource.'),
+  'resource-conflict': row(409, 'client', 'The resource is in a state that does not allow this.'),
+  'precondition-failed': row(412, 'client', 'The resource has changed since it was read.'),
+  'precondition-required': row(428, 'client', 'A change must name the version that it is for.'),
   // services of the gate itself
   'service-caller-unknown': row(403, 'gate', 'The request did not come through the gate.'),
   'service-unavailable': row(503, 'gate', 'The service is not available at the moment.', true),

@@ -34,13 +34,16 @@ interface PasskeyValue {
   readonly transports: readonly string[];
 }
 
+/** Where people sign in, and what their authenticators show. */
+export type AccountsConfig = Pick<AuthorizationServerConfig, 'issuer' | 'title'>;
+
 export class Accounts {
   readonly #store: OAuthStore;
   readonly #hasher: PasswordHasher;
-  readonly #config: AuthorizationServerConfig;
+  readonly #config: AccountsConfig;
   readonly #clock: Clock;
 
-  constructor(store: OAuthStore, hasher: PasswordHasher, config: AuthorizationServerConfig, clock: Clock) {
+  constructor(store: OAuthStore, hasher: PasswordHasher, config: AccountsConfig, clock: Clock) {
     this.#store = store;
     this.#hasher = hasher;
     this.#config = config;

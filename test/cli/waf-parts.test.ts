@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { parseCurl, splitWords } from '../../src/cli/waf/curl.ts';
 import { completeRequest, encodeRawRequest, RequestSyntaxError } from '../../src/cli/waf/request.ts';
 import { readTar, TarError } from '../../src/cli/waf/tar.ts';
-import { targetOf } from '../../src/cli/waf/tune.ts';
+import { targetOf } from '../../src/guards/inspect/tuning.ts';
 import { makeTar } from '../support/tar.ts';
 
 describe('curl lines', () => {

@@ -1,26 +1,13 @@
 // What inspection wrote into an access log, line by line; lines without it only count.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { LoggedExchange, LoggedMatch } from '../../guards/inspect/tuning.ts';
 import { CommandError } from '../output.ts';
 
-export interface LoggedMatch {
-  readonly rule: number;
-  readonly message: string;
-  readonly variables: readonly { readonly name: string; readonly value: string }[];
-}
-
-export interface LoggedExchange {
-  readonly time: string;
-  readonly api: string;
-  readonly operation: string;
-  /** Consumer where there is one, else the address. */
-  readonly client: string;
+export interface LoggedLine extends LoggedExchange {
   readonly score: number;
   readonly responseScore: number;
-  /** Code of a refusal by inspection, done or, in detection mode, not done. */
-  readonly refusal: string;
   readonly wasRefused: boolean;
-  readonly matches: readonly LoggedMatch[];
 }
 
 export interface LogCounts {
@@ -29,10 +16,7 @@ export interface LogCounts {
 }
 
 /** Calls `each` for every exchange in which a rule matched. Throws CommandError when the file can not be read. */
-export async function readAccessLog(
-  file: string,
-  each: (exchange: LoggedExchange) => void,
-): Promise<LogCounts> {
+export async function readAccessLog(file: string, each: (exchange: LoggedLine) => void): Promise<LogCounts> {
   const counts: LogCounts = { lines: 0, unreadable: 0 };
   const input = file === '-' ? process.stdin : createReadStream(file);
   try {
@@ -50,7 +34,7 @@ export async function readAccessLog(
 }
 
 /** Null: nothing matched; undefined: no line of an access log. */
-function parseLine(line: string): LoggedExchange | null | undefined {
+function parseLine(line: string): LoggedLine | null | undefined {
   let entry: Record<string, unknown>;
   try {
     entry = JSON.parse(line) as Record<string, unknown>;
@@ -85,7 +69,3 @@ function parseMatch(entry: Record<string, unknown>): LoggedMatch {
     variables: variables.map(({ name, value }) => ({ name: String(name), value: String(value ?? '') })),
   };
 }
-
-/** Rules that only add up what others found match on scores. */
-export const isEvaluation = (match: LoggedMatch): boolean =>
-  match.variables.length === 0 || match.variables.every(({ name }) => /^TX(?::|$)/i.test(name));

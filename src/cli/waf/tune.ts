@@ -1,41 +1,26 @@
 // `gatewright waf tune`: the narrowest exclusions for what an access log shows: one rule, one target, one operation. It
 // proposes; whether the callers behind it are good ones is for a person to say, so it tells how many and when.
-import { stringify } from 'yaml';
+import { exclusionsYaml, isEvaluation, TuningTable } from '../../guards/inspect/tuning.ts';
 import { Exit, print, printable, printJson } from '../output.ts';
-import { isEvaluation, type LoggedExchange, readAccessLog } from './access-log.ts';
+import { readAccessLog } from './access-log.ts';
 
-interface Proposal {
-  readonly api: string;
-  readonly operation: string;
-  readonly rule: number;
-  readonly target: string;
-  readonly message: string;
-  matches: number;
-  readonly clients: Set<string>;
-  first: string;
-  last: string;
-  example: string;
-}
-
-/** Clients remembered for a proposal; more make no difference. */
-const MAX_CLIENTS = 1000;
-/** Proposals kept: names of parameters come from clients. */
-const MAX_PROPOSALS = 10_000;
+/** Clients remembered: names come from clients. */
+const MAX_CLIENTS = 10_000;
 
 type Options = Readonly<Record<string, unknown>>;
 
 export async function runWafTune(options: Options, file: string): Promise<number> {
   const minMatches = options['minMatches'] as number;
   const minClients = options['minClients'] as number;
-  const found = new Map<string, Proposal>();
+  const found = new TuningTable();
   let refused = 0;
   const counts = await readAccessLog(file, (exchange) => {
     // What would pass anyway needs no exclusion.
     if (exchange.refusal === '') return;
     refused++;
-    take(exchange, found);
+    found.take(exchange);
   });
-  const all = [...found.values()].sort((a, b) => b.matches - a.matches);
+  const all = found.all();
   const proposals = all.filter((p) => p.matches >= minMatches && p.clients.size >= minClients);
   const rest = all.length - proposals.length;
   if (options['json'] === true) {
@@ -56,68 +41,8 @@ export async function runWafTune(options: Options, file: string): Promise<number
   print(
     '# Look at each: an attack that many clients tried looks like this, too. Then merge into the configuration:\n',
   );
-  print(toYaml(proposals));
+  print(exclusionsYaml(proposals));
   return Exit.ok;
-}
-
-function take(exchange: LoggedExchange, found: Map<string, Proposal>): void {
-  for (const match of exchange.matches) {
-    if (isEvaluation(match)) continue;
-    for (const { name, value } of match.variables) {
-      if (/^TX(?::|$)/i.test(name)) continue;
-      const target = targetOf(name);
-      const key = JSON.stringify([exchange.api, exchange.operation, match.rule, target]);
-      let proposal = found.get(key);
-      if (proposal === undefined) {
-        if (found.size >= MAX_PROPOSALS) continue;
-        proposal = {
-          api: exchange.api,
-          operation: exchange.operation,
-          rule: match.rule,
-          target,
-          message: match.message,
-          matches: 0,
-          clients: new Set(),
-          first: exchange.time,
-          last: exchange.time,
-          example: value,
-        };
-        found.set(key, proposal);
-      }
-      proposal.matches++;
-      proposal.last = exchange.time;
-      if (proposal.clients.size < MAX_CLIENTS) proposal.clients.add(exchange.client);
-    }
-  }
-}
-
-/** The target that stands for a matched variable: positions of an array differ from request to request. */
-export function targetOf(name: string): string {
-  const colon = name.indexOf(':');
-  if (colon === -1) return name;
-  const key = name.slice(colon + 1);
-  if (!/(?:^|\.)array_\d+(?:\.|$)/.test(key)) return name;
-  const pattern = key.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&').replace(/array_\d+(?=\\\.|$)/g, 'array_\\d+');
-  return `${name.slice(0, colon)}:/^${pattern}$/`;
-}
-
-function toYaml(proposals: readonly Proposal[]): string {
-  const apis: Record<string, { operations: Record<string, { inspect: { exclude: object[] } }> }> = {};
-  for (const p of proposals) {
-    const api = (apis[p.api] ??= { operations: {} });
-    const operation = (api.operations[p.operation] ??= { inspect: { exclude: [] } });
-    const clients = p.clients.size === 1 ? '1 client' : `${p.clients.size} clients`;
-    const when =
-      p.first.slice(0, 10) === p.last.slice(0, 10)
-        ? p.first.slice(0, 10)
-        : `${p.first.slice(0, 10)} to ${p.last.slice(0, 10)}`;
-    operation.inspect.exclude.push({
-      rule: p.rule,
-      target: p.target,
-      reason: `${p.message || 'false alarm'}: ${p.matches} from ${clients}, ${when}`,
-    });
-  }
-  return stringify({ apis }, { lineWidth: 0 }).trimEnd();
 }
 
 export async function runWafReport(options: Options, file: string): Promise<number> {
@@ -133,7 +58,7 @@ export async function runWafReport(options: Options, file: string): Promise<numb
       sum.matched++;
       if (exchange.refusal !== '') sum[exchange.wasRefused ? 'refused' : 'wouldRefuse']++;
     }
-    if (exchange.refusal !== '' && (clients.size < MAX_PROPOSALS || clients.has(exchange.client)))
+    if (exchange.refusal !== '' && (clients.size < MAX_CLIENTS || clients.has(exchange.client)))
       clients.set(exchange.client, (clients.get(exchange.client) ?? 0) + 1);
     for (const id of new Set(
       exchange.matches.filter((match) => !isEvaluation(match)).map((match) => match.rule),
