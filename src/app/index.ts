@@ -1,3 +1,3 @@
-export { ConfigError, type GateOptions, type ReloadResult, type RunningGate, startGate } from './gate.ts';
 export { consoleUrl } from './admin-plane.ts';
+export { ConfigError, type GateOptions, type ReloadResult, type RunningGate, startGate } from './gate.ts';
 export { version } from './version.ts';
