@@ -3,6 +3,7 @@ import { type AuditEvent, FileTrail, RefusalLog } from '../audit/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import type { GateLog, MetricsRegistry, RecordStream } from '../telemetry/index.ts';
+import { AuditUpkeep } from './audit-upkeep.ts';
 
 /** Lines of the access log that may wait for the trail; then rings are not read until it has caught up. */
 const MAX_PENDING_BYTES = 16 * 1_048_576;
@@ -13,6 +14,7 @@ export class AuditPlane {
   readonly #log: GateLog;
   #trail: FileTrail | null = null;
   #refusals: RefusalLog | null = null;
+  #upkeep: AuditUpkeep | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(log: GateLog) {
@@ -27,6 +29,7 @@ export class AuditPlane {
       folder: audit.folder,
       origin: audit.origin,
       secret: audit.secret,
+      mldsa: audit.mldsa,
       onProblem: (problem) => {
         if (problem !== null) this.#log.write('error', 'audit-failed', { problem });
       },
@@ -46,6 +49,8 @@ export class AuditPlane {
       this.#timer = setInterval(() => refusals.flush(systemClock.epochMs()), FLUSH_MS);
       this.#timer.unref();
     }
+    this.#upkeep = new AuditUpkeep(this.#trail, audit, this.#log);
+    this.#upkeep.start();
     this.act('gate.start', { workers: config.workers, apis: config.apis.length });
   }
 
@@ -88,6 +93,7 @@ export class AuditPlane {
       'Entries that the audit trail had no room for.',
       () => this.#trail?.lost ?? 0,
     );
+    this.#upkeep?.addGauges(registry);
   }
 
   async close(): Promise<void> {
@@ -95,6 +101,7 @@ export class AuditPlane {
     this.#refusals?.flush(systemClock.epochMs());
     if (this.#trail === null) return;
     this.act('gate.stop', {});
+    await this.#upkeep?.close();
     await this.#trail.close();
   }
 }

@@ -22,6 +22,8 @@ export const auditActions = [
   // the trail itself
   'audit.shred',
   'audit.lost',
+  'audit.hold',
+  'audit.prune',
   'log.segment',
 ] as const;
 

@@ -24,7 +24,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../core/index.ts';
-import { type NoteSigner, noteSigner } from '../merkle/index.ts';
+import { type NoteSigner, noteSigner, SignatureKind } from '../merkle/index.ts';
 import { AuditError } from './contract.ts';
 import { syncFolder, writeWhole } from './disk.ts';
 import type { SubjectKey } from './entry.ts';
@@ -56,20 +56,43 @@ export class TrailKeys {
 
   /** The key that signs checkpoints of the log `origin`; made when there is none and `make`. */
   signer(origin: string, make: boolean): NoteSigner {
-    const file = join(this.#folder, 'signing');
-    if (!existsSync(file)) {
+    return this.#signer(origin, SignatureKind.ed25519, make);
+  }
+
+  /** All keys that sign checkpoints: Ed25519, and ML-DSA-44 where there is one or `makeMldsa`. */
+  signers(origin: string, make: boolean, makeMldsa = false): NoteSigner[] {
+    const signers = [this.signer(origin, make)];
+    if (makeMldsa || existsSync(join(this.#folder, fileOf(SignatureKind.mldsaCosignature))))
+      signers.push(this.#signer(origin, SignatureKind.mldsaCosignature, makeMldsa));
+    return signers;
+  }
+
+  #signer(name: string, kind: number, make: boolean): NoteSigner {
+    const file = fileOf(kind);
+    const path = join(this.#folder, file);
+    if (!existsSync(path)) {
       if (!make) throw new AuditError(`there is no signing key in ${this.#folder}`);
-      const { privateKey } = generateKeyPairSync('ed25519');
-      this.#write('signing', privateKey.export({ format: 'der', type: 'pkcs8' }));
+      const { privateKey } =
+        kind === SignatureKind.mldsaCosignature
+          ? generateKeyPairSync('ml-dsa-44')
+          : generateKeyPairSync('ed25519');
+      this.#write(file, privateKey.export({ format: 'der', type: 'pkcs8' }));
     }
     let key: KeyObject;
     try {
-      key = createPrivateKey({ key: this.#read('signing'), format: 'der', type: 'pkcs8' });
+      key = createPrivateKey({ key: this.#read(file), format: 'der', type: 'pkcs8' });
     } catch (error) {
       if (error instanceof AuditError) throw error;
-      throw new AuditError(`${file} holds no key`);
+      throw new AuditError(`${path} holds no key`);
     }
-    return noteSigner(origin, key);
+    return noteSigner(name, key, kind);
+  }
+
+  /** The keys of a witness: Ed25519 and ML-DSA-44, made when they are not there. */
+  witnessSigners(name: string): NoteSigner[] {
+    return [SignatureKind.cosignature, SignatureKind.mldsaCosignature].map((kind) =>
+      this.#signer(name, kind, true),
+    );
   }
 
   /**
@@ -125,12 +148,17 @@ export class TrailKeys {
     this.#cache.set(id, key);
   }
 
+  /** Ids of the keys that `subject` has. */
+  namesOf(subject: string): string[] {
+    const id = subjectId(subject);
+    if (!existsSync(this.#folder)) return [];
+    return readdirSync(this.#folder).filter((name) => name === id || name.startsWith(`${id}-`));
+  }
+
   /** Destroys the keys of `subject`: its entries stay, and nobody can read them. Answers how many keys there were. */
   shred(subject: string): number {
     const id = subjectId(subject);
-    const names = existsSync(this.#folder)
-      ? readdirSync(this.#folder).filter((name) => name === id || name.startsWith(`${id}-`))
-      : [];
+    const names = this.namesOf(subject);
     for (const name of names) {
       const file = join(this.#folder, name);
       const descriptor = openSync(file, 'r+');
@@ -188,6 +216,9 @@ export class TrailKeys {
     }
   }
 }
+
+const fileOf = (kind: number): string =>
+  kind === SignatureKind.mldsaCosignature ? 'signing-ml-dsa-44' : 'signing';
 
 const subjectId = (subject: string): string =>
   hash('sha256', `gatewright audit subject\n${subject}`, 'hex').slice(0, 32);

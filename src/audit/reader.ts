@@ -1,12 +1,5 @@
 // Reads a trail that somebody else may be writing: entries, searched or one by one, and proofs about them.
-import {
-  consistencyProof,
-  inclusionProof,
-  leafHash,
-  openNote,
-  parseCheckpoint,
-  TILE_WIDTH,
-} from '../merkle/index.ts';
+import { consistencyProof, inclusionProof, openNote, parseCheckpoint, TILE_WIDTH } from '../merkle/index.ts';
 import { AuditError } from './contract.ts';
 import { decodeEntry, type ReadEntry } from './entry.ts';
 import { TrailKeys } from './keys.ts';
@@ -29,8 +22,10 @@ export interface EntryFilter {
 /** What shows that an entry is in the trail (and who may believe it). */
 export interface EntryProof {
   readonly index: number;
-  /** Base64 of the entry's bytes. */
+  /** Base64 of the entry's bytes; empty when it was pruned, and its hash is all that is left. */
   readonly entry: string;
+  /** Lower-case hexadecimal hash of the leaf. */
+  readonly leaf: string;
   /** Base64, from the leaf to the root. */
   readonly proof: readonly string[];
   readonly checkpoint: string;
@@ -60,12 +55,13 @@ export class TrailReader {
     return this.#note;
   }
 
-  /** Entries in order; those whose key was shredded have no body. */
+  /** Entries in order; those whose key was shredded have no body, those that were pruned are left out. */
   *entries(filter: EntryFilter = {}): Generator<NumberedEntry> {
     for (let bundle = 0; bundle * TILE_WIDTH < this.size; bundle++) {
       const width = Math.min(TILE_WIDTH, this.size - bundle * TILE_WIDTH);
       const list = this.#files.readEntries(bundle, width);
       for (let i = 0; i < list.length; i++) {
+        if (list[i]!.length === 0) continue;
         const entry = decodeEntry(list[i]!, (id) => this.keys.byId(id));
         if (matches(entry, filter)) yield { index: bundle * TILE_WIDTH + i, ...entry };
       }
@@ -94,13 +90,15 @@ export class TrailReader {
 
   /** Throws RangeError for an index that the checkpoint does not count. */
   prove(index: number): EntryProof {
-    const proof = inclusionProof(index, this.size, this.#files.reader(this.size));
+    const read = this.#files.reader(this.size);
+    const proof = inclusionProof(index, this.size, read);
     const bundle = Math.floor(index / TILE_WIDTH);
     const width = Math.min(TILE_WIDTH, this.size - bundle * TILE_WIDTH);
     const entry = this.#files.readEntries(bundle, width)[index % TILE_WIDTH]!;
     return {
       index,
       entry: entry.toString('base64'),
+      leaf: Buffer.from(read(0, index)).toString('hex'),
       proof: proof.map((hash) => Buffer.from(hash).toString('base64')),
       checkpoint: this.#note,
     };
@@ -112,14 +110,10 @@ export class TrailReader {
       Buffer.from(hash).toString('base64'),
     );
   }
-
-  /** Lower-case hexadecimal hash of the leaf. */
-  leafOf(entry: Uint8Array): string {
-    return leafHash(entry).toString('hex');
-  }
 }
 
-function matches(entry: ReadEntry, filter: EntryFilter): boolean {
+/** Whether an entry is one of those that the filter wants. */
+export function matches(entry: ReadEntry, filter: EntryFilter): boolean {
   const atMs = Date.parse(entry.at);
   if (filter.fromMs !== undefined && atMs < filter.fromMs) return false;
   if (filter.toMs !== undefined && atMs >= filter.toMs) return false;

@@ -42,6 +42,8 @@ export interface TrailOptions {
   readonly origin: string;
   /** Seals the keys; null where none is configured. */
   readonly secret: string | null;
+  /** Checkpoints are signed with ML-DSA-44 beside Ed25519. */
+  readonly mldsa?: boolean;
   readonly clock?: Clock;
   /** Hears when the trail can not be written, and when it can again (null). */
   readonly onProblem?: (problem: string | null) => void;
@@ -67,7 +69,8 @@ export class FileTrail implements AuditTrail {
   readonly #clock: Clock;
   readonly #files: TileFiles;
   readonly #journal: Journal;
-  readonly #signer: NoteSigner;
+  /** Ed25519 first. */
+  readonly #signers: readonly NoteSigner[];
   readonly #release: () => void;
   #edge = new TreeEdge();
   /** Entries behind the last full bundle. */
@@ -103,7 +106,8 @@ export class FileTrail implements AuditTrail {
     this.keys = new TrailKeys(options.folder, options.secret, this.#clock);
     this.#files = new TileFiles(options.folder);
     this.#journal = new Journal(options.folder);
-    this.#signer = this.keys.signer(options.origin, this.#files.readCheckpoint() === null);
+    const isNew = this.#files.readCheckpoint() === null;
+    this.#signers = this.keys.signers(options.origin, isNew, options.mldsa === true);
   }
 
   /** Opens the trail for writing. Throws AuditError when it is damaged, or when another process writes it. */
@@ -135,8 +139,26 @@ export class FileTrail implements AuditTrail {
     return this.#lost;
   }
 
+  /** Entries that the checkpoint on the disk counts. */
+  get published(): number {
+    return this.#checkpointSize;
+  }
+
+  get folder(): string {
+    return this.#options.folder;
+  }
+
+  get origin(): string {
+    return this.#options.origin;
+  }
+
   get signer(): NoteSigner {
-    return this.#signer;
+    return this.#signers[0]!;
+  }
+
+  /** All that sign checkpoints. */
+  get signers(): readonly NoteSigner[] {
+    return this.#signers;
   }
 
   #recover(): void {
@@ -144,7 +166,7 @@ export class FileTrail implements AuditTrail {
     const { firstIndex, entries } = this.#journal.recover();
     let size = 0;
     if (note !== null) {
-      const text = openNote(note, this.#signer);
+      const text = openNote(note, this.signer);
       const checkpoint = text === null ? null : parseCheckpoint(text);
       if (checkpoint === null || checkpoint.origin !== this.#options.origin)
         throw new AuditError(
@@ -338,7 +360,8 @@ export class FileTrail implements AuditTrail {
     const parts = this.#edgeTiles();
     const root = this.#edge.root();
     await this.#files.writeTiles([...full, ...parts]);
-    const note = signNote(checkpointText({ origin: this.#options.origin, size, root }), this.#signer);
+    const text = checkpointText({ origin: this.#options.origin, size, root });
+    const note = signNote(text, this.#signers, Math.floor(this.#clock.epochMs() / 1000));
     await this.#files.writeCheckpoint(note);
     this.#note = note;
     this.#checkpointSize = size;

@@ -91,6 +91,21 @@ export interface AuditConfig {
   readonly origin: string;
   readonly secret: string | null;
   readonly refusals: boolean;
+  /** Checkpoints are signed with ML-DSA-44, too. */
+  readonly mldsa: boolean;
+  readonly witnesses: readonly AuditWitness[];
+  readonly witnessEveryMs: number;
+  /** By action, by the word before its dot, or `*`; ms. */
+  readonly keepMs: Readonly<Record<string, number>>;
+}
+
+export interface AuditWitness {
+  readonly name: string;
+  readonly url: string;
+  /** `name+id+base64`. */
+  readonly keys: readonly string[];
+  /** PEM; empty for the well-known authorities. */
+  readonly ca: string;
 }
 
 /** The database behind all that is kept. */

@@ -1,6 +1,7 @@
 // From the valid document to the configuration that threads compile: names are looked up, contracts and certificates
 // read, defaults combined. An operation that nobody must authenticate for does not get through unless it says so.
 import { resolve } from 'node:path';
+import { auditActions } from '../audit/index.ts';
 import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.ts';
 import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
@@ -132,8 +133,37 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
 
 function resolveAudit(entry: ConfigDocument['audit'], context: ResolveContext): GateConfig['audit'] {
   if (entry === undefined) return null;
-  const { folder, origin, seal, refusals } = entry;
-  return { folder: resolve(context.folder, folder), origin, secret: seal ?? null, refusals };
+  const { folder, origin, seal, refusals, keep } = entry;
+  const path = ['audit', 'witnesses'];
+  for (const name of Object.keys(keep))
+    if (
+      name !== '*' &&
+      (name.startsWith('audit') || !auditActions.some((one) => `${one}.`.startsWith(`${name}.`)))
+    )
+      fail(
+        context,
+        'config-value',
+        ['audit', 'keep', name],
+        name.startsWith('audit')
+          ? 'Entries about the trail itself always stay.'
+          : `There is no action "${name}".`,
+        `Actions are ${auditActions.filter((one) => !one.startsWith('audit.')).join(', ')}.`,
+      );
+  return {
+    folder: resolve(context.folder, folder),
+    origin,
+    secret: seal ?? null,
+    refusals,
+    mldsa: entry['ml-dsa'],
+    witnesses: Object.entries(entry.witnesses).map(([name, { url, keys, ca }]) => ({
+      name,
+      url,
+      keys,
+      ca: ca === '' ? '' : (readAnchors(ca, '', [...path, name, 'ca'], context)?.pem ?? ''),
+    })),
+    witnessEveryMs: entry['witness-every'],
+    keepMs: keep,
+  };
 }
 
 export function fail(

@@ -1,15 +1,21 @@
 // The trail of a running gate: what it did, what operators did beside it, and whom it refused; verified by the command.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { TrailReader } from '../../src/audit/index.ts';
-import { run } from '../support/command.ts';
-import { openConfig, startTestGate } from '../support/gate.ts';
+import { FileTrail, TrailReader } from '../../src/audit/index.ts';
+import { parseCheckpoint, parseNote, verifierText, verifyInclusion } from '../../src/merkle/index.ts';
+import { root as repository, run, start } from '../support/command.ts';
+import { openConfig, startTestGate, type TestGate } from '../support/gate.ts';
 import { exchange, request } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 import { until } from '../support/until.ts';
+
+const metricsOf = async (gate: TestGate): Promise<string> =>
+  (await fetch(`http://127.0.0.1:${gate.gate.telemetry!.port}/metrics`)).text();
 
 test('acts, operators and refusals are in the trail, and its commands read and verify it', async (t) => {
   const upstream = await startRawUpstream(t);
@@ -114,5 +120,110 @@ test('segments of the access log are in the trail by their hashes', async (t) =>
   assert.deepEqual(
     told.map(({ body }) => body?.target?.id),
     chain.map((line) => createHash('sha256').update(line).digest('hex')),
+  );
+});
+
+test('a witness of its own process cosigns what the gate writes; holds and shredding by command', async (t) => {
+  const upstream = await startRawUpstream(t);
+  const folder = mkdtempSync(join(tmpdir(), 'gatewright-audit-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const trailFolder = join(folder, 'audit');
+  const first = FileTrail.open({ folder: trailFolder, origin: 'gatewright', secret: null, mldsa: true });
+  const logKeys = first.signers.map(verifierText).join('\n');
+  await first.close();
+  writeFileSync(join(folder, 'keys.txt'), logKeys);
+  const witness = start(
+    t,
+    ['audit', 'witness', '--name', 'w.example/1', '--log', 'keys.txt', '--port', '0'],
+    {
+      cwd: folder,
+    },
+  );
+  const url = (await witness.says(/listens at (\S+)\. /))[1]!;
+  const key = (await witness.says(/^w\.example\/1\+[0-9a-f]{8}\+B[A-P]\S+$/m))[0];
+  const gate = await startTestGate(t, {
+    config: openConfig({
+      upstreamPort: upstream.port,
+      extra: `audit:
+  folder: ${trailFolder}
+  ml-dsa: true
+  keep: { request: 90d, '*': 2555d }
+  witness-every: 100ms
+  witnesses: { w1: { url: '${url}', keys: [ '${key}' ] } }
+`,
+      api: '    addresses: { deny: [ 192.0.2.0/24 ] }\n',
+      listener: ', trusted-proxies: [ 127.0.0.1 ]',
+    }),
+  });
+  const config = ['--config', join(gate.folder, 'gatewright.yaml')];
+  const command = (...args: string[]) => run([...args, ...config]);
+  await exchange(gate.port, request('GET', '/things', { 'x-forwarded-for': '192.0.2.7' }));
+  await until(
+    async () => /gatewright_audit_cosigned_entries\{witness="w1"\} [1-9]/.test(await metricsOf(gate)),
+    'the cosignature in the metrics',
+  );
+  await until(
+    async () =>
+      JSON.parse((await command('audit', 'search', '--action', 'request', '--json')).out).matched === 1,
+    'the refusal in the trail',
+  );
+  const held = await command('audit', 'hold', 'case-1', '--who', '192.0.2.7', '--reason', 'a letter');
+  assert.equal(held.code, 0, held.err);
+  assert.match(
+    (await command('audit', 'holds')).out,
+    /case-1 {2}until it is released .*192\.0\.2\.7.*a letter/,
+  );
+  const refused = await command('audit', 'shred', '192.0.2.7', '--reason', 'asked to be forgotten');
+  assert.equal(refused.code, 4);
+  assert.match(refused.err, /is held by case-1 \(a letter\)/);
+  assert.equal((await command('audit', 'release', 'case-1', '--reason', 'over')).code, 0);
+  assert.match((await command('audit', 'shred', '192.0.2.7', '--reason', 'asked')).out, /1 keys destroyed/);
+  const exported = (await command('audit', 'export', '--proofs')).out.trim().split('\n');
+  const [{ checkpoint }, ...entries] = exported.map((line) => JSON.parse(line));
+  const { size, root } = parseCheckpoint(parseNote(checkpoint)!.text)!;
+  assert.ok(entries.length > 0);
+  for (const { index, entry, proof } of entries) {
+    const hashes = proof.map((hash: string) => Buffer.from(hash, 'base64'));
+    assert.ok(verifyInclusion(Buffer.from(entry, 'base64'), index, size, hashes, root));
+  }
+  assert.match(
+    (await command('audit', 'prove', '0', '--format', 'tlog')).out,
+    /^c2sp\.org\/tlog-proof@v1\nindex 0\n(?:[A-Za-z0-9+/]{43}=\n)*\ngatewright\n\d+\n/,
+  );
+  await gate.gate.close();
+  const verified = await command('audit', 'verify');
+  assert.equal(verified.code, 0, verified.out);
+  assert.match(verified.out, /^w\.example\/1 has cosigned \d+ entries at 20/);
+  // The standalone verifier, with files as an auditor has them.
+  const verifier = join(repository, 'src/audit/verifier.ts');
+  const alone = spawnSync(process.execPath, [
+    verifier,
+    trailFolder,
+    join(folder, 'keys.txt'),
+    '--witness',
+    key,
+  ]);
+  assert.equal(alone.status, 0, alone.stdout.toString());
+  const actions = [...new TrailReader(trailFolder, 'gatewright', null).entries({ action: 'audit' })];
+  assert.deepEqual(
+    actions.map(({ action, body }) => [action, body?.details?.['event']]),
+    [
+      ['audit.hold', 'placed'],
+      ['audit.hold', 'released'],
+      ['audit.shred', undefined],
+    ],
+  );
+});
+
+test('a name in keep that is no action is a mistake', async (t) => {
+  const upstream = await startRawUpstream(t);
+  await assert.rejects(
+    startTestGate(t, {
+      config: openConfig({
+        upstreamPort: upstream.port,
+        extra: 'audit: { folder: ./audit, keep: { requests: 30d } }\n',
+      }),
+    }),
+    /There is no action "requests"/,
   );
 });

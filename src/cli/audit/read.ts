@@ -1,50 +1,8 @@
 // `gatewright audit …`: what the trail of the configuration says. Reading needs no gate, and disturbs none.
-import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { loadConfig } from '../../app/load-config.ts';
-import {
-  AuditError,
-  type EntryFilter,
-  leaveInInbox,
-  type NumberedEntry,
-  TrailReader,
-  verifyTrail,
-} from '../../audit/index.ts';
-import type { GateConfig } from '../../config/index.ts';
-import { verifierText } from '../../merkle/index.ts';
+import { AuditError, type NumberedEntry, TrailReader, verifyTrail } from '../../audit/index.ts';
 import { CommandError, Exit, print, printable, printJson } from '../output.ts';
-
-type Options = Readonly<Record<string, unknown>>;
-type Audit = NonNullable<GateConfig['audit']>;
-
-async function auditOf(options: Options): Promise<Audit> {
-  const file = options['config'] as string;
-  const { config, diagnostics } = await loadConfig(file, process.env);
-  if (config === null)
-    throw new CommandError('the configuration has errors', Exit.configuration, diagnostics);
-  if (config.audit === null)
-    throw new CommandError(
-      `${file} names no audit trail; add a line such as "audit: { folder: ./audit }"`,
-      Exit.configuration,
-    );
-  return config.audit;
-}
-
-async function withReader(
-  options: Options,
-  work: (reader: TrailReader, audit: Audit) => number,
-): Promise<number> {
-  const audit = await auditOf(options);
-  try {
-    return work(new TrailReader(audit.folder, audit.origin, audit.secret), audit);
-  } catch (error) {
-    if (error instanceof AuditError || error instanceof RangeError) throw new CommandError(error.message);
-    throw error;
-  }
-}
-
-const keyOf = (reader: TrailReader, audit: Audit): string =>
-  verifierText(reader.keys.signer(audit.origin, false));
+import { auditOf, filterOf, keyOf, type Options, withReader } from './trail.ts';
 
 export async function runAuditVerify(options: Options): Promise<number> {
   const audit = await auditOf(options);
@@ -65,13 +23,18 @@ export async function runAuditVerify(options: Options): Promise<number> {
     if (error instanceof AuditError) throw new CommandError(error.message);
     throw error;
   }
-  const { origin, size, root, damages } = verifyTrail(audit.folder, key, kept);
-  if (options['json'] === true) printJson({ ok: damages.length === 0, origin, size, root, damages });
+  const witnesses = audit.witnesses.flatMap(({ keys }) => keys);
+  const report = verifyTrail(audit.folder, key, kept, witnesses);
+  const { origin, size, root, pruned, cosignatures, damages } = report;
+  if (options['json'] === true) printJson({ ok: damages.length === 0, ...report });
   else {
     for (const { from, to, file, what } of damages)
       print(
         `DAMAGED ${from === -1 ? '' : from === to ? `entry ${from}: ` : `entries ${from} to ${to}: `}${what} (${file})`,
       );
+    for (const { name, size: cosigned, timeS } of cosignatures)
+      print(`${name} has cosigned ${cosigned} entries at ${new Date(timeS * 1000).toISOString()}.`);
+    if (pruned > 0) print(`${pruned} entries were pruned as the trail says; their hashes are left.`);
     print(
       damages.length === 0
         ? `${size} entries are what the checkpoint of ${origin} signs for: ${root}`
@@ -79,26 +42,6 @@ export async function runAuditVerify(options: Options): Promise<number> {
     );
   }
   return damages.length === 0 ? Exit.ok : Exit.failed;
-}
-
-function filterOf(options: Options): EntryFilter {
-  const time = (name: string): number | undefined => {
-    const text = options[name];
-    if (typeof text !== 'string') return undefined;
-    const ms = Date.parse(text);
-    if (Number.isNaN(ms))
-      throw new CommandError(`--${name} is no time: write 2026-11-25T08:00:00Z`, Exit.usage);
-    return ms;
-  };
-  const entries = {
-    fromMs: time('from'),
-    toMs: time('to'),
-    action: options['action'] as string | undefined,
-    outcome: options['outcome'] as string | undefined,
-    who: options['who'] as string | undefined,
-    requestId: options['request'] as string | undefined,
-  };
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
 }
 
 export const runAuditSearch = (options: Options): Promise<number> =>
@@ -138,16 +81,32 @@ function lineOf({ index, at, action, outcome, body }: NumberedEntry): string {
 export const runAuditProve = (options: Options, index: string): Promise<number> =>
   withReader(options, (reader, audit) => {
     if (!/^\d{1,15}$/.test(index)) throw new CommandError(`"${index}" is no index`, Exit.usage);
-    printJson({ ok: true, key: keyOf(reader, audit), ...reader.prove(Number(index)) });
+    const proof = reader.prove(Number(index));
+    if (options['format'] === 'tlog')
+      process.stdout.write(
+        `c2sp.org/tlog-proof@v1\nindex ${index}\n${proof.proof.map((hash) => `${hash}\n`).join('')}\n${proof.checkpoint}`,
+      );
+    else printJson({ ok: true, key: keyOf(reader, audit), ...proof });
     return Exit.ok;
   });
 
+/** With proofs: a line with key and checkpoint, then a line an entry with its bytes and hashes. */
 export const runAuditExport = (options: Options): Promise<number> =>
-  withReader(options, (reader) => {
+  withReader(options, (reader, audit) => {
     const isCsv = options['format'] === 'csv';
+    const withProofs = options['proofs'] === true;
+    if (isCsv && withProofs)
+      throw new CommandError('proofs are exported as JSON lines: leave out --format', Exit.usage);
     if (isCsv) print('index,at,action,outcome,actor,target,address,reason,request,details');
-    for (const entry of reader.entries(filterOf(options)))
-      print(isCsv ? csvOf(entry) : JSON.stringify(entry));
+    if (withProofs) print(JSON.stringify({ key: keyOf(reader, audit), checkpoint: reader.checkpoint }));
+    for (const entry of reader.entries(filterOf(options))) {
+      if (!withProofs) {
+        print(isCsv ? csvOf(entry) : JSON.stringify(entry));
+        continue;
+      }
+      const { entry: bytes, leaf, proof } = reader.prove(entry.index);
+      print(JSON.stringify({ ...entry, entry: bytes, leaf, proof }));
+    }
     return Exit.ok;
   });
 
@@ -187,30 +146,5 @@ export const runAuditCheckpoint = (options: Options): Promise<number> =>
   withReader(options, (reader) => {
     if (options['json'] === true) printJson({ ok: true, checkpoint: reader.checkpoint });
     else process.stdout.write(reader.checkpoint);
-    return Exit.ok;
-  });
-
-export const runAuditShred = (options: Options, subject: string): Promise<number> =>
-  withReader(options, (reader, audit) => {
-    // The entry is there before the keys are gone, and does not name whom it forgets.
-    leaveInInbox(
-      audit.folder,
-      {
-        action: 'audit.shred',
-        outcome: 'success',
-        actor: { kind: 'operator', id: process.env['USER'] ?? 'cli' },
-        target: { kind: 'subject', id: hash('sha256', subject, 'hex').slice(0, 16) },
-        reason: options['reason'] as string,
-      },
-      Date.now(),
-    );
-    const keys = reader.keys.shred(subject);
-    if (options['json'] === true) printJson({ ok: true, keys });
-    else
-      print(
-        keys === 0
-          ? 'There was no key of that subject.'
-          : `${keys} keys destroyed. Backups have them until they are gone, too.`,
-      );
     return Exit.ok;
   });
