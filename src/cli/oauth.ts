@@ -1,13 +1,14 @@
 // `gatewright users password|totp|credentials|forget|link` and `clients oauth|secret`: what the authorization server knows.
 import { randomBytes } from 'node:crypto';
+import { systemClock } from '../core/index.ts';
 import {
   type ClientSettings,
   certificateKeys,
-  createInitialAccessToken,
   DEVICE_CODE,
   defaultSettings,
   grantTypes,
   hashPassword,
+  inviteProgram,
   newPassword,
   newRecoveryCodes,
   newTemporaryPassword,
@@ -199,8 +200,8 @@ export const runClientInvite = (options: Options): Promise<number> =>
     const nowMs = Date.now();
     const lifetimeMs = options['expires'] as number;
     const limits = { scopes: list('scope'), grantTypes: grants, resources: list('resource') };
-    const { token, change } = createInitialAccessToken(limits, lifetimeMs, nowMs);
-    await state.oauth.commit([change]);
+    const parts = { config: server, identity: state.identity, store: state.oauth, clock: systemClock };
+    const token = await inviteProgram(parts, limits, lifetimeMs);
     const endpoint = `${server.issuer}/register`;
     if (options['json'] === true) printJson({ token, endpoint, untilMs: nowMs + lifetimeMs, ...limits });
     else

@@ -40,7 +40,10 @@ export function createAdapter(model: string, parts: AdapterParts): Adapter {
 
   const found = async (key: 'uid' | 'user-code', value: string): Promise<AdapterPayload | undefined> => {
     const stored = await artifacts.find(model, key, digest(value));
-    return stored === null ? undefined : payloadOf(stored, `${HANDLE}${stored.id}`);
+    if (stored === null) return undefined;
+    const payload = payloadOf(stored, `${HANDLE}${stored.id}`);
+    // What it was found by stands in what the proof covers as well.
+    return (key === 'uid' ? payload.uid : payload.userCode) === value ? payload : undefined;
   };
 
   return {

@@ -12,6 +12,8 @@ export const COOKIE_PURPOSE = 'authorization-server-cookies';
 
 /** Proof that a browser is known lasts half a year; its keys must open it to the end, ms. */
 const COOKIE_KEEP_MS = 181 * 86_400_000;
+/** Grants outlive everything that is issued under them, ms. */
+export const GRANT_SLACK_MS = 86_400_000;
 /** Clocks of verifiers differ, ms. */
 const CLOCKS_MS = 300_000;
 
@@ -21,11 +23,15 @@ export function keysOfServer({
   rotateMs,
   idTokenMs,
   resources,
+  refreshMs,
+  sessionMs,
 }: AuthorizationServerConfig): readonly [SigningKeyConfig, SigningKeyConfig] {
   const longestMs = Math.max(idTokenMs, ...resources.map(({ lifetimeMs }) => lifetimeMs));
+  // The same keys prove that artifacts are the server's own; grants live longest.
+  const keepCookieMs = Math.max(COOKIE_KEEP_MS, refreshMs + sessionMs + GRANT_SLACK_MS + CLOCKS_MS);
   return [
     { purpose: SIGNING_PURPOSE, algorithm, rotateMs, keepMs: longestMs + CLOCKS_MS },
-    { purpose: COOKIE_PURPOSE, algorithm: 'A256GCM', rotateMs, keepMs: COOKIE_KEEP_MS },
+    { purpose: COOKIE_PURPOSE, algorithm: 'A256GCM', rotateMs, keepMs: keepCookieMs },
   ];
 }
 

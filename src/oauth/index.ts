@@ -9,7 +9,7 @@ export {
   TOKEN_EXCHANGE,
 } from './clients.ts';
 export * from './contract.ts';
-export { createInitialAccessToken, type RegistrationLimits } from './initial-access-token.ts';
+export { inviteProgram, type RegistrationLimits } from './initial-access-token.ts';
 export { leaveOutLibraryNotices } from './library-notices.ts';
 export { hashPassword, verifyPassword } from './passwords/argon2id.ts';
 export { createTotpSecret, totpCode, totpUri } from './totp.ts';

@@ -1,7 +1,11 @@
 // Tokens that programs register themselves with (RFC 7591 section 1.2): what they are and how they are kept. Apart from the rest of
 // registration, because commands make them without the library.
 import { hash, randomBytes } from 'node:crypto';
-import type { ArtifactChange } from './contract.ts';
+import type { Clock } from '../core/index.ts';
+import { type IdentityStore, SigningKeyRing } from '../identity/index.ts';
+import { ArtifactMac } from './artifact-mac.ts';
+import { type AuthorizationServerConfig, keysOfServer, type OAuthStore } from './contract.ts';
+import { closeChange } from './unit-of-work.ts';
 
 export const INITIAL_ACCESS_TOKEN = 'InitialAccessToken';
 /** Name of the rule that every initial access token carries, as oidc-provider knows it. */
@@ -15,13 +19,25 @@ export interface RegistrationLimits {
   readonly resources: readonly string[];
 }
 
+export interface InvitationParts {
+  readonly config: AuthorizationServerConfig;
+  readonly identity: IdentityStore;
+  readonly store: OAuthStore;
+  readonly clock: Clock;
+}
+
 /** A token that a program registers itself with, once, within `lifetimeMs`; shown once, and kept as its hash. */
-export function createInitialAccessToken(
+export async function inviteProgram(
+  { config, identity, store, clock }: InvitationParts,
   limits: RegistrationLimits,
   lifetimeMs: number,
-  nowMs: number,
-): { readonly token: string; readonly change: ArtifactChange } {
+): Promise<string> {
+  const ring = new SigningKeyRing(identity, keysOfServer(config)[1], clock);
+  await ring.rotate(false);
+  const keys = ring.all.map(({ id, jwk }) => ({ id, key: (JSON.parse(jwk) as { k: string }).k }));
+  const mac = new ArtifactMac({ keys, currentId: ring.current?.id ?? '' });
   const token = randomBytes(32).toString('base64url');
+  const nowMs = clock.epochMs();
   const expiresMs = nowMs + lifetimeMs;
   const payload = {
     iat: Math.floor(nowMs / 1000),
@@ -41,5 +57,6 @@ export function createInitialAccessToken(
     user: '',
     expiresMs,
   };
-  return { token, change: { kind: 'create', artifact } };
+  await store.commit([closeChange({ kind: 'create', artifact }, mac)]);
+  return token;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ArtifactMac } from './artifact-mac.ts';
 import { checkSettings, matchesSecret, TOKEN_EXCHANGE } from './clients.ts';
 import { defaultSettings } from './contract.ts';
 import { parseAddress } from './network.ts';
@@ -113,4 +114,33 @@ test('passwords', () => {
   for (const bad of ['short', 'x'.repeat(20), 'x'.repeat(300), 'ingrid-ingrid-1'])
     assert.notEqual(passwordProblem('ingrid', bad), null, bad);
   assert.equal(passwordProblem('ingrid', 'correct horse battery'), null);
+});
+
+test('artifacts: what was closed for a row opens there, and no other text anywhere', () => {
+  const keyOf = (fill: number): string => Buffer.alloc(32, fill).toString('base64url');
+  const old = new ArtifactMac({ keys: [{ id: 'k1', key: keyOf(1) }], currentId: 'k1' });
+  const now = new ArtifactMac({
+    keys: [
+      { id: 'k1', key: keyOf(1) },
+      { id: 'k2', key: keyOf(2) },
+    ],
+    currentId: 'k2',
+  });
+  const artifact = { model: 'Grant', id: 'a'.repeat(64), payload: '' } as never as Parameters<
+    ArtifactMac['close']
+  >[0];
+  fc.assert(
+    fc.property(fc.json(), fc.nat(), fc.integer({ min: 1, max: 127 }), (payload, at, by) => {
+      const { payload: text } = now.close({ ...artifact, payload });
+      assert.equal(now.open('Grant', artifact.id, text), payload);
+      assert.equal(now.open('Session', artifact.id, text), null);
+      assert.equal(now.open('Grant', 'b'.repeat(64), text), null);
+      assert.equal(old.open('Grant', artifact.id, text), null);
+      assert.equal(now.open('Grant', artifact.id, payload), null);
+      const place = at % text.length;
+      const changed = `${text.slice(0, place)}${String.fromCharCode(text.charCodeAt(place) ^ by)}${text.slice(place + 1)}`;
+      assert.equal(now.open('Grant', artifact.id, changed), null);
+      assert.equal(now.open('Grant', artifact.id, old.close({ ...artifact, payload }).payload), payload);
+    }),
+  );
 });

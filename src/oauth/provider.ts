@@ -10,6 +10,7 @@ import {
   ArtifactConflict,
   type AuthorizationServerConfig,
   authMethods,
+  GRANT_SLACK_MS,
   type OAuthStore,
 } from './contract.ts';
 import { guardedFetchLike } from './guarded-fetch-like.ts';
@@ -38,8 +39,6 @@ export interface ProviderParts {
 
 /** How long an interaction may take, s: people look for their phones. */
 const INTERACTION_S = 900;
-/** Grants outlive everything that is issued under them. */
-const GRANT_SLACK_S = 86_400;
 /** A request object pushed is used at once, s (RFC 9126 section 2.2). */
 const PUSHED_S = 60;
 
@@ -190,7 +189,7 @@ export function createProvider(parts: ProviderParts): Provider {
       AuthorizationCode: () => seconds(config.codeMs),
       ClientCredentials: (_ctx, token) => Number(token.resourceServer?.accessTokenTTL ?? 300),
       DeviceCode: () => seconds(config.deviceMs),
-      Grant: () => seconds(config.refreshMs + config.sessionMs) + GRANT_SLACK_S,
+      Grant: () => seconds(config.refreshMs + config.sessionMs + GRANT_SLACK_MS),
       IdToken: () => seconds(config.idTokenMs),
       Interaction: () => INTERACTION_S,
       PushedAuthorizationRequest: PUSHED_S,

@@ -7,6 +7,7 @@ import { type RevocationMemory, RevocationTable, TextSeal } from '../credentials
 import { type IdentityStore, SigningKeyRing } from '../identity/index.ts';
 import { AccountService } from './account-service.ts';
 import { Accounts } from './accounts.ts';
+import { ArtifactMac } from './artifact-mac.ts';
 import { ClientCertificates, type ShownCertificate } from './client-certificates.ts';
 import { type AuthorizationServerConfig, keysOfServer, type OAuthStore } from './contract.ts';
 import { Federation } from './federation.ts';
@@ -64,6 +65,7 @@ export class AuthorizationServer {
   readonly #certificates: ClientCertificates;
   #provider: Provider | null = null;
   #seal = new TextSeal([], '');
+  #mac = new ArtifactMac({ keys: [], currentId: '' });
   #handle: ReturnType<Provider['callback']> = () => Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
 
@@ -75,7 +77,12 @@ export class AuthorizationServer {
     this.#cookieRing = new SigningKeyRing(identity, cookies, clock, () => this.#renew(), onProblem);
     this.#frame = { title: config.title, base: new URL(config.issuer).pathname.replace(/\/$/, '') };
     this.#pages = new ProviderPages(this.#frame);
-    this.#artifacts = new Artifacts(store, options.onRevoked);
+    this.#artifacts = new Artifacts(
+      store,
+      () => this.#mac,
+      options.onRevoked,
+      (place) => onProblem(`${place} was not written by this server, or was changed: it is not taken`),
+    );
     this.#tokens = new OwnTokens(config, this.#ring, revocations, clock);
     this.#certificates = new ClientCertificates(
       new RevocationTable(revocations),
@@ -149,6 +156,7 @@ export class AuthorizationServer {
       key: (JSON.parse(jwk) as { k: string }).k,
     }));
     this.#seal = new TextSeal(keys, current.id);
+    this.#mac = new ArtifactMac({ keys, currentId: current.id });
     const { config, store, clock, onEvent } = this.#options;
     // The key that signs first; oidc-provider signs cookies with that and takes any.
     const cookieKeys = [...keys]

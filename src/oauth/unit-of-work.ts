@@ -2,6 +2,7 @@
 // up together with the tokens that it gives, a refresh token together with its successor. A process that dies before
 // leaves everything as it was; a request that loses a race for the same code gets nothing.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ArtifactMac } from './artifact-mac.ts';
 import {
   type ArtifactChange,
   type ArtifactKey,
@@ -20,12 +21,24 @@ interface Unit {
 export class Artifacts {
   readonly #store: OAuthStore;
   readonly #units = new AsyncLocalStorage<Unit>();
+  readonly #mac: () => ArtifactMac;
   readonly #onRevoked: () => Promise<void>;
+  readonly #onForged: (place: string) => void;
 
-  /** `onRevoked` is awaited after a withdrawal was written: it has the threads know before the answer goes out. */
-  constructor(store: OAuthStore, onRevoked: () => Promise<void>) {
+  /**
+   * `onRevoked` is awaited after a withdrawal was written: it has the threads know before the answer goes out. `onForged` hears of
+   * rows that the server has not written.
+   */
+  constructor(
+    store: OAuthStore,
+    mac: () => ArtifactMac,
+    onRevoked: () => Promise<void>,
+    onForged: (place: string) => void,
+  ) {
     this.#store = store;
+    this.#mac = mac;
     this.#onRevoked = onRevoked;
+    this.#onForged = onForged;
   }
 
   /**
@@ -49,7 +62,8 @@ export class Artifacts {
   /** Writes now, whatever becomes of the request. */
   async #write(changes: readonly ArtifactChange[]): Promise<void> {
     if (changes.length === 0) return;
-    await this.#store.commit(changes);
+    const mac = this.#mac();
+    await this.#store.commit(changes.map((change) => closeChange(change, mac)));
     if (changes.some(({ kind }) => kind === 'revoke')) await this.#onRevoked();
   }
 
@@ -74,9 +88,21 @@ export class Artifacts {
       }
     }
     const stored = await this.#store.artifact(model, key, value);
-    return stored === null || consumedMs === null ? stored : { ...stored, consumedMs };
+    if (stored === null) return null;
+    const payload = this.#mac().open(model, stored.id, stored.payload);
+    if (payload === null) {
+      this.#onForged(`${model}/${stored.id}`);
+      return null;
+    }
+    return { ...stored, payload, consumedMs: consumedMs ?? stored.consumedMs };
   }
 }
+
+/** The change as it is written: artifacts with the proof that the server made them. */
+export const closeChange = (change: ArtifactChange, mac: ArtifactMac): ArtifactChange =>
+  change.kind === 'put' || change.kind === 'create'
+    ? { ...change, artifact: mac.close(change.artifact) }
+    : change;
 
 /** Withdraws what was issued under a grant: its tokens carry its id as `sid`. */
 export const revokeGrant = (

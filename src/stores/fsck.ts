@@ -2,11 +2,12 @@
 // what the code takes it to mean.
 
 import { isEnvelope } from '../envelope/index.ts';
+import type { ArtifactMac } from '../oauth/artifact-mac.ts';
 import { type Barrier, checkVault } from '../vault/index.ts';
 import { type SqlDatabase, type SqlRow, StateError } from './contract.ts';
 import type { FieldSeal } from './field-seal.ts';
 import { verifyMigrations } from './migrations.ts';
-import { danglingOauth, oauthProblems } from './oauth-fsck.ts';
+import { danglingOauth, macOfArtifacts, oauthProblems } from './oauth-fsck.ts';
 import { checkServices } from './service-fsck.ts';
 import { sealedColumns } from './vault-store.ts';
 
@@ -68,10 +69,11 @@ export async function checkState(
     const [counter] = await database.run('SELECT value FROM revision WHERE one = 1');
     if (counter === undefined) problems.push('the revision counter is missing');
     const newest = Number(counter?.['value'] ?? 0);
+    const mac = await macOfArtifacts(database, fields);
     rows = Object.fromEntries(
       await Promise.all(
         tables.map(
-          async (table) => [table, await checkTable(database, table, newest, fields, problems)] as const,
+          async (table) => [table, await checkTable(database, table, newest, fields, mac, problems)] as const,
         ),
       ),
     );
@@ -91,6 +93,7 @@ async function checkTable(
   table: (typeof tables)[number],
   newest: number,
   fields: FieldSeal,
+  mac: ArtifactMac | null,
   problems: string[],
 ): Promise<number> {
   const columns = keys[table];
@@ -102,7 +105,7 @@ async function checkTable(
     );
     for (const row of page) {
       const place = `${table}/${columns.map((column) => String(row[column])).join('/')}`;
-      for (const problem of await problemsOf(table, row, newest, fields))
+      for (const problem of await problemsOf(table, row, newest, fields, mac))
         problems.push(`${place} ${problem}`);
     }
     count += page.length;
@@ -115,6 +118,7 @@ async function problemsOf(
   row: SqlRow,
   newest: number,
   fields: FieldSeal,
+  mac: ArtifactMac | null,
 ): Promise<string[]> {
   const out: string[] = [];
   if (row['revision'] !== undefined && !(Number(row['revision']) >= 1 && Number(row['revision']) <= newest))
@@ -130,7 +134,7 @@ async function problemsOf(
       out.push('has scopes that are no list of texts');
     if (!isTextList(row['addresses'])) out.push('has addresses that are no list of texts');
   }
-  out.push(...oauthProblems(table, row));
+  out.push(...oauthProblems(table, row, mac));
   for (const column of sealedColumns) {
     // Those of authorities are opened where their certificates are looked at.
     if (column.table !== table || table === 'authorities') continue;

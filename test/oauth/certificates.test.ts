@@ -1,7 +1,6 @@
 // Mutual TLS at the authorization server (RFC 8705), through a real gate with TLS and an unmodified openid-client: clients
 // that authenticate by their certificate, and tokens that are worth nothing on another connection.
 import assert from 'node:assert/strict';
-import { request as httpsRequest } from 'node:https';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
@@ -17,6 +16,7 @@ import {
 } from '../../src/oauth/index.ts';
 import { openState } from '../../src/stores/index.ts';
 import { Authority, hasOpenssl, type Issued, needsOpenssl } from '../support/authority.ts';
+import { fetchOverTls } from '../support/fetch-over-tls.ts';
 import { openContract, startTestGate } from '../support/gate.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 import { until } from '../support/until.ts';
@@ -56,33 +56,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** `fetch` on connections that show a certificate: the platform's own can not. */
-const fetchWith =
-  (issued: Issued | null): client.CustomFetch =>
-  (url, { method, headers, body }) =>
-    new Promise((resolve, reject) => {
-      const sent = httpsRequest(
-        url,
-        {
-          method,
-          headers,
-          agent: false,
-          ca: ca!.servers.certificate,
-          ...(issued === null ? {} : { cert: issued.certificate, key: issued.key }),
-        },
-        (answer) => {
-          const parts: Buffer[] = [];
-          answer.on('data', (part: Buffer) => parts.push(part));
-          answer.on('end', () => {
-            const status = answer.statusCode!;
-            const fields = Object.entries(answer.headers).map(([name, value]) => [name, String(value)]);
-            resolve(new Response(Buffer.concat(parts), { status, headers: Object.fromEntries(fields) }));
-          });
-        },
-      );
-      sent.on('error', reject);
-      sent.end(body === null || body === undefined ? undefined : String(body));
-    });
+const fetchWith = (issued: Issued | null): client.CustomFetch =>
+  fetchOverTls(ca!.servers.certificate, issued) as client.CustomFetch;
 
 async function setUp(t: TestContext) {
   const upstream = await startRawUpstream(t);
@@ -153,7 +128,6 @@ telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
     const answer = await fetchWith(issued)(`https://localhost:${mtlsPort}${path}`, {
       method: 'GET',
       headers: { authorization: `Bearer ${token}` },
-      body: undefined,
     } as never);
     return answer.status;
   };

@@ -9,6 +9,8 @@ import {
   startAuthServer,
   type TestAuthServer,
 } from '../support/auth-server.ts';
+import { Authority, type Issued, needsOpenssl } from '../support/authority.ts';
+import { fetchOverTls } from '../support/fetch-over-tls.ts';
 
 interface Pair {
   readonly corp: TestAuthServer;
@@ -16,8 +18,22 @@ interface Pair {
   start(): Promise<{ browser: PageBrowser; away: string }>;
 }
 
-async function pair(t: TestContext, users: 'linked' | 'create'): Promise<Pair> {
-  const corp = await startAuthServer(t);
+interface PairOptions {
+  /** Certificate of the provider, which then is served over TLS. */
+  readonly tls?: Issued;
+  /** PEM file of the authorities that are trusted for it. */
+  readonly ca?: string;
+}
+
+async function pair(
+  t: TestContext,
+  users: 'linked' | 'create',
+  { tls, ca = '' }: PairOptions = {},
+): Promise<Pair> {
+  const corp = await startAuthServer(
+    t,
+    tls === undefined ? {} : { tls: { cert: tls.certificate, key: tls.key } },
+  );
   await corp.addUser('i.hansen', []);
   let secret = '';
   const ours = await startAuthServer(t, {
@@ -33,7 +49,7 @@ async function pair(t: TestContext, users: 'linked' | 'create'): Promise<Pair> {
         scopes: ['openid'],
         users,
         userScopes: ['orders:read'],
-        ca: '',
+        ca,
         mayBePrivate: false,
       })),
       title: `Ours ${issuer.length}`,
@@ -138,3 +154,40 @@ test('an answer that was not asked for here, or of another provider, or twice, l
   await browser.go(back);
   assert.equal(browser.status, 400);
 });
+
+test(
+  'a provider over https is asked by the authority that is configured for it, and no other',
+  needsOpenssl,
+  async (t) => {
+    const [trusted, other] = [new Authority('corp'), new Authority('other')];
+    t.after(() => [trusted, other].map((authority) => authority.remove()));
+    const good = trusted.issue({ name: 'corp', san: 'DNS:localhost', usage: 'serverAuth' });
+    const { corp, start } = await pair(t, 'create', { tls: good, ca: trusted.certificateFile });
+    const { browser, away } = await start();
+    assert.match(away, /^https:/);
+    const there = new PageBrowser(corp.issuer, fetchOverTls(trusted.certificate));
+    const back = await there.through(away, 'i.hansen');
+    // Over TLS cookies can be set by nobody else.
+    for (const { line, value } of there.cookies.values()) {
+      assert.match(value, /^__(?:Host|Secure)-gw-/);
+      assert.match(line, /; ?secure/i);
+    }
+    assert.equal(await browser.go(back), null);
+    assert.match(browser.text, /signed in as <strong>corp:i\.hansen<\/strong>/);
+
+    // Of another authority, for another name, and with the authorities of the world alone.
+    const elsewhere = trusted.issue({ name: 'corp', san: 'DNS:corp.example', usage: 'serverAuth' });
+    for (const options of [
+      {
+        tls: other.issue({ name: 'corp', san: 'DNS:localhost', usage: 'serverAuth' }),
+        ca: trusted.certificateFile,
+      },
+      { tls: elsewhere, ca: trusted.certificateFile },
+      { tls: good },
+    ]) {
+      const bad = await pair(t, 'create', options);
+      await assert.rejects(bad.start());
+      assert.equal((await bad.ours.registry.principals('user')).length, 0);
+    }
+  },
+);

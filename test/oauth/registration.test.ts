@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import * as client from 'openid-client';
-import { createInitialAccessToken, type RegistrationLimits } from '../../src/oauth/index.ts';
+import { systemClock } from '../../src/core/index.ts';
+import { inviteProgram, type RegistrationLimits } from '../../src/oauth/index.ts';
 import {
   CALLBACK,
   ORDERS,
   PageBrowser,
   startAuthServer,
   type TestAuthServer,
+  testConfig,
 } from '../support/auth-server.ts';
 
 const limits: RegistrationLimits = {
@@ -27,11 +29,17 @@ async function setUp(t: TestContext): Promise<{
   await server.addUser('ingrid', ['orders:read', 'orders:write']);
   return {
     server,
-    invite: async (more = {}, lifetimeMs = 60_000) => {
-      const { token, change } = createInitialAccessToken({ ...limits, ...more }, lifetimeMs, Date.now());
-      await server.state.oauth.commit([change]);
-      return token;
-    },
+    invite: (more = {}, lifetimeMs = 60_000) =>
+      inviteProgram(
+        {
+          config: testConfig(server.issuer),
+          identity: server.state.identity,
+          store: server.state.oauth,
+          clock: systemClock,
+        },
+        { ...limits, ...more },
+        lifetimeMs,
+      ),
     post: async (metadata, token) => {
       const answer = await fetch(`${server.issuer}/register`, {
         method: 'POST',

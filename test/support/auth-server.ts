@@ -1,7 +1,8 @@
 // The gate's own authorization server on a plain HTTP server, over either database, with users and clients; and a browser
 // without a screen that goes through its pages.
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +67,8 @@ export interface TestAuthServer {
   readonly state: State;
   readonly registry: IdentityRegistry;
   readonly events: LoginEvent[];
+  /** What the server said of itself. */
+  readonly problems: string[];
   /** What the data-plane threads would read. */
   readonly revocations: RevocationTable;
   addUser(id: string, scopes: readonly string[], password?: string): Promise<void>;
@@ -80,6 +83,8 @@ export async function startAuthServer(
   options: {
     readonly state?: StateConfig;
     readonly clock?: Clock;
+    /** Serves over TLS with this certificate for `localhost`. */
+    readonly tls?: { readonly cert: string; readonly key: string };
     readonly config?:
       | Partial<AuthorizationServerConfig>
       | ((issuer: string) => Partial<AuthorizationServerConfig>);
@@ -92,6 +97,7 @@ export async function startAuthServer(
     options.state ?? { kind: 'sqlite', file: join(folder, 'state.db'), sealKey: 'x'.repeat(40) },
   );
   const events: LoginEvent[] = [];
+  const problems: string[] = [];
   const memory = createRevocationTable(1024);
   const feed = new CredentialFeed({
     store: state.identity,
@@ -102,15 +108,16 @@ export async function startAuthServer(
   });
   await feed.start();
   let handle: AuthorizationServer['handle'] = () => Promise.resolve();
-  const http = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response, running.address).catch((error: unknown) => {
       process.stderr.write(`${String((error as Error).stack)}\n`);
       response.writeHead(500).end();
     });
-  });
+  };
+  const http = options.tls === undefined ? createServer(answer) : createTlsServer(options.tls, answer);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   // Passkeys belong to a domain: "localhost" is one, an address is none.
-  const issuer = `http://localhost:${(http.address() as AddressInfo).port}`;
+  const issuer = `${options.tls === undefined ? 'http' : 'https'}://localhost:${(http.address() as AddressInfo).port}`;
   leaveOutLibraryNotices();
   const { AuthorizationServer: Server } = await import('../../src/oauth/server.ts');
   const server = new Server({
@@ -125,7 +132,7 @@ export async function startAuthServer(
     onRevoked: () => feed.refresh(),
     onKeys: () => {},
     onEvent: (event) => void events.push(event),
-    onProblem: (problem) => void process.stderr.write(`${problem}\n`),
+    onProblem: (problem) => void problems.push(problem),
   });
   await server.start();
   handle = (request, response, address) => server.handle(request, response, address);
@@ -144,6 +151,7 @@ export async function startAuthServer(
     state,
     registry,
     events,
+    problems,
     revocations: new RevocationTable(memory),
     addUser: async (id, scopes, password = PASSWORD) => {
       await registry.add('user', id, scopes, '', null);
@@ -162,6 +170,7 @@ export async function startAuthServer(
 /** A browser as far as the server's pages need one: cookies by path, forms, no redirects to other origins. */
 export class PageBrowser {
   readonly #origin: string;
+  readonly #fetch: (url: URL, init: RequestInit) => Promise<Response>;
   readonly cookies = new Map<string, { value: string; path: string; line: string }>();
   /** Of what was shown last. */
   text = '';
@@ -169,8 +178,9 @@ export class PageBrowser {
   url = '';
   headers = new Headers();
 
-  constructor(issuer: string) {
+  constructor(issuer: string, fetchLike: (url: URL, init: RequestInit) => Promise<Response> = fetch) {
     this.#origin = new URL(issuer).origin;
+    this.#fetch = fetchLike;
   }
 
   #cookiesFor(path: string): string {
@@ -182,7 +192,7 @@ export class PageBrowser {
 
   async send(url: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
     const target = new URL(url, this.url === '' ? this.#origin : this.url);
-    const answer = await fetch(target, {
+    const answer = await this.#fetch(target, {
       redirect: 'manual',
       ...init,
       headers: { accept: 'text/html', cookie: this.#cookiesFor(target.pathname), ...init.headers },
