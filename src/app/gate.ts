@@ -7,6 +7,7 @@ import type { GateConfig } from '../config/load.ts';
 import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
 import { createDecisionsHandler } from '../decisions/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
+import { createLastPlaces } from '../geography/index.ts';
 import type { CertificateManager } from '../identity/certificates/index.ts';
 import { keySetHandler } from '../identity/index.ts';
 import { canSharePorts } from '../net/index.ts';
@@ -117,6 +118,7 @@ class Gate implements RunningGate {
   readonly #log: GateLog;
   readonly #registry: MetricsRegistry;
   readonly #limits: LimitPlane;
+  readonly #places = createLastPlaces();
   readonly #records: RecordPlane;
   readonly #exports = new ExportPlane();
   readonly #otlp: OtlpPlane;
@@ -225,6 +227,7 @@ class Gate implements RunningGate {
       startData: (workerId) => ({
         limits: this.#limits.rates,
         leases: this.#limits.leases,
+        places: this.#places,
         accessLog: this.#records.memoryOf(workerId),
         tracing,
         credentials: {

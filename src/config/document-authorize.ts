@@ -1,6 +1,7 @@
 // The parts of the configuration that say who may do what: roles, claims, policies, own objects, fields, risk.
 import { z } from 'zod';
 import { parseFieldPath } from '../masking/index.ts';
+import { countries, networks } from './document-geography.ts';
 import { addressBlock, duration, nameKey, rate } from './values.ts';
 
 const claimPath = () =>
@@ -114,27 +115,65 @@ export const operationAuthorize = {
     .describe('Fields of the JSON body that only these roles may send.'),
 };
 
+const weight = () => z.int().min(1).max(100);
+
 export const risk = z
   .strictObject({
     addresses: z
       .array(
-        z.strictObject({
-          from: z.array(addressBlock()).min(1).describe('Addresses or blocks.'),
-          adds: z.int().min(1).max(100).describe('What a request from there adds.'),
-        }),
+        z
+          .strictObject({
+            from: z.array(addressBlock()).default([]).describe('Addresses or blocks.'),
+            countries: countries(),
+            networks: networks(),
+            adds: weight().describe('What a request from there adds.'),
+          })
+          .refine((value) => value.from.length + value.countries.length + value.networks.length > 0, {
+            message: 'needs "from", "countries" or "networks"',
+          }),
       )
       .default([])
-      .describe('Addresses of bad repute.'),
+      .describe('Addresses of bad repute; countries and networks need `geography`.'),
+    refusals: z
+      .strictObject({
+        over: rate().describe('Refusals from one address beyond which it is of bad repute.'),
+        adds: weight().describe('What a request from there adds.'),
+        remember: duration().default(600_000).describe('How long.'),
+      })
+      .optional()
+      .describe('Addresses from which much was refused: credentials, rights, the contract, inspection.'),
     'token-age': z
       .strictObject({
         over: duration().describe('Age (`iat`) beyond which a token is old.'),
-        adds: z.int().min(1).max(100).describe('What an old token adds.'),
+        adds: weight().describe('What an old token adds.'),
       })
       .optional()
       .describe('Old tokens.'),
+    'credential-age': z
+      .strictObject({
+        over: duration().describe('Age beyond which a key or client certificate is old.'),
+        adds: weight().describe('What an old one adds.'),
+      })
+      .optional()
+      .describe(
+        'Old API keys (of the state, or with `created`) and client certificates (from when they are valid).',
+      ),
+    travel: z
+      .strictObject({
+        adds: weight().describe('What a caller adds that can not have come from where it was last seen.'),
+        'faster-than': z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(1000)
+          .describe('Speed, in km/h, that nobody travels at.'),
+        remember: duration().default(2_592_000_000).describe('How long a place is known.'),
+      })
+      .optional()
+      .describe('Impossible journeys; needs `geography`.'),
     'new-device': z
       .strictObject({
-        adds: z.int().min(1).max(100).describe('What a known caller with a new device adds.'),
+        adds: weight().describe('What a known caller with a new device adds.'),
         remember: duration().default(2_592_000_000).describe('How long a device is known.'),
       })
       .optional()

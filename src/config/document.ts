@@ -32,7 +32,7 @@ import { acmeAccount, certificateName, listenerTls, redirectToHttps, upstreamTls
 import { validate } from './document-validate.ts';
 import { vaultSchema } from './document-vault.ts';
 import { inspectOfApi, inspectOfOperation } from './inspect-document.ts';
-import { addressBlock, byteSize, duration, fieldName, nameKey, port, rate } from './values.ts';
+import { addressBlock, byteSize, date, duration, fieldName, nameKey, port, rate } from './values.ts';
 
 const listener = z.strictObject({
   port: port().describe('TCP port; 0 lets the system choose one.'),
@@ -221,13 +221,8 @@ const consumer = z
             .string()
             .regex(/^[0-9a-f]{64}$/)
             .describe('SHA-256 of the whole key; `gatewright keys create` prints it.'),
-          expires: z
-            .string()
-            .refine((text) => !Number.isNaN(Date.parse(text)), {
-              message: 'is not a date, for instance 2027-01-31T00:00:00Z',
-            })
-            .optional()
-            .describe('When the key ends; never by default.'),
+          created: date().optional().describe('When the key was made, for `risk.credential-age`.'),
+          expires: date().optional().describe('When the key ends; never by default.'),
           scopes: z.array(z.string().min(1)).optional().describe("Instead of the consumer's."),
           addresses: z
             .array(addressBlock())

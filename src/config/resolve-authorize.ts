@@ -8,7 +8,6 @@ import type {
   IdentityConfig,
   OwnershipRule,
   RelationConfig,
-  RiskConfig,
 } from '../guards/authorize/contract.ts';
 import { limitProblem, parametersOf } from '../guards/authorize/schema.ts';
 import type { ContractOperation, SchemaSet } from '../openapi/index.ts';
@@ -113,21 +112,6 @@ export const resolveRelations = (
     timeoutMs: Math.min(relation.timeout, MAX_TIMEOUT_MS),
     bearerFile: relation['bearer-file'] === undefined ? '' : resolve(context.folder, relation['bearer-file']),
   }));
-
-export const resolveRisk = (risk: ConfigDocument['risk']): RiskConfig | null =>
-  risk === undefined
-    ? null
-    : {
-        addresses: risk.addresses.map(({ from, adds }) => ({ blocks: from, adds })),
-        tokenAge:
-          risk['token-age'] === undefined
-            ? null
-            : { overMs: risk['token-age'].over, adds: risk['token-age'].adds },
-        newDevice:
-          risk['new-device'] === undefined
-            ? null
-            : { rememberMs: risk['new-device'].remember, adds: risk['new-device'].adds },
-      };
 
 export function resolveApiAuthorize(
   api: string,

@@ -7,7 +7,7 @@ import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
 import { resolveApi } from './resolve-api.ts';
-import { resolveDecisions, resolveIdentity, resolveRelations, resolveRisk } from './resolve-authorize.ts';
+import { resolveDecisions, resolveIdentity, resolveRelations } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveCluster } from './resolve-cluster.ts';
 import { resolveExport } from './resolve-export.ts';
@@ -18,6 +18,7 @@ import { resolveListener } from './resolve-listener.ts';
 import { loginApis, resolveLogins } from './resolve-login.ts';
 import { reportMtls } from './resolve-mtls.ts';
 import { builtIn, resolveAuthorizationServer, withBuiltInIssuer } from './resolve-oauth.ts';
+import { resolveRisk } from './resolve-risk.ts';
 import { controlUpstreamConfig } from './resolve-service.ts';
 import { resolveServices } from './resolve-services.ts';
 import { resolveTelemetry } from './resolve-telemetry.ts';
@@ -80,6 +81,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
       keys: entry.keys.map((key) => ({
         id: key.id,
         sha256: key.sha256,
+        createdMs: key.created === undefined ? null : Date.parse(key.created),
         expiresMs: key.expires === undefined ? null : Date.parse(key.expires),
         scopes: key.scopes ?? null,
         addresses: key.addresses,
@@ -109,7 +111,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     export: resolveExport(document, context),
     identity,
     relations: resolveRelations(document.relations, context),
-    risk: resolveRisk(document.risk),
+    risk: resolveRisk(document, context),
     geography: resolveGeography(document, context),
     decisions: resolveDecisions(document.decisions, context),
     ruleSets: ruleSets.all,

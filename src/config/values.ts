@@ -43,4 +43,10 @@ export const fieldName = () =>
     .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { message: 'is not a header name' })
     .transform((text) => text.toLowerCase());
 
+/** RFC 3339, as a date or with the time. */
+export const date = () =>
+  z.string().refine((text) => !Number.isNaN(Date.parse(text)), {
+    message: 'is not a date, for instance 2027-01-31T00:00:00Z',
+  });
+
 export const port = () => z.int().min(0).max(65_535);

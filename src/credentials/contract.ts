@@ -10,6 +10,8 @@ export interface ApiKeyRow {
   readonly scopes: readonly string[];
   /** CIDR blocks that it may be used from; empty: any. */
   readonly addresses: readonly string[];
+  /** When it was made, ms since the epoch. */
+  readonly createdMs: number;
   /** ms since the epoch, null for a key that does not expire. */
   readonly expiresMs: number | null;
 }

@@ -2,13 +2,12 @@
 // same rules that the gate compiles.
 import { z } from 'zod';
 import type { ApiConfig, GateConfig, OperationConfig } from '../config/index.ts';
-import { closestName, systemClock } from '../core/index.ts';
-import { type Consumer, Exchange, type Place } from '../exchange/index.ts';
-import { type Geography, placeOf } from '../geography/index.ts';
+import { closestName, parseDuration, systemClock } from '../core/index.ts';
+import { type Consumer, Exchange, type Journey, type Place, type RiskSign } from '../exchange/index.ts';
+import { createLastPlaces, type Geography, LastPlaces, placeOf } from '../geography/index.ts';
 import {
   type AuthorizeContext,
   compileApiPolicies,
-  compileRisk,
   compileRules,
   createWatch,
   explainRules,
@@ -17,6 +16,7 @@ import {
   Principals,
   Relation,
   RelationDesk,
+  Risk,
   type Rule,
   type RuleOutcome,
 } from '../guards/authorize/index.ts';
@@ -24,6 +24,17 @@ import { createLimitTable, LimitTable } from '../limits/index.ts';
 import { SchemaSet } from '../openapi/index.ts';
 
 const plain = z.union([z.string(), z.number(), z.boolean()]);
+
+const country = z
+  .string()
+  .regex(/^[A-Z]{2}$/)
+  .optional();
+const asn = z.int().min(1).max(0xffff_ffff).optional();
+
+const ago = z
+  .string()
+  .refine((text) => parseDuration(text) !== null, { message: 'is not a duration, for instance 10m' })
+  .transform((text) => parseDuration(text)!);
 
 export const caseSchema = z.strictObject({
   api: z.string().optional(),
@@ -45,11 +56,18 @@ export const caseSchema = z.strictObject({
   body: z.unknown().optional(),
   address: z.string().default('127.0.0.1'),
   /** Instead of what the databases of places say of the address. */
-  country: z
-    .string()
-    .regex(/^[A-Z]{2}$/)
+  country,
+  asn,
+  /** When, where and with which User-Agent the caller was seen before. */
+  last: z
+    .strictObject({
+      address: z.string().optional(),
+      country,
+      asn,
+      agent: z.string().optional(),
+      ago,
+    })
     .optional(),
-  asn: z.int().min(1).max(0xffff_ffff).optional(),
   risk: z.int().min(0).max(100).optional(),
   time: z.iso.datetime({ offset: true }).optional(),
   agent: z.string().optional(),
@@ -69,7 +87,18 @@ export interface CaseOutcome {
   /** The policy that decided; empty when none did. */
   readonly policy: string;
   readonly rules: readonly RuleOutcome[];
+  readonly risk: {
+    /** 0 to 100. */
+    readonly value: number;
+    readonly signs: readonly { readonly name: RiskSign; readonly adds: number }[];
+    readonly journey: Journey | null;
+  };
+  /** Empty and 0 where nobody knows. */
+  readonly place: { readonly country: string; readonly asn: number };
 }
+
+/** Where a case's own clock starts, after the longest time that anything is remembered. */
+const MONOTONIC_START_MS = 1e12;
 
 /** What is wrong with a case beside its form. */
 export class CaseProblem extends Error {
@@ -86,6 +115,8 @@ export class CaseJudge {
   #owners: PolicyCase['relations'] = {};
   readonly #relations: ReadonlyMap<string, Relation>;
   readonly #places: Geography | null;
+  /** Of the case at hand. */
+  #risk: Risk | null = null;
 
   /**
    * `places` says where addresses are, and `ask` finds owners out that a case does not name; without it they are
@@ -131,6 +162,12 @@ export class CaseJudge {
       code: refused?.code ?? '',
       policy: exchange.policy,
       rules,
+      risk: {
+        value: exchange.risk,
+        signs: this.#risk?.weights(exchange) ?? [],
+        journey: exchange.journey,
+      },
+      place: { country: exchange.place?.country ?? '', asn: exchange.place?.asn ?? 0 },
     };
   }
 
@@ -181,7 +218,7 @@ export class CaseJudge {
         policies: policies === null ? null : compileApiPolicies(api.name, policies, table, systemClock),
         watch: createWatch(api.name, watch, table, systemClock),
         relations: this.#relations,
-        assess: this.#config.risk === null ? null : compileRisk(this.#config.risk, table, systemClock),
+        risk: null,
         schemas: new SchemaSet(api.contractDocument, { checked: true }),
         document: api.contractDocument,
       };
@@ -219,14 +256,43 @@ export class CaseJudge {
     exchange.receivedMs = request.time === undefined ? Date.now() : Date.parse(request.time);
     if (request.agent !== undefined) exchange.fields.append('user-agent', request.agent);
     exchange.consumer = this.#consumerOf(request.as);
-    exchange.risk = request.risk ?? this.#contextOf(api).assess?.(exchange) ?? 0;
+    if (request.risk !== undefined) exchange.risk = request.risk;
+    else this.#assess(exchange, request);
     return exchange;
   }
 
-  #placeOf({ address, country, asn }: PolicyCase): Place | null {
+  /** What is remembered is what the case says: nothing of one case is known to the next. */
+  #assess(exchange: Exchange, { last }: PolicyCase): void {
+    const { risk: config } = this.#config;
+    this.#risk = null;
+    if (config === null) return;
+    let nowMs = MONOTONIC_START_MS;
+    const risk = new Risk(config, {
+      limits: new LimitTable(createLimitTable(64)),
+      places: new LastPlaces(createLastPlaces(8)),
+      clock: { epochMs: () => exchange.receivedMs, monotonicMs: () => nowMs },
+    });
+    if (last !== undefined) {
+      const before = new Exchange();
+      before.consumer = exchange.consumer;
+      before.receivedMs = exchange.receivedMs - last.ago;
+      before.clientAddress = last.address ?? exchange.clientAddress;
+      before.place = this.#placeOf({ ...last, address: before.clientAddress });
+      const agent = last.agent ?? exchange.fields.get('user-agent');
+      if (agent !== null) before.fields.append('user-agent', agent);
+      risk.assess(before);
+    }
+    nowMs += last?.ago ?? 0;
+    risk.assess(exchange);
+    this.#risk = risk;
+  }
+
+  #placeOf({ address, country, asn }: Pick<PolicyCase, 'address' | 'country' | 'asn'>): Place | null {
     const found = this.#places?.placeOf(address) ?? null;
     if (country === undefined && asn === undefined) return found;
-    return placeOf([{ country_code: country, asn }, found]);
+    // Who is said to be in another country is not at the place that the databases know.
+    const isThere = country === undefined || country === found?.country;
+    return placeOf([{ country_code: country, asn }, isThere ? found : { asn: found?.asn }]);
   }
 
   #consumerOf(as: PolicyCase['as']): Consumer {

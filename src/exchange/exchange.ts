@@ -6,7 +6,7 @@ import type { GuardName, Refusal } from './guard.ts';
 import type { GuardTimings } from './guard-timings.ts';
 import type { InspectionRecord } from './inspection.ts';
 import type { Operation } from './operation.ts';
-import type { Place } from './place.ts';
+import type { Journey, Place, RiskSign } from './place.ts';
 
 /** A caller that a guard has identified. */
 export interface Consumer {
@@ -19,6 +19,8 @@ export interface Consumer {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Id of the credential that was used (API key id, token `jti`, or empty); never the credential. */
   readonly credentialId: string;
+  /** When the key or certificate was issued, ms since the epoch; not there where nobody knows, and for tokens. */
+  readonly issuedMs?: number;
 }
 
 /** Body length that the head did not tell (chunked transfer coding). */
@@ -82,6 +84,10 @@ export class Exchange {
   consumer: Consumer | null = null;
   /** How suspicious the request is, 0 to 100; 0 where nothing is weighed. */
   risk = 0;
+  /** What made it so. */
+  riskSigns: readonly RiskSign[] = noSigns;
+  /** The way that the caller can not have come; null for none. */
+  journey: Journey | null = null;
   /** Id of the policy that decided, for the access log only; empty when none did. */
   policy = '';
   /** Answer fields that guards add whatever the outcome (RateLimit and the like): name, value, name, value. */
@@ -126,4 +132,5 @@ export class Exchange {
   endMs = -1;
 }
 
+const noSigns: readonly RiskSign[] = Object.freeze([]) as readonly RiskSign[];
 const noParams: readonly string[] = Object.freeze([]) as readonly string[];

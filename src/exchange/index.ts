@@ -3,4 +3,4 @@ export { Answer, type Decision, type Guard, type GuardName, noHooks, Refusal } f
 export { type GuardHook, type GuardTiming, GuardTimings, type GuardVerdict } from './guard-timings.ts';
 export type { InspectionMatch, InspectionRecord } from './inspection.ts';
 export type { Operation } from './operation.ts';
-export { type Place, unknownPlace } from './place.ts';
+export { type Journey, type Place, type RiskSign, unknownPlace } from './place.ts';

@@ -24,3 +24,15 @@ export const unknownPlace: Place = Object.freeze({
   longitude: Number.NaN,
   radiusKm: 0,
 });
+
+/** A way that nobody goes so fast. */
+export interface Journey {
+  /** Country that the caller was in, ISO 3166-1; empty when it is not known. */
+  readonly from: string;
+  /** Least distance that the databases leave possible, km. */
+  readonly km: number;
+  readonly seconds: number;
+}
+
+/** What can make a request suspicious. */
+export type RiskSign = 'address' | 'token-age' | 'credential-age' | 'new-device' | 'travel' | 'refusals';

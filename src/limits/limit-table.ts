@@ -111,6 +111,20 @@ export class LimitTable {
     result.remaining = left < 0 ? 0 : Math.floor(left / limit.intervalMs + 1e-6) + 1;
   }
 
+  /** Whether `key` took something that it would not get again at once, without taking any. */
+  isTaken(limit: LimitParameters, key: string, nowMs: number): boolean {
+    const hasher = this.#hasher;
+    hasher.run(limit.id, key);
+    const first = ((hasher.high >>> 0) & (this.#buckets - 1)) * WAYS;
+    const words = this.#words;
+    for (let cell = first; cell < first + WAYS; cell++) {
+      const at = cell * CELL_WORDS;
+      if (words[at] === hasher.high && words[at + 1] === hasher.low)
+        return this.#tats[cell * 2 + 1]! - nowMs > limit.toleranceMs;
+    }
+    return false;
+  }
+
   /** Charges what is known only afterwards, such as bytes: it may go beyond the burst. */
   charge(limit: LimitParameters, key: string, nowMs: number, cost: number): void {
     const hasher = this.#hasher;

@@ -6,7 +6,7 @@ export {
   parseAddress,
   parseCidr,
 } from './address/address.ts';
-export { AddressSet } from './address/address-set.ts';
+export { AddressSet, addressSetOf } from './address/address-set.ts';
 export { resolveClientAddress } from './address/client-address.ts';
 export {
   FetchError,

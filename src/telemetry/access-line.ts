@@ -99,7 +99,7 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
     if (consumer.credentialId !== '')
       out += ',"credential":' + jsonText(consumer.credentialId.slice(0, MAX_CONSUMER));
   }
-  if (exchange.risk > 0) out += ',"risk":' + exchange.risk;
+  if (exchange.risk > 0) out += riskText(exchange);
   if (exchange.policy !== '') out += ',"policy":' + jsonText(exchange.policy);
   const refusal = exchange.refusal;
   if (refusal !== null) {
@@ -154,6 +154,16 @@ function timingsText({ list }: GuardTimings, startMs: number): string {
     out += ',"verdict":"' + verdict + '"}';
   }
   return out + ']';
+}
+
+/** What was added up, and the way that a caller can not have come. */
+function riskText({ risk, riskSigns, journey }: Exchange): string {
+  let out = ',"risk":' + risk + ',"risk_signs":["' + riskSigns.join('","') + '"]';
+  if (journey !== null) {
+    out += ',"journey":{"from":"' + journey.from + '","km":' + journey.km;
+    out += ',"seconds":' + journey.seconds + '}';
+  }
+  return out;
 }
 
 /** Matches written at most, and variables of each. */

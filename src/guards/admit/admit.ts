@@ -1,26 +1,14 @@
 // Address lists, countries and networks. Deny wins; with an allow list everybody else is refused, and so is who comes from
 // a place that nobody knows where places count. HOT
 import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
-import { AddressSet } from '../../net/index.ts';
+import { addressSetOf } from '../../net/index.ts';
 import type { AdmitConfig, PlaceConfig } from './contract.ts';
-
-/** Lists can be long and are the same for all operations of an API: each is compiled once. */
-const compiled = new WeakMap<readonly string[], AddressSet>();
-
-function setOf(blocks: readonly string[]): AddressSet {
-  let set = compiled.get(blocks);
-  if (set === undefined) {
-    set = new AddressSet(blocks);
-    compiled.set(blocks, set);
-  }
-  return set;
-}
 
 /** Guard for the lists; null when all are empty. */
 export function compileAdmit(config: AdmitConfig): Guard | null {
   if (config.allow.length === 0 && config.deny.length === 0 && config.places === null) return null;
-  const allow = config.allow.length === 0 ? null : setOf(config.allow);
-  const deny = config.deny.length === 0 ? null : setOf(config.deny);
+  const allow = config.allow.length === 0 ? null : addressSetOf(config.allow);
+  const deny = config.deny.length === 0 ? null : addressSetOf(config.deny);
   const places = config.places === null ? null : compilePlaces(config.places);
   const onRequest = (exchange: Exchange): Decision => {
     const address = exchange.clientAddress;
@@ -42,7 +30,7 @@ const networkDenied = refusal('network-denied');
 const networkNotAllowed = refusal('network-not-allowed');
 
 function compilePlaces({ countries, networks, anywhere }: PlaceConfig): (exchange: Exchange) => Decision {
-  const exempt = anywhere.length === 0 ? null : setOf(anywhere);
+  const exempt = anywhere.length === 0 ? null : addressSetOf(anywhere);
   const asksCountry = countries.allow.length + countries.deny.length > 0;
   const asksNetwork = networks.allow.length + networks.deny.length > 0;
   const allowedCountries = new Set(countries.allow);

@@ -53,6 +53,7 @@ export class StoredKeys {
         scopes: this.#scopeSet(row.scopes),
         claims: noClaims,
         credentialId: row.id,
+        issuedMs: row.createdMs,
       };
       this.#rows.set(
         row.sha256,
@@ -125,7 +126,14 @@ export class ApiKeyTable {
         this.#rows.set(
           key.sha256,
           new KeyRow(
-            { id: consumer.id, method: 'api-key', scopes, claims: noClaims, credentialId: key.id },
+            {
+              id: consumer.id,
+              method: 'api-key',
+              scopes,
+              claims: noClaims,
+              credentialId: key.id,
+              ...(key.createdMs === null ? {} : { issuedMs: key.createdMs }),
+            },
             key.expiresMs ?? Number.POSITIVE_INFINITY,
             key.addresses,
           ),

@@ -152,6 +152,7 @@ const consumerOf = (id: string, scopes: ReadonlySet<string>, certificate: Client
   scopes,
   claims: {},
   credentialId: certificate.fingerprint,
+  issuedMs: certificate.notBeforeMs,
 });
 
 const withdrawn = new Refusal('credentials-invalid', 'authenticate', 'certificate-revoked');

@@ -240,6 +240,8 @@ export interface ApiKeyConfig {
   readonly id: string;
   /** Lower-case hexadecimal SHA-256 of the whole key; keys have 256 bits of entropy, so no slow hash is needed. */
   readonly sha256: string;
+  /** When it was made, ms since the epoch; null where nobody says. */
+  readonly createdMs: number | null;
   /** ms since the epoch, null for a key that does not expire. */
   readonly expiresMs: number | null;
   /** Scopes of this key; null for those of its consumer. */

@@ -1,5 +1,5 @@
 // Rules without sockets: that no spelling of a parameter gets past the rule about it, that policies see what the schema
-// promises, and that risk adds up.
+// promises.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkParseContext } from '@cedar-policy/cedar-wasm/nodejs';
@@ -11,7 +11,6 @@ import { type ContractOperation, SchemaSet } from '../../openapi/index.ts';
 import { CedarRecord, CedarSet, CedarTime, Decimal, EntityRef, type Value } from '../../policy/index.ts';
 import { bodyTypeOf } from './body-type.ts';
 import { RequestContext } from './context.ts';
-import { compileRisk } from './index.ts';
 import { valuesAt } from './json-pointer.ts';
 import { parametersOf } from './operation-parameters.ts';
 import { compileOwnership, EnumerationWatch } from './ownership.ts';
@@ -269,69 +268,4 @@ test('policies see what the schema promises, for every valid request', () => {
   });
   assert.equal(plain.get('body'), undefined);
   assert.equal(plain.get('constructor'), undefined);
-});
-
-test('risk adds up to a hundred at most', () => {
-  const config = {
-    addresses: [
-      { blocks: ['2001:db8::/32'], adds: 60 },
-      { blocks: ['2001:db8::7/128', '10.0.0.0/8'], adds: 30 },
-    ],
-    tokenAge: { overMs: 60_000, adds: 20 },
-    newDevice: null,
-  };
-  const assess = compileRisk(config, new LimitTable(createLimitTable(64)), systemClock);
-  assert.equal(assess(exchangeOf('')), 90);
-  const old = exchangeOf('');
-  old.consumer = { ...consumer, claims: { iat: 1_767_600_000 } };
-  assert.equal(assess(old), 100);
-  old.clientAddress = '192.0.2.1';
-  assert.equal(assess(old), 20);
-  old.consumer = { ...consumer, claims: { iat: 1_767_600_299 } };
-  assert.equal(assess(old), 0);
-});
-
-test('a device is new to a caller that is known, once, and is forgotten when it stays away', () => {
-  const day = 86_400_000;
-  let nowMs = 5000;
-  const clock = { ...systemClock, monotonicMs: () => nowMs };
-  const config = { addresses: [], tokenAge: null, newDevice: { rememberMs: 30 * day, adds: 25 } };
-  const assess = compileRisk(config, new LimitTable(createLimitTable(4096)), clock);
-  const from = (agent: string, id = 'corp|ingrid', fingerprint = '') => {
-    const exchange = exchangeOf('');
-    exchange.consumer = { ...consumer, id };
-    exchange.fields.append('user-agent', agent);
-    if (fingerprint !== '')
-      exchange.clientCertificate = {
-        problem: '',
-        issuers: [],
-        identities: [],
-        fingerprint,
-        notAfterMs: 0,
-        field: '',
-        chainField: '',
-        forwardedField: '',
-        encoded: '',
-      };
-    return assess(exchange);
-  };
-  // The first device of a caller is not held against it.
-  assert.deepEqual([from('phone'), from('phone'), from('laptop'), from('laptop')], [0, 0, 25, 0]);
-  assert.deepEqual([from('laptop', 'corp|tom'), from('phone', 'corp|tom')], [0, 25]);
-  assert.equal(from('phone', 'corp|ingrid', 'c0ffee'), 25);
-  for (let days = 0; days < 100; days += 10) {
-    nowMs += 10 * day;
-    assert.equal(from('phone'), 0, `day ${days}`);
-  }
-  // The laptop was away for longer than it is remembered, the phone was not.
-  assert.deepEqual([from('laptop'), from('phone')], [25, 0]);
-  nowMs += 90 * day;
-  assert.deepEqual([from('tablet'), from('phone')], [0, 25]);
-  // Who changes all the time is on a new device all the time, and fills no more than its share of the table.
-  for (let i = 0; i < 200; i++) assert.equal(from(`agent ${i}`, 'corp|eve'), i === 0 ? 0 : 25);
-  assert.equal(from('agent 3', 'corp|eve'), 0);
-  assert.equal(from('agent 150', 'corp|eve'), 25);
-  const anonymous = exchangeOf('');
-  anonymous.consumer = null;
-  assert.equal(assess(anonymous), 0);
 });

@@ -21,7 +21,7 @@ import { compileParameterReader } from './parameters.ts';
 import { type ApiPolicies, compilePolicies } from './policies.ts';
 import type { Principals } from './principal.ts';
 import type { Relation } from './relations.ts';
-import type { Assess } from './risk.ts';
+import type { Risk } from './risk.ts';
 import { type Judgement, NO_BODY, type Rule } from './rule.ts';
 import { compileScopes } from './scopes.ts';
 
@@ -34,7 +34,7 @@ export interface AuthorizeContext {
   /** By name. */
   readonly relations: ReadonlyMap<string, Relation>;
   /** Null when nothing is weighed. */
-  readonly assess: Assess | null;
+  readonly risk: Risk | null;
   readonly schemas: SchemaSet;
   /** The contract's document, for references. */
   readonly document: unknown;
@@ -95,11 +95,11 @@ function shapeOf({ operation, contract }: AuthorizeOperation, context: Authorize
 }
 
 /** Guard for what is judged before the body; null when nothing is. */
-export function compileAuthorize(rules: readonly Rule[], assess: Assess | null): Guard | null {
+export function compileAuthorize(rules: readonly Rule[], risk: Risk | null): Guard | null {
   const head = rules.filter((rule) => !rule.needsBody);
-  if (head.length === 0 && assess === null) return null;
+  if (head.length === 0 && risk === null) return null;
   const onRequest = (exchange: Exchange): Judgement => {
-    if (assess !== null) exchange.risk = assess(exchange);
+    if (risk !== null) risk.assess(exchange);
     return judgeFrom(head, 0, exchange, NO_BODY);
   };
   return { ...noHooks, name: 'authorize', onRequest };

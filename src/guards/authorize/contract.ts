@@ -84,11 +84,32 @@ export interface IssuerClaims {
 
 /** Signs that a request may not come from whom it seems to; their weights add up, to 100 at most. */
 export interface RiskConfig {
-  readonly addresses: readonly { readonly blocks: readonly string[]; readonly adds: number }[];
+  readonly addresses: readonly {
+    readonly blocks: readonly string[];
+    /** ISO 3166-1 alpha-2. */
+    readonly countries: readonly string[];
+    /** Numbers of autonomous systems. */
+    readonly networks: readonly number[];
+    readonly adds: number;
+  }[];
   /** Null: the age of tokens says nothing. */
   readonly tokenAge: { readonly overMs: number; readonly adds: number } | null;
+  /** Of keys and client certificates whose date of issue is known. Null: their age says nothing. */
+  readonly credentialAge: { readonly overMs: number; readonly adds: number } | null;
+  /** Null: places say nothing. A place is forgotten when its caller was not seen for `rememberMs`. */
+  readonly travel: { readonly maxKmh: number; readonly rememberMs: number; readonly adds: number } | null;
+  /** Null: refusals say nothing. */
+  readonly refusals: RefusalsRisk | null;
   /** Null: devices say nothing. A device is forgotten when it was not seen for `rememberMs`. */
   readonly newDevice: { readonly rememberMs: number; readonly adds: number } | null;
+}
+
+/** An address from which more than `count` requests in `periodMs` were refused is bad for `rememberMs`. */
+export interface RefusalsRisk {
+  readonly count: number;
+  readonly periodMs: number;
+  readonly rememberMs: number;
+  readonly adds: number;
 }
 
 /** Authorization of an API. */

@@ -29,5 +29,5 @@ export { type ApiPolicies, compileApiPolicies, type PoliciesRule } from './polic
 export { Principals, roleKey } from './principal.ts';
 export { closedDesk, type Owners, Relation, RelationDesk } from './relations.ts';
 export { type Access, type ReviewRow, reviewAccess } from './review.ts';
-export { type Assess, compileRisk, MAX_RISK } from './risk.ts';
+export { MAX_RISK, Risk, type RiskMemory } from './risk.ts';
 export { NO_BODY, type Rule } from './rule.ts';

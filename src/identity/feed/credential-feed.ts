@@ -126,6 +126,7 @@ export class CredentialFeed {
           consumer: principal.id,
           scopes: key.scopes ?? principal.scopes,
           addresses: key.addresses,
+          createdMs: key.createdMs,
           expiresMs: key.expiresMs,
         };
         this.#rows.set(key.sha256, row);

@@ -58,6 +58,19 @@ export class AddressSet {
   }
 }
 
+/** Lists can be long and stand in many places: each is compiled once. */
+const compiled = new WeakMap<readonly string[], AddressSet>();
+
+/** The set of a list that does not change. Throws RangeError as the constructor does. */
+export function addressSetOf(blocks: readonly string[]): AddressSet {
+  let set = compiled.get(blocks);
+  if (set === undefined) {
+    set = new AddressSet(blocks);
+    compiled.set(blocks, set);
+  }
+  return set;
+}
+
 /** Order of entry `index` against a value: negative, zero or positive. */
 function compare(list: BigUint64Array, index: number, high: bigint, low: bigint): number {
   const entryHigh = list[index * 2]!;

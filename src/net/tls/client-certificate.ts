@@ -30,6 +30,7 @@ export interface ClientCertificate {
   readonly fingerprint: string;
   /** Those of the certificates above it; empty unless verified. */
   readonly issuers: readonly string[];
+  readonly notBeforeMs: number;
   readonly notAfterMs: number;
   /** Base64 of the certificate in DER, verified or not: the connection has proved its key. */
   readonly encoded: string;
@@ -100,6 +101,7 @@ export class ClientCertificateReader {
       identities: this.#identitiesOf(details, chain),
       fingerprint,
       issuers,
+      notBeforeMs: details.notBeforeMs,
       notAfterMs: details.notAfterMs,
       encoded: leaf.toString('base64'),
       field: byteSequence(leaf),
@@ -143,6 +145,7 @@ const unverified = (leaf: Buffer): Omit<ClientCertificate, 'problem'> => ({
   identities: [],
   fingerprint: certificateFingerprint(leaf),
   issuers: [],
+  notBeforeMs: Number.POSITIVE_INFINITY,
   notAfterMs: Number.NEGATIVE_INFINITY,
   encoded: leaf.toString('base64'),
   field: '',
