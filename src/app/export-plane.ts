@@ -1,8 +1,11 @@
 // The exporters of `export:`, each a subscriber of the record stream, and their metrics.
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createSink, type ExportConfig, Exporter } from '../export/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GateConfig } from '../config/index.ts';
+import { createSink, Exporter } from '../export/index.ts';
 import type { GateLog, MetricsRegistry, RecordStream } from '../telemetry/index.ts';
+import { TrailFollower } from './trail-follower.ts';
 import { version } from './version.ts';
 
 /**
@@ -11,16 +14,28 @@ import { version } from './version.ts';
  */
 const MAX_PENDING_BYTES = { drop: 16 << 20, wait: 1 << 20 } as const;
 
+/** Longest time that the last look at the trail may take, ms. */
+const LAST_LOOK_MS = 2000;
+
 export class ExportPlane {
   readonly #exporters: Exporter[] = [];
+  readonly #followers: TrailFollower[] = [];
 
   /** Opens the spools; rejects with Error when one can not be had. Before the record stream begins. */
-  async start(config: ExportConfig | null, stream: RecordStream, log: GateLog): Promise<void> {
+  async start(
+    { export: config, audit }: Pick<GateConfig, 'export' | 'audit'>,
+    stream: RecordStream,
+    log: GateLog,
+  ): Promise<void> {
     const origin = { hostname: hostname(), version };
     for (const sink of config?.sinks ?? []) {
       const folder = join(config!.folder, sink.name);
       const exporter = await Exporter.start(sink, folder, createSink(sink.target, origin), { log });
       this.#exporters.push(exporter);
+      const withRequests = sink.records.includes('requests');
+      if (audit !== null && sink.records.includes('audit'))
+        this.#followers.push(new TrailFollower({ audit, exporter, folder, withRequests, log }));
+      if (!withRequests) continue;
       const whenFull = sink.spool.whenFull === 'wait' ? 'wait' : 'drop';
       stream.subscribe({
         name: `export ${sink.name}`,
@@ -29,6 +44,7 @@ export class ExportPlane {
         take: (batch) => exporter.take(batch),
       });
     }
+    for (const follower of this.#followers) follower.start();
   }
 
   addGauges(registry: MetricsRegistry): void {
@@ -79,6 +95,9 @@ export class ExportPlane {
 
   /** Stops sending; what is not acknowledged stays in the spools. After the record stream has ended. */
   async close(): Promise<void> {
+    // A spool without room holds a follower until its exporter is closed.
+    const followed = Promise.all(this.#followers.map((follower) => follower.close()));
+    await Promise.race([followed, sleep(LAST_LOOK_MS, null, { ref: false })]);
     await Promise.all(this.#exporters.map((exporter) => exporter.close()));
   }
 }

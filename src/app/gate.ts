@@ -270,7 +270,7 @@ class Gate implements RunningGate {
   async #startAll(): Promise<void> {
     const { telemetry } = this.config;
     this.#audit.start(this.config, this.#records.stream);
-    await this.#exports.start(this.config.export, this.#records.stream, this.#log);
+    await this.#exports.start(this.config, this.#records.stream, this.#log);
     await this.#otlp.start(this.config, this.#records.stream, this.#registry);
     if (this.config.services !== null) this.#records.stream.subscribe(this.#services.watch);
     this.#admin.start(this.config, this.#records.stream);

@@ -56,12 +56,12 @@ export class TrailReader {
   }
 
   /** Entries in order; those whose key was shredded have no body, those that were pruned are left out. */
-  *entries(filter: EntryFilter = {}): Generator<NumberedEntry> {
-    for (let bundle = 0; bundle * TILE_WIDTH < this.size; bundle++) {
+  *entries(filter: EntryFilter = {}, from = 0): Generator<NumberedEntry> {
+    for (let bundle = Math.floor(from / TILE_WIDTH); bundle * TILE_WIDTH < this.size; bundle++) {
       const width = Math.min(TILE_WIDTH, this.size - bundle * TILE_WIDTH);
       const list = this.#files.readEntries(bundle, width);
       for (let i = 0; i < list.length; i++) {
-        if (list[i]!.length === 0) continue;
+        if (list[i]!.length === 0 || bundle * TILE_WIDTH + i < from) continue;
         const entry = decodeEntry(list[i]!, (id) => this.keys.byId(id));
         if (matches(entry, filter)) yield { index: bundle * TILE_WIDTH + i, ...entry };
       }

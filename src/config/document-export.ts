@@ -131,6 +131,11 @@ const targets = {
 const sink = z
   .strictObject({
     ...targets,
+    records: z
+      .array(z.enum(['requests', 'audit']))
+      .min(1)
+      .default(['requests'])
+      .describe('What is sent: finished requests, entries of the audit trail, or both.'),
     only: z
       .strictObject({
         decisions: z

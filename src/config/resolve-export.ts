@@ -20,9 +20,18 @@ export function resolveExport(document: ConfigDocument, context: ResolveContext)
         if (!apis.includes(api))
           failDangling(context, ['export', 'sinks', name, 'only', 'apis', index], 'API', api, apis);
       });
+      if (sink.records.includes('audit') && document.audit === undefined)
+        fail(
+          context,
+          'config-value',
+          ['export', 'sinks', name, 'records'],
+          'There is no audit trail to send.',
+          'Add a line such as "audit: { folder: ./audit }".',
+        );
       return {
         name,
         target: resolveTarget(name, sink, context),
+        records: sink.records,
         only: {
           decisions: sink.only.decisions,
           minSeverity: sink.only['min-severity'],

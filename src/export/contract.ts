@@ -104,6 +104,8 @@ export interface SinkRedaction {
 export interface SinkConfig {
   readonly name: string;
   readonly target: SinkTarget;
+  /** What is sent: finished requests, entries of the audit trail, or both. */
+  readonly records: readonly ('requests' | 'audit')[];
   readonly only: SinkFilter;
   readonly redact: SinkRedaction;
   readonly batch: { readonly records: number; readonly bytes: number; readonly lingerMs: number };

@@ -1,8 +1,9 @@
 // A record as exporters see it: what happened, how bad it is, and only the fields that the sink may have. Encoders get
 // this and nothing else, so that what was taken out can not come back.
 import { createHmac } from 'node:crypto';
-import type { ExchangeRecord } from '../telemetry/index.ts';
+import { type ExchangeRecord, parseRecord } from '../telemetry/index.ts';
 import type { Severity, SinkFilter, SinkRedaction } from './contract.ts';
+import { parseTrailRecord, redactTrail, type TrailRecord, trailSeverity } from './trail-record.ts';
 
 export type EventName =
   | 'request.allowed'
@@ -13,13 +14,27 @@ export type EventName =
   | 'inspection.refused'
   | 'inspection.matched';
 
-export interface ExportEvent {
+/** A finished exchange. */
+export interface RequestEvent {
+  readonly kind: 'request';
   readonly record: ExchangeRecord;
   readonly name: EventName;
   readonly severity: Severity;
   /** Of the record, ms since the epoch. */
   readonly timeMs: number;
 }
+
+/** An entry of the audit trail. */
+export interface TrailEvent {
+  readonly kind: 'trail';
+  readonly record: TrailRecord;
+  /** Action of the entry. */
+  readonly name: string;
+  readonly severity: Severity;
+  readonly timeMs: number;
+}
+
+export type ExportEvent = RequestEvent | TrailEvent;
 
 /** Sentences for people; never with values of the event. */
 export const eventTitles: Readonly<Record<EventName, string>> = {
@@ -31,6 +46,9 @@ export const eventTitles: Readonly<Record<EventName, string>> = {
   'inspection.refused': 'Request refused by inspection',
   'inspection.matched': 'Inspection matched and let pass',
 };
+
+export const titleOf = (event: ExportEvent): string =>
+  event.kind === 'request' ? eventTitles[event.name] : `Audit: ${event.record.event ?? event.name}`;
 
 const ranks: Readonly<Record<Severity, number>> = { info: 0, low: 1, medium: 2, high: 3, critical: 4 };
 
@@ -88,6 +106,38 @@ export function redactRecord(record: ExchangeRecord, redaction: SinkRedaction): 
   return Object.fromEntries(out) as unknown as ExchangeRecord;
 }
 
-export function toEvent(record: ExchangeRecord): ExportEvent {
-  return { record, name: nameOf(record), severity: severityOf(record), timeMs: Date.parse(record.time) };
+export function toEvent(record: ExchangeRecord): RequestEvent {
+  return {
+    kind: 'request',
+    record,
+    name: nameOf(record),
+    severity: severityOf(record),
+    timeMs: Date.parse(record.time),
+  };
+}
+
+/** Whether an entry of the trail is severe enough for the sink. */
+export const passesTrail = (record: TrailRecord, filter: SinkFilter): boolean =>
+  ranks[trailSeverity(record)] >= ranks[filter.minSeverity];
+
+export const toTrailEvent = (record: TrailRecord): TrailEvent => ({
+  kind: 'trail',
+  record,
+  name: record.action,
+  severity: trailSeverity(record),
+  timeMs: Date.parse(record.time),
+});
+
+/** What a line of a spool says, as the sink may see it; null for a torn line. */
+export function eventOf(line: string, redaction: SinkRedaction): ExportEvent | null {
+  const record = parseRecord(line);
+  if (record !== null) return toEvent(redactRecord(record, redaction));
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  const entry = parseTrailRecord(value);
+  return entry === null ? null : toTrailEvent(redactTrail(entry, redaction));
 }

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { RecordBatch, silentLog } from '../telemetry/index.ts';
+import { type ExchangeRecord, RecordBatch, silentLog } from '../telemetry/index.ts';
 import type { SinkConfig } from './contract.ts';
 import type { ExportEvent } from './event.ts';
 import { Exporter } from './exporter.ts';
@@ -11,6 +11,7 @@ import { allTaken, SendError, type SendResult, type Sink } from './sink.ts';
 
 const config: SinkConfig = {
   name: 'test',
+  records: ['requests'],
   target: { kind: 'file', path: '/dev/null', format: 'json' },
   only: { decisions: [], minSeverity: 'info', apis: [] },
   redact: { remove: [], hash: [], key: '' },
@@ -175,8 +176,9 @@ test('filters and redaction come before everything', async (t) => {
     got.map(({ record }) => record.id),
     ['2', '4'],
   );
-  assert.equal(got[0]!.record.query, undefined);
-  assert.match(got[0]!.record.consumer!, /^[0-9a-f]{32}$/);
-  assert.equal(got[0]!.record.consumer, got[1]!.record.consumer);
+  const records = got.map(({ record }) => record as ExchangeRecord);
+  assert.equal(records[0]!.query, undefined);
+  assert.match(records[0]!.consumer!, /^[0-9a-f]{32}$/);
+  assert.equal(records[0]!.consumer, records[1]!.consumer);
   await exporter.close();
 });

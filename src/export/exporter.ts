@@ -2,11 +2,12 @@
 // the retry state are the sink's own, so that no receiver can hold up another.
 import { appendFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ExchangeRecord, type GateLog, parseRecord, type RecordBatch } from '../telemetry/index.ts';
+import type { GateLog, RecordBatch } from '../telemetry/index.ts';
 import type { SinkConfig } from './contract.ts';
-import { type ExportEvent, passesFilter, redactRecord, toEvent } from './event.ts';
+import { type ExportEvent, eventOf, passesFilter, passesTrail } from './event.ts';
 import { SendError, type Sink } from './sink.ts';
 import { Spool } from './spool.ts';
+import type { TrailRecord } from './trail-record.ts';
 
 /** First and longest pause after a failure, ms; each pause is a random part of the doubled one before. */
 const BACKOFF_MS = { first: 500, max: 60_000 };
@@ -104,6 +105,14 @@ export class Exporter {
     await this.#spool.append(Buffer.from(lines), wanted.length);
   }
 
+  /** Settles when the entries are on disk: false when there was no room, and nothing of them was taken. */
+  async takeTrail(entries: readonly TrailRecord[]): Promise<boolean> {
+    const wanted = entries.filter((entry) => passesTrail(entry, this.config.only));
+    if (wanted.length === 0) return true;
+    const lines = wanted.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    return this.#spool.append(Buffer.from(lines), wanted.length);
+  }
+
   async #run(): Promise<void> {
     const { batch } = this.config;
     const { signal } = this.#closing;
@@ -128,8 +137,8 @@ export class Exporter {
   #eventsOf(lines: Buffer): ExportEvent[] {
     const events: ExportEvent[] = [];
     for (const line of lines.toString('utf8').split('\n')) {
-      const record: ExchangeRecord | null = line === '' ? null : parseRecord(line);
-      if (record !== null) events.push(toEvent(redactRecord(record, this.config.redact)));
+      const event = line === '' ? null : eventOf(line, this.config.redact);
+      if (event !== null) events.push(event);
     }
     this.#oldestMs = events[0]?.timeMs ?? 0;
     return events;

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { encodeOcsf, toEvent } from '../../src/export/index.ts';
+import { encodeOcsf, toEvent, toTrailEvent } from '../../src/export/index.ts';
 import { findCorpus } from '../support/corpus.ts';
 
 const corpus = findCorpus('ocsf');
@@ -232,10 +232,44 @@ test('events are valid by the published schema', { skip }, () => {
     ],
     [2004, { ...record, decision: 'allowed', rules: [942100], score: 5, would_refuse: 'inspection-refused' }],
   ] as const;
+  const entry = {
+    time: record.time,
+    id: '5e34a1c2-0000-4000-8000-000000000000',
+    trail: 'audit.example',
+    index: 7,
+    outcome: 'success',
+    actor_kind: 'operator',
+    actor: 'astrid',
+    details: { a: 1 },
+  } as const;
+  const entries = [
+    [6002, { ...entry, action: 'gate.start', actor_kind: 'system', actor: 'gate' }],
+    [6002, { ...entry, action: 'gate.stop' }],
+    [3004, { ...entry, action: 'config.reload', outcome: 'failure' }],
+    [3004, { ...entry, action: 'state.change', event: 'clients add', target_kind: 'client', target: 'p' }],
+    [3004, { ...entry, action: 'state.change', event: 'keys rotate', reason: 'ticket 7', address: '::1' }],
+    [3002, { ...entry, action: 'admin.sign-in', address: '203.0.113.7' }],
+    [3002, { ...entry, action: 'identity.event', event: 'login', actor_kind: 'user', target: 'app' }],
+    [3004, { ...entry, action: 'identity.event', event: 'credential.add', actor_kind: 'user' }],
+    [3004, { ...entry, action: 'service.event', event: 'certificate-issued', target: 'spiffe://x/y' }],
+    [6003, { ...entry, action: 'vault.use', event: 'read', target_kind: 'path', target: 'kv/a' }],
+    [
+      6003,
+      { ...entry, action: 'request.refuse', outcome: 'refused', address: 'unix', actor_kind: 'address' },
+    ],
+    [3004, { ...entry, action: 'audit.prune', actor_kind: 'system' }],
+    // A key that was shredded leaves nothing but the head.
+    [3002, { time: entry.time, id: 'x', trail: 't', index: 1, action: 'admin.sign-in', outcome: 'refused' }],
+    [6003, { time: entry.time, id: 'x', trail: 't', index: 1, action: 'vault.use', outcome: 'refused' }],
+  ] as const;
+  const all = [
+    ...cases.map(([uid, one]) => [uid, toEvent(one)] as const),
+    ...entries.map(([uid, one]) => [uid, toTrailEvent(one)] as const),
+  ];
   const profile = profiles.get('security_control')!;
-  for (const [uid, one] of cases) {
+  for (const [uid, one] of all) {
     const event = JSON.parse(
-      JSON.stringify(encodeOcsf(toEvent(one), { hostname: 'gw1', version: '1.0.0' })),
+      JSON.stringify(encodeOcsf(one, { hostname: 'gw1', version: '1.0.0' })),
     ) as Record<string, unknown>;
     assert.equal(event['class_uid'], uid);
     assert.equal(event['type_uid'], uid * 100 + (event['activity_id'] as number));

@@ -1,16 +1,17 @@
 // ArcSight Common Event Format, version 0: a header of seven fields and `key=value` pairs.
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Severity } from '../contract.ts';
-import { type ExportEvent, eventTitles } from '../event.ts';
+import { type ExportEvent, titleOf } from '../event.ts';
 import type { Origin } from '../sink.ts';
 import { oneLine } from './text.ts';
+import { putTrailCef } from './trail.ts';
 
 const severities: Readonly<Record<Severity, number>> = { info: 1, low: 3, medium: 5, high: 8, critical: 10 };
 
 const header = (text: string, max: number): string => oneLine(text, max).replace(/[\\|]/g, '\\$&');
 const extension = (text: string, max: number): string => oneLine(text, max).trim().replace(/[\\=]/g, '\\$&');
 
-export function encodeCef({ record, name, severity, timeMs }: ExportEvent, origin: Origin): string {
+export function encodeCef(event: ExportEvent, origin: Origin): string {
   const pairs: string[] = [];
   const put = (key: string, value: string | number | undefined, max = 1023): void => {
     if (value === undefined) return;
@@ -22,6 +23,19 @@ export function encodeCef({ record, name, severity, timeMs }: ExportEvent, origi
     put(key, value, max);
     put(`${key}Label`, label);
   };
+  const head = [
+    'Gatewright',
+    'API gateway',
+    header(origin.version, 31),
+    event.name,
+    header(titleOf(event), 512),
+  ];
+  const line = (): string => `CEF:0|${head.join('|')}|${severities[event.severity]}|${pairs.join(' ')}`;
+  if (event.kind === 'trail') {
+    putTrailCef(event, put);
+    return line();
+  }
+  const { record, timeMs } = event;
   put('rt', timeMs);
   put('act', record.decision, 63);
   put('outcome', record.decision === 'allowed' || record.decision === 'answered' ? 'success' : 'failure', 63);
@@ -47,6 +61,5 @@ export function encodeCef({ record, name, severity, timeMs }: ExportEvent, origi
   labelled('cs4', 'guard', record.guard, 4000);
   labelled('cs5', 'traceId', record.trace_id, 4000);
   labelled('cs6', 'policy', record.policy, 4000);
-  const head = ['Gatewright', 'API gateway', header(origin.version, 31), name, eventTitles[name]].join('|');
-  return `CEF:0|${head}|${severities[severity]}|${pairs.join(' ')}`;
+  return line();
 }

@@ -1,8 +1,9 @@
 // Elastic Common Schema 9: one JSON document an event. Only addresses stand in fields of type `ip`, because anything
 // else there makes a receiver refuse the document.
 import { isIP } from 'node:net';
-import { type ExportEvent, eventTitles } from '../event.ts';
+import { type ExportEvent, eventTitles, type RequestEvent, titleOf } from '../event.ts';
 import type { Origin } from '../sink.ts';
+import { encodeTrailEcs } from './trail.ts';
 
 const levels = {
   info: 'info',
@@ -13,7 +14,7 @@ const levels = {
 } as const;
 const scale = { info: 1, low: 3, medium: 5, high: 8, critical: 10 } as const;
 
-function categories({ record, name }: ExportEvent): { category: string[]; type: string[] } {
+function categories({ record, name }: RequestEvent): { category: string[]; type: string[] } {
   const isDenied = record.decision === 'refused';
   if (name === 'authentication.failed')
     return { category: ['authentication', 'api'], type: ['start', 'denied'] };
@@ -23,6 +24,12 @@ function categories({ record, name }: ExportEvent): { category: string[]; type: 
 }
 
 export function encodeEcs(event: ExportEvent, origin: Origin): Record<string, unknown> {
+  if (event.kind === 'trail')
+    return encodeTrailEcs(event, origin, {
+      severity: scale[event.severity],
+      level: levels[event.severity],
+      title: titleOf(event),
+    });
   const { record, name, severity } = event;
   const isFine = record.decision === 'allowed' || record.decision === 'answered';
   const source = {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ExchangeRecord } from '../../telemetry/index.ts';
-import { type ExportEvent, toEvent } from '../event.ts';
+import { type RequestEvent, toEvent, toTrailEvent } from '../event.ts';
 import { encodeCef, encodeEcs, encodeLeef, encodeStructured, frameSyslog } from './index.ts';
 
 const origin = { hostname: 'gw1.example.com', version: '1.2.3' };
@@ -95,7 +95,7 @@ function parseCef(line: string): { header: string[]; pairs: Map<string, string> 
 
 test('CEF: what a client sends stays within its value', () => {
   fc.assert(
-    fc.property(events, (event: ExportEvent) => {
+    fc.property(events, (event: RequestEvent) => {
       const parsed = parseCef(encodeCef(event, origin));
       assert.ok(parsed !== null);
       assert.deepEqual(parsed.header.slice(1, 7), [
@@ -118,7 +118,7 @@ test('CEF: what a client sends stays within its value', () => {
 
 test('LEEF: no value makes a pair, a key or a line', () => {
   fc.assert(
-    fc.property(events, (event: ExportEvent) => {
+    fc.property(events, (event: RequestEvent) => {
       const line = encodeLeef(event, origin);
       assert.doesNotMatch(line, /[\r\n\u0000]/);
       const match = /^LEEF:2\.0\|Gatewright\|API gateway\|1\.2\.3\|inspection\.refused\|\^\|(.*)$/.exec(line);
@@ -155,7 +155,7 @@ function parseStructured(message: string): Map<string, string> {
     at++;
     parameters.set(name[1]!, text);
   }
-  assert.equal(message.slice(at), '] Request refused by inspection');
+  assert.match(message.slice(at), /^\] (?:Request refused by inspection|Audit: )/);
   return parameters;
 }
 
@@ -185,7 +185,7 @@ test('syslog: structured data comes back as it was, and frames count octets', ()
 
 test('ECS: fields of type ip hold addresses and nothing else', () => {
   fc.assert(
-    fc.property(events, (event: ExportEvent) => {
+    fc.property(events, (event: RequestEvent) => {
       const document = JSON.parse(JSON.stringify(encodeEcs(event, origin))) as {
         source: { ip?: string };
         event: { duration: number };
@@ -194,5 +194,61 @@ test('ECS: fields of type ip hold addresses and nothing else', () => {
       assert.equal(document.event.duration, 700_000);
     }),
     { numRuns: 200 },
+  );
+});
+
+const trailEvents = fc
+  .record({
+    actor: hostile,
+    target: hostile,
+    reason: hostile,
+    event: hostile,
+    address: fc.oneof(fc.ipV4(), fc.ipV6(), hostile),
+    details: fc.dictionary(hostile, hostile, { maxKeys: 3 }),
+  })
+  .map((fields) =>
+    toTrailEvent({
+      time: '2026-08-20T10:00:00.123Z',
+      id: '5e34a1c2-0000-4000-8000-000000000000',
+      trail: 'audit.example',
+      index: 4711,
+      action: 'state.change',
+      outcome: 'success',
+      actor_kind: 'operator',
+      target_kind: 'client',
+      ...fields,
+    }),
+  );
+
+test('entries of the trail stay within their values in every format', () => {
+  fc.assert(
+    fc.property(trailEvents, (event) => {
+      const { record } = event;
+      const cef = parseCef(encodeCef(event, origin));
+      assert.ok(cef !== null);
+      assert.equal(cef.header[4], 'state.change');
+      assert.equal(cef.pairs.get('suser') ?? '', cleaned(record.actor!).trim());
+      assert.equal(cef.pairs.get('cn1'), '4711');
+      const leef = encodeLeef(event, origin);
+      assert.doesNotMatch(leef, /[\r\n\u0000]/);
+      const keys = leef
+        .slice(leef.indexOf('|^|') + 3)
+        .split('^')
+        .map((pair) => pair.slice(0, pair.indexOf('=')));
+      assert.equal(new Set(keys).size, keys.length);
+      for (const key of keys) assert.match(key, /^[A-Za-z]+$/);
+      const parameters = parseStructured(
+        encodeStructured(event, origin, { facility: 13, enterprise: 32473 }),
+      );
+      assert.equal(parameters.get('actor') ?? '', cleaned(record.actor!));
+      assert.equal(parameters.get('index'), '4711');
+      const ecs = JSON.parse(JSON.stringify(encodeEcs(event, origin))) as {
+        source?: { ip?: string };
+        event: { dataset: string };
+      };
+      if (ecs.source?.ip !== undefined) assert.match(ecs.source.ip, /^[0-9a-f.:]+$/i);
+      assert.equal(ecs.event.dataset, 'gatewright.audit');
+    }),
+    { numRuns: 300 },
   );
 });

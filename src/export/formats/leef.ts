@@ -4,17 +4,25 @@ import type { Severity } from '../contract.ts';
 import type { ExportEvent } from '../event.ts';
 import type { Origin } from '../sink.ts';
 import { oneLine } from './text.ts';
+import { putTrailLeef } from './trail.ts';
 
 const severities: Readonly<Record<Severity, number>> = { info: 1, low: 3, medium: 5, high: 8, critical: 10 };
 const MAX_VALUE = 1023;
 
-export function encodeLeef({ record, name, severity, timeMs }: ExportEvent, origin: Origin): string {
+export function encodeLeef(event: ExportEvent, origin: Origin): string {
   const pairs: string[] = [];
   const put = (key: string, value: string | number | undefined): void => {
     if (value === undefined) return;
     const text = oneLine(String(value), MAX_VALUE).replaceAll('^', ' ').trim();
     if (text !== '') pairs.push(`${key}=${text}`);
   };
+  const version = oneLine(origin.version, 31).replace(/[|^]/g, ' ');
+  const line = (): string => `LEEF:2.0|Gatewright|API gateway|${version}|${event.name}|^|${pairs.join('^')}`;
+  if (event.kind === 'trail') {
+    putTrailLeef(event, severities[event.severity], put);
+    return line();
+  }
+  const { record, name, severity, timeMs } = event;
   // The most important first: receivers cut long payloads.
   put('devTime', timeMs);
   put('cat', name.split('.')[0]);
@@ -37,6 +45,5 @@ export function encodeLeef({ record, name, severity, timeMs }: ExportEvent, orig
   put('durationUs', record.duration_us);
   put('traceId', record.trace_id);
   put('userAgent', record.user_agent);
-  const version = oneLine(origin.version, 31).replace(/[|^]/g, ' ');
-  return `LEEF:2.0|Gatewright|API gateway|${version}|${name}|^|${pairs.join('^')}`;
+  return line();
 }

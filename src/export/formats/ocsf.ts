@@ -2,8 +2,9 @@
 // Authentication, a match of an inspection rule a Detection Finding, a call of a known caller API Activity, anything
 // else HTTP Activity; the security_control profile says what the gate did about it.
 import { isIP } from 'node:net';
-import { type ExportEvent, eventTitles } from '../event.ts';
+import { type ExportEvent, eventTitles, type RequestEvent, titleOf } from '../event.ts';
 import type { Origin } from '../sink.ts';
+import { encodeTrailOcsf } from './trail-ocsf.ts';
 
 const severities = { info: 1, low: 2, medium: 3, high: 4, critical: 5 } as const;
 const httpActivities: Readonly<Record<string, number>> = Object.assign(Object.create(null), {
@@ -29,6 +30,7 @@ const apiActivities: Readonly<Record<string, number>> = Object.assign(Object.cre
 type Json = Record<string, unknown>;
 
 export function encodeOcsf(event: ExportEvent, origin: Origin): Json {
+  if (event.kind === 'trail') return encodeTrailOcsf(event, origin, titleOf(event));
   const { record, name } = event;
   if (name === 'authentication.failed') return authentication(event, origin);
   if (record.rules !== undefined) return detection(event, origin);
@@ -38,7 +40,7 @@ export function encodeOcsf(event: ExportEvent, origin: Origin): Json {
 }
 
 function common(
-  { record, name, severity, timeMs }: ExportEvent,
+  { record, name, severity, timeMs }: RequestEvent,
   origin: Origin,
   classUid: number,
   activityId: number,
@@ -66,7 +68,7 @@ function common(
   };
 }
 
-function outcome({ record }: ExportEvent): Json {
+function outcome({ record }: RequestEvent): Json {
   const isFine = record.decision === 'allowed' || record.decision === 'answered';
   return {
     status_id: isFine ? 1 : 2,
@@ -75,7 +77,7 @@ function outcome({ record }: ExportEvent): Json {
   };
 }
 
-function source({ record }: ExportEvent): Json {
+function source({ record }: RequestEvent): Json {
   const address = record.client_address ?? 'unknown';
   return {
     ...(isIP(address) > 0 ? { ip: address } : { name: address }),
@@ -84,12 +86,12 @@ function source({ record }: ExportEvent): Json {
   };
 }
 
-const destination = ({ record }: ExportEvent, origin: Origin): Json => ({
+const destination = ({ record }: RequestEvent, origin: Origin): Json => ({
   hostname: record.host ?? origin.hostname,
   svc_name: record.api ?? record.listener,
 });
 
-function http({ record }: ExportEvent): Json {
+function http({ record }: RequestEvent): Json {
   return {
     http_request: {
       uid: record.id,
@@ -116,7 +118,7 @@ function http({ record }: ExportEvent): Json {
   };
 }
 
-const unmapped = ({ record }: ExportEvent): Json => ({
+const unmapped = ({ record }: RequestEvent): Json => ({
   unmapped: {
     listener: record.listener,
     guard: record.guard,
@@ -127,7 +129,7 @@ const unmapped = ({ record }: ExportEvent): Json => ({
   },
 });
 
-function httpActivity(event: ExportEvent, origin: Origin): Json {
+function httpActivity(event: RequestEvent, origin: Origin): Json {
   const { method } = event.record;
   return {
     ...common(event, origin, 4002, method === undefined ? 0 : (httpActivities[method] ?? 99)),
@@ -139,7 +141,7 @@ function httpActivity(event: ExportEvent, origin: Origin): Json {
   };
 }
 
-function apiActivity(event: ExportEvent, origin: Origin): Json {
+function apiActivity(event: RequestEvent, origin: Origin): Json {
   const { record } = event;
   return {
     ...common(event, origin, 6003, apiActivities[record.method ?? ''] ?? 99),
@@ -153,7 +155,7 @@ function apiActivity(event: ExportEvent, origin: Origin): Json {
   };
 }
 
-function authentication(event: ExportEvent, origin: Origin): Json {
+function authentication(event: RequestEvent, origin: Origin): Json {
   const { record } = event;
   const { http_request } = http(event);
   return {
@@ -171,7 +173,7 @@ function authentication(event: ExportEvent, origin: Origin): Json {
   };
 }
 
-function detection(event: ExportEvent, origin: Origin): Json {
+function detection(event: RequestEvent, origin: Origin): Json {
   const { record, name, timeMs } = event;
   const [first] = record.rules ?? [];
   return {

@@ -1,8 +1,9 @@
 // RFC 5424 messages and their frames by octet counting (RFC 6587 section 3.4.1, RFC 5425 section 4.3).
 import type { Severity } from '../contract.ts';
-import { type ExportEvent, eventTitles } from '../event.ts';
+import { type ExportEvent, type RequestEvent, titleOf } from '../event.ts';
 import type { Origin } from '../sink.ts';
 import { oneLine } from './text.ts';
+import { trailFields } from './trail.ts';
 
 const severities: Readonly<Record<Severity, number>> = { info: 6, low: 5, medium: 4, high: 3, critical: 2 };
 /** Longest value of a parameter, characters. */
@@ -27,39 +28,43 @@ export function encodeSyslog(event: ExportEvent, origin: Origin, head: SyslogHea
 
 /** Message with the record as structured data. */
 export function encodeStructured(event: ExportEvent, origin: Origin, head: SyslogHead): string {
-  const { record } = event;
   const parameters: string[] = [];
-  const put = (name: string, text: string | number | undefined): void => {
+  const fields = event.kind === 'trail' ? trailFields(event.record) : requestFields(event);
+  for (const [name, text] of fields)
     if (text !== undefined && text !== '') parameters.push(`${name}="${value(String(text))}"`);
-  };
-  put('id', record.id);
-  put('src', record.client_address);
-  put('country', record.country);
-  put('asn', record.asn);
-  put('decision', record.decision);
-  put('status', record.status);
-  put('method', record.method);
-  put('host', record.host);
-  put('path', record.path);
-  put('query', record.query);
-  put('api', record.api);
-  put('op', record.operation);
-  put('user', record.consumer);
-  put('credential', record.credential);
-  put('guard', record.guard);
-  put('code', record.code);
-  put('reason', record.reason);
-  put('rules', record.rules?.join(','));
-  put('policy', record.policy);
-  put('risk', record.risk);
-  put('signs', record.risk_signs?.join(','));
-  put('durationUs', record.duration_us);
-  put('in', record.request_bytes);
-  put('out', record.response_bytes);
-  put('trace', record.trace_id);
-  put('agent', record.user_agent);
   const data = `[gatewright@${head.enterprise} ${parameters.join(' ')}]`;
-  return `${prefix(event, origin, head)} ${data} ${eventTitles[event.name]}`;
+  return `${prefix(event, origin, head)} ${data} ${oneLine(titleOf(event), MAX_VALUE)}`;
+}
+
+function requestFields({ record }: RequestEvent): [string, string | number | undefined][] {
+  return [
+    ['id', record.id],
+    ['src', record.client_address],
+    ['country', record.country],
+    ['asn', record.asn],
+    ['decision', record.decision],
+    ['status', record.status],
+    ['method', record.method],
+    ['host', record.host],
+    ['path', record.path],
+    ['query', record.query],
+    ['api', record.api],
+    ['op', record.operation],
+    ['user', record.consumer],
+    ['credential', record.credential],
+    ['guard', record.guard],
+    ['code', record.code],
+    ['reason', record.reason],
+    ['rules', record.rules?.join(',')],
+    ['policy', record.policy],
+    ['risk', record.risk],
+    ['signs', record.risk_signs?.join(',')],
+    ['durationUs', record.duration_us],
+    ['in', record.request_bytes],
+    ['out', record.response_bytes],
+    ['trace', record.trace_id],
+    ['agent', record.user_agent],
+  ];
 }
 
 function prefix({ record, name, severity }: ExportEvent, origin: Origin, head: SyslogHead): string {

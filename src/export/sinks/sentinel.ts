@@ -14,16 +14,38 @@ const MAX_BODY_BYTES = 1_000_000;
 const RENEW_BEFORE_MS = 120_000;
 
 /** Columns of the stream; reserved names (`id`, `Type`, `TenantId`) are not among them. */
-export function sentinelRow(
-  { record, name, severity }: ExportEvent,
-  origin: Origin,
-): Record<string, unknown> {
-  return {
-    TimeGenerated: record.time,
-    EventId: record.id,
-    EventName: name,
-    Severity: severity,
+export function sentinelRow(event: ExportEvent, origin: Origin): Record<string, unknown> {
+  const common = {
+    TimeGenerated: event.record.time,
+    EventId: event.record.id,
+    EventName: event.name,
+    Severity: event.severity,
     Gate: origin.hostname,
+  };
+  if (event.kind === 'trail') {
+    const { record } = event;
+    return {
+      ...common,
+      ClientAddress: record.address,
+      Operation: record.event,
+      Actor: record.actor,
+      ActorKind: record.actor_kind,
+      Target: record.target,
+      TargetKind: record.target_kind,
+      Outcome: record.outcome,
+      Reason: record.reason,
+      TraceId: record.trace_id,
+      RequestId: record.request_id,
+      Trail: record.trail,
+      TrailIndex: record.index,
+      Before: record.before,
+      After: record.after,
+      Details: record.details,
+    };
+  }
+  const { record } = event;
+  return {
+    ...common,
     ClientAddress: record.client_address,
     Country: record.country,
     Asn: record.asn,
