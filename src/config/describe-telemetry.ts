@@ -1,7 +1,7 @@
 // Where what the gate knows goes, in words: the access log, OpenTelemetry, the receivers of records.
 import type { SinkConfig, SinkTarget } from '../export/contract.ts';
 import type { OtlpConfig, TraceSettings } from '../otlp/contract.ts';
-import type { GateConfig, TelemetryConfig } from './gate-config.ts';
+import type { AuditConfig, GateConfig, TelemetryConfig } from './gate-config.ts';
 import { periodText } from './period-text.ts';
 
 export interface OutletView {
@@ -23,6 +23,7 @@ export function describeOutlets(config: GateConfig): OutletView[] {
       how: [`at most ${telemetry.maxSeries} series of each`],
     },
     { name: 'access log', ...logView(telemetry.accessLog) },
+    ...(config.audit === null ? [] : [auditView(config.audit)]),
     ...(otlp === null ? [] : [otlpView(otlp)]),
     ...(config.export?.sinks ?? []).map(sinkView),
   ];
@@ -107,10 +108,34 @@ function sinkView(sink: SinkConfig): OutletView {
     name: `export ${sink.name}`,
     to: targetText(sink.target),
     how: [
-      filters.length === 0 ? 'all records' : `records: ${filters.join('; ')}`,
+      `${recordsText(sink.records)}${filters.length === 0 ? '' : `: ${filters.join('; ')}`}`,
       ...(redact.remove.length === 0 ? [] : [`without ${redact.remove.join(', ')}`]),
       ...(redact.hash.length === 0 ? [] : [`hashed ${redact.hash.join(', ')}`]),
       `spool up to ${sizeText(spool.maxBytes)}, ${full[spool.whenFull]}`,
+    ],
+  };
+}
+
+function recordsText(records: SinkConfig['records']): string {
+  if (!records.includes('audit')) return 'all records';
+  return records.includes('requests') ? 'all records, and the audit trail' : 'the audit trail';
+}
+
+function auditView(audit: AuditConfig): OutletView {
+  const { witnesses, keepMs } = audit;
+  const kept = Object.entries(keepMs).map(
+    ([action, ms]) => `${action === '*' ? 'the rest' : action} ${periodText(ms)}`,
+  );
+  return {
+    name: 'audit trail',
+    to: `${audit.folder} as ${audit.origin}, keys ${audit.secret === null ? 'not sealed' : 'sealed'}`,
+    how: [
+      `signed with Ed25519${audit.mldsa ? ' and ML-DSA-44' : ''}`,
+      witnesses.length === 0
+        ? 'no witnesses'
+        : `cosigned by ${witnesses.map(({ name }) => name).join(', ')} every ${periodText(audit.witnessEveryMs)}`,
+      kept.length === 0 ? 'kept for good' : `kept ${kept.join(', ')}`,
+      audit.refusals ? 'refused requests are entries' : 'without refused requests',
     ],
   };
 }
