@@ -37,6 +37,18 @@ const mask = compileMask(rules)!;
 const few = compileMask(
   rules.map(({ path, action }) => ({ path: ['customers', '7', ...path.slice(2)], action })),
 )!;
+const classes = (['card', 'iban', 'national-id', 'email', 'phone', 'credential'] as const).map((name) => ({
+  class: name,
+  action: 'last4' as const,
+}));
+const everyClass = compileMask([], classes)!;
+/** The same document, in which there is nothing to find. */
+const harmless = Buffer.from(
+  document
+    .toString()
+    .replace(/@example\.com/g, ' at example')
+    .replace(/4111111111111111|NO9386011117947/g, 'none'),
+);
 const nothing = compileMask([{ path: ['nobody'], action: 'drop' }])!;
 
 function medianUs(work: () => void): number {
@@ -54,6 +66,8 @@ function medianUs(work: () => void): number {
 const rows: [string, () => void][] = [
   ['ten fields of forty objects', () => void mask.run(document)],
   ['ten fields', () => void few.run(document)],
+  ['every class, 120 findings', () => void everyClass.run(document)],
+  ['every class, nothing found', () => void everyClass.run(harmless)],
   ['nothing to mask', () => void nothing.run(document)],
   ['JSON.parse and JSON.stringify', () => void JSON.stringify(JSON.parse(document.toString()))],
 ];

@@ -54,13 +54,21 @@ const maskTexts = {
 } as const;
 
 function describeMask({ mask }: OperationConfig): string[] {
-  return (mask?.rules ?? []).map(({ path, action, unlessRoles, unlessScopes }) => {
+  return (mask?.rules ?? []).map((rule) => {
+    const { action, unlessRoles, unlessScopes } = rule;
     const exempt = [
       ...unlessRoles.map((role) => `role ${role}`),
       ...unlessScopes.map((scope) => `scope ${scope}`),
     ];
     const unless = exempt.length === 0 ? '' : `, unless ${exempt.join(' or ')}`;
-    return `/${path.join('/')} of answers ${maskTexts[action]}${unless}`;
+    const what =
+      rule.kind === 'classes'
+        ? `${rule.classes.join(', ')} anywhere in`
+        : `${rule.paths
+            .slice(0, MAX_SHOWN)
+            .map((path) => `/${path.join('/')}`)
+            .join(', ')}${more(rule.paths)} of`;
+    return `${what} answers ${maskTexts[action]}${unless}`;
   });
 }
 

@@ -1,6 +1,7 @@
 // The parts of the configuration that say who may do what: roles, claims, policies, own objects, fields, risk.
 import { z } from 'zod';
 import { parseFieldPath } from '../masking/index.ts';
+import { dataClasses } from '../sensitive/index.ts';
 import { countries, networks } from './document-geography.ts';
 import { addressBlock, duration, nameKey, rate } from './values.ts';
 
@@ -217,7 +218,17 @@ const fieldPath = () =>
 export const mask = z.array(
   z
     .strictObject({
-      field: fieldPath().describe('Field of JSON answers, as JSON Pointer or JSONPath.'),
+      field: fieldPath().optional().describe('Field of JSON answers, as JSON Pointer or JSONPath.'),
+      class: z
+        .union([z.enum(dataClasses), z.array(z.enum(dataClasses)).min(1)])
+        .optional()
+        .describe('Data of this kind, wherever it stands in texts and numbers.'),
+      annotated: z
+        .union([z.literal(true), z.string().min(1), z.array(z.string().min(1)).min(1)])
+        .optional()
+        .describe(
+          'Fields that the contract marks with `x-sensitive`: all, or those with one of these labels.',
+        ),
       as: z
         .enum(['drop', 'redact', 'last4'])
         .describe('What is left: nothing, `***`, or the last four characters.'),
@@ -230,7 +241,16 @@ export const mask = z.array(
         .default([])
         .describe('Callers with one of these roles see it.'),
     })
-    .describe('A field that not every reader may see.'),
+    .refine(
+      ({ field, class: name, annotated }) =>
+        [field, name, annotated].filter((part) => part !== undefined).length === 1,
+      { message: 'needs one of "field", "class" and "annotated"' },
+    )
+    .refine(({ class: name, as }) => name === undefined || as !== 'drop', {
+      message: 'data of a class stands within texts: mask it as "redact" or "last4"',
+      path: ['as'],
+    })
+    .describe('Data of answers that not every reader may see.'),
 );
 
 /** Keys of an operation. */

@@ -16,7 +16,7 @@ import { resolveApiListeners, resolveOperationListeners } from './resolve-exposu
 import { resolveAddresses } from './resolve-geography.ts';
 import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
-import { resolveMask } from './resolve-mask.ts';
+import { checkAnnotated, resolveMask } from './resolve-mask.ts';
 import { contractOfService, controlUpstream, serviceOf } from './resolve-service.ts';
 import { checkSchemas, resolveValidate } from './resolve-validate.ts';
 
@@ -59,6 +59,7 @@ export function resolveApi(
   reportUnreadBodies(name, operations, context);
   checkProtocol(name, entry, operations, document, context);
   checkSchemas(contract, operations, sourceOf(entry), context);
+  checkAnnotated(name, entry, contract, sourceOf(entry), context);
   const inspected = Object.entries(entry.operations).map(([id, { inspect }]) => ({ id, own: inspect }));
   checkExclusions(name, entry.inspect, ids, inspected, ruleSets, context);
   const { headers, cors } = entry;
@@ -217,7 +218,7 @@ function resolveOperation(
       entry.grpc === undefined
         ? resolveInspect({ name: api, entry: entry.inspect }, own?.inspect, operation, ruleSets)
         : null,
-    mask: resolveMask(api, entry, operation.id, document, context),
+    mask: resolveMask(api, entry, { operation, document: contract.document }, document, context),
     contract: operation,
     grpc: entry.grpc === undefined ? null : { maxMessageBytes: entry.grpc['max-message'] },
     websocket: entry.grpc === undefined ? resolveWebsocket(own?.websocket ?? entry.websocket) : null,

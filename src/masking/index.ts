@@ -1,2 +1,3 @@
 export { parseFieldPath } from './field-path.ts';
-export { compileMask, Mask, type MaskAction, type MaskOutcome, type MaskRule } from './mask.ts';
+export { compileMask, Mask, type MaskOutcome } from './mask.ts';
+export type { ClassRule, MaskAction, MaskRule } from './rules.ts';

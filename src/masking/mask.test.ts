@@ -191,3 +191,76 @@ test('fields are named as pointers or as plain JSON paths', () => {
   for (const wrong of ['', '/', '$', '$..card', 'card', '$.a[?(@.b)]', '/a~2', '$.a[01]', '$.a b'])
     assert.equal(parseFieldPath(wrong), null, wrong);
 });
+
+test('data of classes is masked wherever it stands, and nothing around it', () => {
+  const mask = compileMask(
+    [
+      { path: ['gone'], action: 'drop' },
+      { path: ['short'], action: 'redact' },
+    ],
+    [
+      { class: 'card', action: 'last4' },
+      { class: 'email', action: 'redact' },
+    ],
+  )!;
+  const run = (text: string): string => {
+    const outcome = mask.run(Buffer.from(text));
+    return outcome.kind === 'changed' ? Buffer.from(outcome.bytes).toString() : outcome.kind;
+  };
+  assert.equal(run('{"a":["card 4111 1111 1111 1111, ann@example.com",1]}'), '{"a":["card ***1111, ***",1]}');
+  assert.equal(run('{"pan":4111111111111111,"at":1764061234567}'), '{"pan":"***1111","at":1764061234567}');
+  assert.equal(run('{"ann@example.com":{"x":1}}'), '{"***":{"x":1}}');
+  assert.equal(
+    run('{"ann@example.com":1,"gone":"ann@example.com","x":["bob@example.com"]}'),
+    '{"***":1,"x":["***"]}',
+  );
+  assert.equal(
+    run('{"x":1,"short":{"a":"ann@example.com"},"y":"b@example.com"}'),
+    '{"x":1,"short":null,"y":"***"}',
+  );
+  assert.equal(run('"\\u0034111111111111111"'), '"***1111"');
+  assert.equal(
+    run('"{\\"pan\\":\\"4111111111111111\\",\\"æ\\":1}"'),
+    '"{\\"pan\\":\\"***1111\\",\\"æ\\":1}"',
+  );
+  assert.equal(run('"4１１１ 1111 1111 1111"'), '"***"');
+  assert.equal(run('{"a":"4111111111111112","b":"an@example","c":"æøå"}'), 'unchanged');
+  assert.equal(run('{"a":"ann@example.com"'), 'invalid');
+  const text = mask.runText(Buffer.from('pan;mail\n4111111111111111;ann@example.com\næ'));
+  assert.ok(text.kind === 'changed');
+  assert.equal(text.bytes.toString(), 'pan;mail\n***1111;***\næ');
+  assert.equal(text.fields, 2);
+});
+
+test('data of classes never gets through a document, whatever is around it', () => {
+  const mask = compileMask([{ path: ['*', 'name'], action: 'drop' }], [{ class: 'card', action: 'redact' }])!;
+  const card = fc.constantFrom('4111111111111111', '5555-5555-5555-4444', '378282246310005');
+  const text = fc.oneof(
+    fc.string(),
+    card,
+    fc
+      .tuple(fc.constantFrom('', 'pan: ', '"', '\\', 'æ', '\n'), card, fc.constantFrom('', '.', ' x', '"'))
+      .map((parts) => parts.join('')),
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      text,
+      fc.integer(),
+      fc.constant(4111111111111111),
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(fc.oneof(text, fc.constantFrom('name', 'x')), tie('value'), { maxKeys: 4 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(value, (document) => {
+      const written = JSON.stringify(document);
+      const outcome = mask.run(Buffer.from(written));
+      assert.notEqual(outcome.kind, 'invalid');
+      const out = outcome.kind === 'changed' ? Buffer.from(outcome.bytes).toString() : written;
+      JSON.parse(out);
+      assert.doesNotMatch(out, /4111111111111111|5555-5555-5555-4444|378282246310005/);
+    }),
+    { numRuns: 2000 },
+  );
+});

@@ -1,20 +1,15 @@
 // Takes fields out of JSON documents, or makes them unreadable, without building objects: one strict pass over the bytes that
 // notes what to cut, and one that copies the rest. What is not valid JSON is not answered for: another reader might
 // see fields where this one sees none. HOT
-
-export type MaskAction =
-  /** The member or item is not there. */
-  | 'drop'
-  /** Text becomes `***`, everything else null. */
-  | 'redact'
-  /** Text and numbers keep their last four characters, when they have at least eight; everything else becomes null. */
-  | 'last4';
-
-export interface MaskRule {
-  /** Names of members and indices of items from the root; `*` for all of them. */
-  readonly path: readonly string[];
-  readonly action: MaskAction;
-}
+import { ClassMasker, MIN_LAST4 } from './class-masker.ts';
+import {
+  type ClassRule,
+  compileRules,
+  itemOf,
+  type MaskAction,
+  type MaskRule,
+  type RuleNode,
+} from './rules.ts';
 
 export type MaskOutcome =
   | { readonly kind: 'unchanged' }
@@ -24,58 +19,16 @@ export type MaskOutcome =
 /** Nesting of objects and lists; deeper documents are invalid. The same as for requests. */
 const MAX_DEPTH = 64;
 
-/** What stands at one place of the documents. */
-interface Node {
-  action: MaskAction | null;
-  /** By name, as UTF-8. */
-  readonly children: { readonly name: string; readonly bytes: Uint8Array; readonly node: Node }[];
-  /** Every member and item. */
-  any: Node | null;
-}
-
-const newNode = (): Node => ({ action: null, children: [], any: null });
 const encoder = new TextEncoder();
 
 /** Compiles rules; null when there are none. */
-export function compileMask(rules: readonly MaskRule[]): Mask | null {
-  if (rules.length === 0) return null;
-  const root = newNode();
-  // What holds for every member holds for each that has rules of its own: the most general come first.
-  const stars = ({ path }: MaskRule): number => path.filter((part) => part === '*').length;
-  for (const rule of [...rules].sort((a, b) => stars(b) - stars(a))) insert(root, rule, 0);
-  return new Mask(root);
-}
-
-function insert(node: Node, rule: MaskRule, at: number): void {
-  if (at === rule.path.length) {
-    node.action = stronger(node.action, rule.action);
-    return;
-  }
-  const name = rule.path[at]!;
-  if (name === '*') {
-    node.any ??= newNode();
-    insert(node.any, rule, at + 1);
-    for (const child of node.children) insert(child.node, rule, at + 1);
-    return;
-  }
-  let child = node.children.find((entry) => entry.name === name)?.node;
-  if (child === undefined) {
-    child = node.any === null ? newNode() : copyNode(node.any);
-    node.children.push({ name, bytes: encoder.encode(name), node: child });
-  }
-  insert(child, rule, at + 1);
-}
-
-const copyNode = (node: Node): Node => ({
-  action: node.action,
-  children: node.children.map((child) => ({ ...child, node: copyNode(child.node) })),
-  any: node.any === null ? null : copyNode(node.any),
-});
-
-/** Of two rules for one field the one that shows less counts. */
-const strength = { drop: 3, redact: 2, last4: 1 } as const;
-function stronger(a: MaskAction | null, b: MaskAction): MaskAction {
-  return a !== null && strength[a] >= strength[b] ? a : b;
+export function compileMask(rules: readonly MaskRule[], classRules: readonly ClassRule[] = []): Mask | null {
+  if (rules.length === 0 && classRules.length === 0) return null;
+  return new Mask(
+    compileRules(rules),
+    classRules.length === 0 ? null : new ClassMasker(classRules),
+    rules.length > 0,
+  );
 }
 
 const QUOTE = 0x22;
@@ -109,7 +62,13 @@ const lastFour = encoder.encode('"***1234"');
 const noBytes = new Uint8Array(0);
 
 export class Mask {
-  readonly #root: Node;
+  /** Whether it masks places of a document, which other texts do not have. */
+  readonly masksFields: boolean;
+  /** Whether it masks data of classes, which any text may have. */
+  readonly masksClasses: boolean;
+  readonly #root: RuleNode;
+  /** Masks data of classes; null when there are none to mask. */
+  readonly #classes: ClassMasker | null;
   #bytes: Uint8Array = noBytes;
   #end = 0;
   /** What to leave out, as start and end, in order, and what stands there instead. */
@@ -117,8 +76,11 @@ export class Mask {
   #texts: Uint8Array[] = [];
   #fields = 0;
 
-  constructor(root: Node) {
+  constructor(root: RuleNode, classes: ClassMasker | null, masksFields: boolean) {
     this.#root = root;
+    this.#classes = classes;
+    this.masksFields = masksFields;
+    this.masksClasses = classes !== null;
   }
 
   /** Masks one JSON document in UTF-8. The answer's bytes are new; `bytes` is not changed. */
@@ -138,13 +100,25 @@ export class Mask {
     return { kind: 'changed', bytes: this.#assemble(bytes), fields: this.#fields };
   }
 
+  /** Masks data of the classes in a text that is not JSON, in UTF-8 or any encoding that agrees with it on ASCII. */
+  runText(bytes: Uint8Array): MaskOutcome {
+    const classes = this.#classes;
+    if (classes === null || classes.look(bytes, 0, bytes.length) === 'nothing') return unchanged;
+    // Bytes as characters: what is found is ASCII, and the rest comes out as it went in.
+    const found = classes.replace(textOf(bytes, 0, bytes.length, 'latin1'));
+    if (found === null) return unchanged;
+    return { kind: 'changed', bytes: Buffer.from(found.text, 'latin1'), fields: found.count };
+  }
+
   // The pass: each function takes the position of what it reads and answers the position after it, or BAD or DEEP.
 
   /** A value for which `node` has rules; masks it where `node` says so. */
-  #value(at: number, node: Node, depth: number): number {
+  #value(at: number, node: RuleNode, depth: number): number {
     const { action } = node;
     if (action !== null && action !== 'drop') {
+      const before = this.#texts.length;
       const end = this.#skip(at, depth);
+      this.#forget(before);
       if (end >= 0) this.#cut(at, end, this.#maskOf(action, at, end));
       return end;
     }
@@ -154,7 +128,7 @@ export class Mask {
     return this.#skip(at, depth);
   }
 
-  #object(open: number, node: Node, depth: number): number {
+  #object(open: number, node: RuleNode, depth: number): number {
     if (depth > MAX_DEPTH) return DEEP;
     const bytes = this.#bytes;
     let at = this.#blank(open + 1);
@@ -164,7 +138,8 @@ export class Mask {
     let before = open;
     for (;;) {
       if (bytes[at] !== QUOTE) return BAD;
-      const nameEnd = this.#string(at);
+      const cutsBefore = this.#texts.length;
+      const nameEnd = this.#text(at);
       if (nameEnd < 0) return nameEnd;
       const child = this.#childOf(node, at + 1, nameEnd - 1);
       at = this.#blank(nameEnd);
@@ -176,15 +151,17 @@ export class Mask {
       at = this.#blank(end);
       const isLast = bytes[at] === CLOSE_BRACE;
       if (!isLast && bytes[at] !== COMMA) return BAD;
-      if (isDropped) this.#drop(kept, before, at, isLast);
-      else kept = true;
+      if (isDropped) {
+        this.#forget(cutsBefore);
+        this.#drop(kept, before, at, isLast);
+      } else kept = true;
       if (isLast) return at + 1;
       before = at;
       at = this.#blank(at + 1);
     }
   }
 
-  #list(open: number, node: Node, depth: number): number {
+  #list(open: number, node: RuleNode, depth: number): number {
     if (depth > MAX_DEPTH) return DEEP;
     const bytes = this.#bytes;
     let at = this.#blank(open + 1);
@@ -193,14 +170,17 @@ export class Mask {
     let before = open;
     for (let index = 0; ; index++) {
       const child = itemOf(node, index);
+      const cutsBefore = this.#texts.length;
       const isDropped = child !== null && child.action === 'drop';
       const end = child === null || isDropped ? this.#skip(at, depth) : this.#value(at, child, depth);
       if (end < 0) return end;
       at = this.#blank(end);
       const isLast = bytes[at] === CLOSE_BRACKET;
       if (!isLast && bytes[at] !== COMMA) return BAD;
-      if (isDropped) this.#drop(kept, before, at, isLast);
-      else kept = true;
+      if (isDropped) {
+        this.#forget(cutsBefore);
+        this.#drop(kept, before, at, isLast);
+      } else kept = true;
       if (isLast) return at + 1;
       before = at;
       at = this.#blank(at + 1);
@@ -221,8 +201,49 @@ export class Mask {
     this.#fields++;
   }
 
+  /** What was cut since then goes as a whole. */
+  #forget(before: number): void {
+    if (this.#texts.length === before) return;
+    this.#fields -= this.#texts.length - before;
+    this.#texts.length = before;
+    this.#cuts.length = 2 * before;
+  }
+
+  // Data of the classes.
+
+  /** A text; what it holds of the classes is masked. */
+  #text(start: number): number {
+    const end = this.#string(start);
+    const classes = this.#classes;
+    if (classes === null || end < 0) return end;
+    const look = classes.look(this.#bytes, start + 1, end - 1);
+    if (look === 'plain') {
+      // Characters are bytes: only what is found is cut.
+      for (const span of classes.spans(textOf(this.#bytes, start + 1, end - 1, 'latin1')))
+        this.#cut(start + 1 + span.start, start + 1 + span.end, encoder.encode(span.shown));
+    } else if (look === 'encoded') {
+      const text = JSON.parse(textOf(this.#bytes, start, end, 'utf8')) as string;
+      const found = classes.replace(text);
+      if (found !== null) this.#cut(start, end, encoder.encode(JSON.stringify(found.text)));
+      else if (classes.isDisguised(text)) this.#cut(start, end, redacted);
+    }
+    return end;
+  }
+
+  /** A number of a card may be written as a number. */
+  #classNumber(start: number): number {
+    const end = this.#number(start);
+    const classes = this.#classes;
+    if (classes === null || end - start < MIN_NUMBER) return end;
+    const [found] = classes.spans(textOf(this.#bytes, start, end, 'latin1'));
+    if (found !== undefined) this.#cut(start, end, this.#maskOf(found.action, start, end));
+    return end;
+  }
+
+  // The grammar.
+
   /** The rules for the member whose name stands between the quotes. */
-  #childOf(node: Node, start: number, end: number): Node | null {
+  #childOf(node: RuleNode, start: number, end: number): RuleNode | null {
     const { children } = node;
     if (children.length === 0) return node.any;
     const bytes = this.#bytes;
@@ -241,7 +262,7 @@ export class Mask {
     return node.any;
   }
 
-  #escapedChildOf(node: Node, start: number, end: number): Node | null {
+  #escapedChildOf(node: RuleNode, start: number, end: number): RuleNode | null {
     const text = Buffer.from(this.#bytes.subarray(start - 1, end + 1)).toString();
     const name: unknown = JSON.parse(text);
     const child = node.children.find((entry) => entry.name === name);
@@ -254,14 +275,14 @@ export class Mask {
     const code = bytes[start];
     switch (code) {
       case QUOTE:
-        return this.#string(start);
+        return this.#text(start);
       case OPEN_BRACE: {
         if (depth >= MAX_DEPTH) return DEEP;
         let at = this.#blank(start + 1);
         if (bytes[at] === CLOSE_BRACE) return at + 1;
         for (;;) {
           if (bytes[at] !== QUOTE) return BAD;
-          const nameEnd = this.#string(at);
+          const nameEnd = this.#text(at);
           if (nameEnd < 0) return nameEnd;
           at = this.#blank(nameEnd);
           if (bytes[at] !== COLON) return BAD;
@@ -293,7 +314,7 @@ export class Mask {
       case 0x6e:
         return this.#word(start, 'null');
       default:
-        return this.#number(start);
+        return this.#classNumber(start);
     }
   }
 
@@ -413,17 +434,11 @@ export class Mask {
   }
 }
 
-/** Shorter values would tell half of themselves. */
-const MIN_LAST4 = 8;
+/** Shorter numbers identify nobody. */
+const MIN_NUMBER = 11;
 
-function itemOf(node: Node, index: number): Node | null {
-  const { children } = node;
-  if (children.length > 0) {
-    const name = String(index);
-    for (let i = 0; i < children.length; i++) if (children[i]!.name === name) return children[i]!.node;
-  }
-  return node.any;
-}
+const textOf = (bytes: Uint8Array, start: number, end: number, encoding: 'latin1' | 'utf8'): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString(encoding);
 
 /** Spans that are copied byte by byte: a call of the runtime's costs more. */
 const SHORT_BYTES = 48;

@@ -1,3 +1,4 @@
+export { type AnnotatedField, annotatedFields, SENSITIVE_KEYWORD } from './annotated.ts';
 export { type RewriteOptions, rewriteSchema } from './closed-schema.ts';
 export type {
   ContractBody,

@@ -6,21 +6,22 @@ import { type DataClass, dataClasses, type Finding, type Report } from './contra
 import { findCredentials } from './credentials.ts';
 import { findMixedIds, findNationalNumber } from './national-ids.ts';
 
-/** What a character adds to the first look: digits are counted in the low bits, letters and signs set a bit. */
+/** What a byte adds to the first look: digits are counted in the low bits, all else sets a bit. */
 const SIGN_BITS = 16;
 const AT_SIGN = 1 << SIGN_BITS;
-const PLUS_OR_BRACKET = 1 << (SIGN_BITS + 1);
-const LETTER = 1 << (SIGN_BITS + 2);
-/** An escape, or a character beyond ASCII: what the text says is not what its bytes are. */
-export const UNCLEAR = 1 << (SIGN_BITS + 3);
+const LETTER = 1 << (SIGN_BITS + 1);
+/** A backslash: in JSON the text says something else than its bytes. */
+const ESCAPE = 1 << (SIGN_BITS + 2);
+const NON_ASCII = 1 << (SIGN_BITS + 3);
+/** Begins a character in UTF-8 that may be taken for another: full-width forms, styled digits, blanks, hyphens. */
+const DISGUISE = 1 << (SIGN_BITS + 4);
 const DIGITS = (1 << SIGN_BITS) - 1;
 
 const signs = new Int32Array(256);
-for (let code = 0x80; code < 256; code++) signs[code] = UNCLEAR;
-signs[0x5c] = UNCLEAR;
+for (let code = 0x80; code < 256; code++) signs[code] = NON_ASCII;
+for (const lead of [0xc2, 0xe1, 0xe2, 0xe3, 0xef, 0xf0]) signs[lead] = NON_ASCII | DISGUISE;
+signs[0x5c] = ESCAPE;
 signs[0x40] = AT_SIGN;
-signs[0x2b] = PLUS_OR_BRACKET;
-signs[0x28] = PLUS_OR_BRACKET;
 for (let code = 0x41; code <= 0x5a; code++) {
   signs[code] = LETTER;
   signs[code + 0x20] = LETTER;
@@ -29,8 +30,8 @@ const isDigit = new Uint8Array(256);
 isDigit.fill(1, 0x30, 0x3a);
 
 /** Fewer digits are no number of any kind. */
-const MIN_DIGITS = { card: 14, 'national-id': 8, iban: 9, phone: 8 } as const;
-/** Shorter texts hold no credential: the shortest is a password in an address. */
+const MIN_DIGITS = { card: 14, nationalId: 7, iban: 9, phone: 8 } as const;
+/** Credentials have no blanks; the shortest is an address with a password. */
 const MIN_CREDENTIAL = 12;
 
 /** A run of digits; the last may be an X. */
@@ -65,7 +66,7 @@ export class Finder {
     this.#credential = wanted.has('credential');
   }
 
-  /** What bytes of a text have in them, for `mayHold`. */
+  /** What bytes of a text in UTF-8 have in them, for `mayHold`. */
   static look(bytes: Uint8Array, start: number, end: number): number {
     let found = 0;
     let digits = 0;
@@ -77,18 +78,22 @@ export class Finder {
     return found | Math.min(digits, DIGITS);
   }
 
-  /** Whether a text of `length` characters may hold something; `look`: what `Finder.look` saw. */
-  mayHold(look: number, length: number): boolean {
-    if ((look & UNCLEAR) !== 0) return true;
-    if (this.#credential && length >= MIN_CREDENTIAL) return true;
-    if (this.#email && (look & AT_SIGN) !== 0) return true;
+  /**
+   * What the text in these bytes may hold, when `look` is what `Finder.look` saw of them: `nothing`; something, and its
+   * bytes are its characters (`plain`); or something that only shows when it has been decoded (`encoded`).
+   */
+  mayHold(bytes: Uint8Array, start: number, end: number, look: number): 'nothing' | 'plain' | 'encoded' {
+    if ((look & (ESCAPE | DISGUISE)) !== 0) return 'encoded';
     const digits = look & DIGITS;
-    return (
+    const isPossible =
+      (this.#email && (look & AT_SIGN) !== 0) ||
       (this.#card && digits >= MIN_DIGITS.card) ||
       (this.#phone && digits >= MIN_DIGITS.phone) ||
-      (this.#nationalId && digits >= 7) ||
-      (this.#iban && digits >= MIN_DIGITS.iban && (look & LETTER) !== 0)
-    );
+      (this.#nationalId && digits >= MIN_DIGITS.nationalId) ||
+      (this.#iban && digits >= MIN_DIGITS.iban && (look & LETTER) !== 0) ||
+      (this.#credential && hasLongWord(bytes, start, end));
+    if (!isPossible) return 'nothing';
+    return (look & NON_ASCII) === 0 ? 'plain' : 'encoded';
   }
 
   /** Everything in `text`, by place, without overlaps: of two findings the one that begins first, and is longer, counts. */
@@ -162,6 +167,17 @@ export class Finder {
       }
     }
   }
+}
+
+/** Whether MIN_CREDENTIAL characters stand together without a blank. Looks at few of them. */
+function hasLongWord(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let last = start + MIN_CREDENTIAL - 1; last < end; ) {
+    let at = last;
+    while (bytes[at]! > 0x20 && last - at < MIN_CREDENTIAL - 1) at--;
+    if (bytes[at]! > 0x20) return true;
+    last = at + MIN_CREDENTIAL;
+  }
+  return false;
 }
 
 /** No part of a word, and no decimals of a number. */

@@ -2,4 +2,4 @@ export { cardBrand } from './accounts.ts';
 export { isLuhn, luhnDigit } from './checksums.ts';
 export { type DataClass, dataClasses, type Finding } from './contract.ts';
 export { isPlaceholder } from './credentials.ts';
-export { Finder, UNCLEAR } from './finder.ts';
+export { Finder } from './finder.ts';

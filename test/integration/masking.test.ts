@@ -177,3 +177,71 @@ test('masks that can not hold do not load', async (t) => {
     /lets WebSockets pass, whose messages are not masked/,
   );
 });
+
+test('data of classes and annotated fields are masked in JSON and in texts; what can not be read is refused', async (t) => {
+  const upstream = await startRawUpstream(t);
+  const gate = await startTestGate(t, {
+    config: `listeners: { public: { port: 0, host: 127.0.0.1 } }
+upstreams: { customers: { targets: [ http://127.0.0.1:${upstream.port} ] } }
+identity:
+  consumers:
+    clerk: { keys: [ { id: clerk-1, sha256: ${clerk.sha256} } ] }
+    auditor: { scopes: [ 'cards:read' ], keys: [ { id: auditor-1, sha256: ${auditor.sha256} } ] }
+apis:
+  customers:
+    contract: ./openapi.yaml
+    upstream: customers
+    authenticate: [ { api-key: {} } ]
+    authorize: { scopes: none }
+    limits: []
+    mask: [ { class: [ card, email ], as: last4, unless-scope: 'cards:read' } ]
+    operations:
+      tree: { mask: [ { annotated: pii, as: redact } ] }
+telemetry: { listen: false, access-log: { to: { file: ./access.log } } }
+`,
+    contract: `openapi: 3.1.0
+info: { title: Customers, version: '1' }
+paths:
+  /notes:
+    get: { operationId: notes, responses: {} }
+  /tree:
+    get:
+      operationId: tree
+      responses:
+        '200': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Person' } } } }
+components:
+  schemas:
+    Person:
+      type: object
+      properties:
+        name: { type: string, x-sensitive: [ pii, name ] }
+        shoe: { type: integer, x-sensitive: size }
+        children: { type: array, items: { $ref: '#/components/schemas/Person' } }
+`,
+  });
+  const read = async (path: string, key: string, body: string, type: string, status = 200) => {
+    upstream.onRequest = ({ connection }) =>
+      connection.socket.write(answer(status, body, { 'content-type': type }));
+    const response = await exchange(gate.port, request('GET', path, { 'x-api-key': key }), 'GET');
+    return { status: response.status, body: response.body.toString() };
+  };
+  const note = '{"note":"4111 1111 1111 1111 of ann@example.com"}';
+  const json = 'application/json';
+  assert.equal((await read('/notes', clerk.key, note, json)).body, '{"note":"***1111 of ***.com"}');
+  assert.equal((await read('/notes', auditor.key, note, json)).body, note);
+  assert.equal((await read('/notes', clerk.key, 'x,ann@example.com', 'text/csv')).body, 'x,***.com');
+  assert.equal(
+    (await read('/notes', clerk.key, '<p>4111111111111111</p>', 'text/html', 500)).body,
+    '<p>***1111</p>',
+  );
+  assert.equal((await read('/notes', clerk.key, '\x89PNG', 'image/png')).body, '\x89PNG');
+  for (const type of ['application/octet-stream', 'text/event-stream', 'image/svg+xml', 'application/pdf']) {
+    const expected = type === 'image/svg+xml' ? 200 : 502;
+    assert.equal((await read('/notes', clerk.key, 'x', type)).status, expected, type);
+  }
+  const deep = '{"name":"Ann","shoe":38,"children":[{"name":"Bo","children":[{"name":"Cy"}]}]}';
+  assert.equal(
+    (await read('/tree', clerk.key, deep, json)).body,
+    '{"name":"***","shoe":38,"children":[{"name":"***","children":[{"name":"***"}]}]}',
+  );
+});

@@ -1,5 +1,5 @@
 // What the masking of one operation's answers is made of, as plain data.
-import type { MaskAction } from '../../masking/index.ts';
+import type { ClassRule, MaskAction } from '../../masking/index.ts';
 
 export interface MaskConfig {
   readonly rules: readonly MaskFieldRule[];
@@ -7,10 +7,23 @@ export interface MaskConfig {
   readonly limitBytes: number;
 }
 
-export interface MaskFieldRule {
-  readonly path: readonly string[];
-  readonly action: MaskAction;
-  /** Callers with one of these roles, or with one of these scopes, see the field as it is. */
+/** Either places of JSON answers, or classes of data wherever they stand. */
+export type MaskFieldRule = Exempt &
+  (
+    | {
+        readonly kind: 'fields';
+        readonly paths: readonly (readonly string[])[];
+        readonly action: MaskAction;
+      }
+    | {
+        readonly kind: 'classes';
+        readonly classes: readonly ClassRule['class'][];
+        readonly action: ClassRule['action'];
+      }
+  );
+
+interface Exempt {
+  /** Callers with one of these roles, or with one of these scopes, see it as it is. */
   readonly unlessRoles: readonly string[];
   readonly unlessScopes: readonly string[];
 }

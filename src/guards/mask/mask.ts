@@ -4,7 +4,7 @@
 import type { Exchange, Guard } from '../../exchange/index.ts';
 import { type Decision, noHooks, Refusal } from '../../exchange/index.ts';
 import type { FieldList } from '../../http/fields/index.ts';
-import { compileMask, Mask } from '../../masking/index.ts';
+import { type ClassRule, compileMask, Mask, type MaskRule } from '../../masking/index.ts';
 import { type Principals, roleKey } from '../authorize/index.ts';
 import type { MaskConfig, MaskFieldRule } from './contract.ts';
 
@@ -46,10 +46,20 @@ const telling = [
   'content-digest',
 ];
 
-/** In place of a mask: the answer is no JSON, and only an empty one may pass. */
+/** In place of a mask: the answer can't be read, and only an empty one may pass. */
 const mustBeEmpty = {};
 
+/** In place of a mask: the answer is a text that is not JSON. */
+interface TextMask {
+  readonly mask: Mask;
+}
+
 const jsonType = /^application\/(?:[a-z0-9!#$&^_.+-]+\+)?json(?:\s*;|$)/i;
+/** Types that are texts, in which classes of data are found; an event stream has no end to hold it to. */
+const textType =
+  /^(?:text\/(?!event-stream)|(?:application|image)\/(?:[a-z0-9!#$&^_.+-]+\+)?(?:xml|yaml)|application\/(?:x-ndjson|json-seq|javascript|x-www-form-urlencoded))/i;
+/** Types that are for eyes and ears. */
+const mediaType = /^(?:image\/(?!svg)|audio\/|video\/|font\/)/i;
 
 /** Guard for the operation's rules; null when it has none. */
 export function compileMaskGuard(config: MaskConfig, principals: Principals): Guard | null {
@@ -70,7 +80,7 @@ export function compileMaskGuard(config: MaskConfig, principals: Principals): Gu
     for (let i = 0; i < rows.length; i++) if (!isExempt(rows[i]!, exchange, principals)) set |= rows[i]!.bit;
     let mask = masks.get(set);
     if (mask === undefined) {
-      mask = compileMask(rows.filter(({ bit }) => (set & bit) !== 0).map(({ rule }) => rule));
+      mask = compileSet(rows.filter(({ bit }) => (set & bit) !== 0).map(({ rule }) => rule));
       masks.set(set, mask);
     }
     return mask;
@@ -96,12 +106,9 @@ export function compileMaskGuard(config: MaskConfig, principals: Principals): Gu
     if (coding !== null && coding.toLowerCase() !== 'identity') return encoded;
     const type = fields.get('content-type');
     if (type === null || !jsonType.test(type)) {
-      // Pages of errors hold no fields; anything else that is no JSON may hold them in a form that is not read here.
-      if (status >= 400) {
-        exchange.mask = null;
-        return null;
-      }
-      exchange.mask = mustBeEmpty;
+      const { mask } = exchange as { mask: Mask };
+      exchange.mask = maskOfText(mask, status, type);
+      if (exchange.mask === null) return null;
     }
     exchange.answerLimit = Math.max(exchange.answerLimit, config.limitBytes);
     return null;
@@ -111,13 +118,32 @@ export function compileMaskGuard(config: MaskConfig, principals: Principals): Gu
     if (mask === null) return null;
     if (!whole || body.length > config.limitBytes) return tooLarge;
     if (body.length === 0) return null;
-    if (!(mask instanceof Mask)) return notJson;
-    const outcome = mask.run(body);
+    if (mask === mustBeEmpty) return notJson;
+    const outcome = mask instanceof Mask ? mask.run(body) : (mask as TextMask).mask.runText(body);
     if (outcome.kind === 'invalid') return invalid;
     if (outcome.kind === 'changed') exchange.answerBody = outcome.bytes;
     return null;
   };
   return { ...noHooks, name: 'mask', onRequest, onAnswer, onAnswerBody };
+}
+
+/** What an answer that is no JSON is held to; null for nothing. */
+function maskOfText(mask: Mask, status: number, type: string | null): object | null {
+  // Pages of errors hold no fields; anything else that is no JSON may hold them in a form that is not read here.
+  if (mask.masksFields && status < 400) return mustBeEmpty;
+  if (!mask.masksClasses) return null;
+  if (type !== null && textType.test(type)) return { mask } satisfies TextMask;
+  return type !== null && mediaType.test(type) ? null : mustBeEmpty;
+}
+
+function compileSet(rules: readonly MaskFieldRule[]): Mask | null {
+  const fields: MaskRule[] = [];
+  const classes: ClassRule[] = [];
+  for (const rule of rules) {
+    if (rule.kind === 'fields') for (const path of rule.paths) fields.push({ path, action: rule.action });
+    else for (const name of rule.classes) classes.push({ class: name, action: rule.action });
+  }
+  return compileMask(fields, classes);
 }
 
 function isExempt({ rule, roles }: Row, { consumer }: Exchange, principals: Principals): boolean {
