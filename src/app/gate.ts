@@ -163,7 +163,9 @@ class Gate implements RunningGate {
       (event) => this.#audit.note(event),
     );
     this.#audit = new AuditPlane(this.#log);
-    this.#limits = new LimitPlane(this.#log, (ids) => this.#supervisor.broadcast({ kind: 'leases', ids }));
+    this.#limits = new LimitPlane(this.#log, this.#workers, (ids) =>
+      this.#supervisor.broadcast({ kind: 'leases', ids }),
+    );
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#certificates = createCertificates(
       this.#log,
@@ -228,6 +230,7 @@ class Gate implements RunningGate {
         limits: this.#limits.rates,
         leases: this.#limits.leases,
         places: this.#places,
+        concurrency: this.#limits.concurrency,
         accessLog: this.#records.memoryOf(workerId),
         tracing,
         credentials: {
@@ -252,6 +255,7 @@ class Gate implements RunningGate {
         this.#registry.retireOthers(workerId, null);
         this.#metrics.delete(workerId);
         this.#records.retire(workerId);
+        this.#limits.forget(workerId);
       },
     });
   }
@@ -278,7 +282,7 @@ class Gate implements RunningGate {
     this.#addGauges();
     await this.#startParts(this.config, true);
     this.#vault.start(this.config, this.#identity.state);
-    await this.#limits.start(this.config);
+    await this.#limits.start(this.config, this.#identity.state);
     await this.#supervisor.start();
     this.#tellRoutes();
     this.#certificates.serve();

@@ -1,63 +1,104 @@
-// Limits as the gate runs them, on the main thread: the memory that threads count in, and the keeper of what they share with other
-// gates.
-import { Redis, RedisBuckets } from '../cluster/index.ts';
+// Limits as the gate runs them, on the main thread: the memory that threads count in, and the keepers of what is shared with other
+// gates or must outlast this one.
+import { type ClusterConfig, Redis, RedisBuckets } from '../cluster/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import {
+  type BucketStore,
+  type ConcurrencyMemory,
+  ConcurrencyTable,
+  createConcurrencyTable,
   createLeaseTable,
   createLimitTable,
   type LeaseAsk,
   LeaseKeeper,
+  type LeaseLimit,
   LeaseTable,
   type LeaseTableMemory,
   LimitTable,
   type LimitTableMemory,
 } from '../limits/index.ts';
+import { SqlQuotaStore, type State } from '../stores/index.ts';
 import type { GateLog, MetricsRegistry } from '../telemetry/index.ts';
 
 /** A gate does not wait longer than this for Redis before it serves, ms. */
 const START_MS = 1000;
 
+type Kind = LeaseLimit['kind'];
+
 export class LimitPlane {
   readonly rates: LimitTableMemory = createLimitTable();
   readonly leases: LeaseTableMemory = createLeaseTable();
+  readonly concurrency: ConcurrencyMemory;
   readonly #log: GateLog;
   readonly #onAnswered: (ids: readonly string[]) => void;
   readonly #table = new LeaseTable(this.leases);
+  readonly #keepers = new Map<Kind, LeaseKeeper>();
   #redis: Redis | null = null;
-  #keeper: LeaseKeeper | null = null;
 
   /** `onAnswered`: threads that asked about these keys can go on. */
-  constructor(log: GateLog, onAnswered: (ids: readonly string[]) => void) {
+  constructor(log: GateLog, threads: number, onAnswered: (ids: readonly string[]) => void) {
     this.#log = log;
     this.#onAnswered = onAnswered;
+    this.concurrency = createConcurrencyTable(threads);
   }
 
   /** Meets the other gates. Rejects where the client is missing, not where Redis is away. */
-  async start({ cluster }: GateConfig): Promise<void> {
-    if (cluster === null) return;
-    this.#redis = await Redis.open(cluster.redis, 'gatewright', {
-      onLost: (problem) => this.#keeper?.lost(problem),
-    });
+  async start({ cluster }: GateConfig, state: State | null): Promise<void> {
+    if (cluster !== null) {
+      this.#redis = await Redis.open(cluster.redis, 'gatewright', {
+        onLost: (problem) => {
+          for (const keeper of this.#keepers.values()) if (keeper.isRemote) keeper.lost(problem);
+        },
+      });
+      const late = new Promise((resolve) => setTimeout(resolve, START_MS).unref());
+      await Promise.race([this.#redis.ready, late]);
+    }
+    const shared =
+      this.#redis === null || cluster === null ? null : new RedisBuckets(this.#redis, cluster.prefix);
+    if (shared !== null) await this.#keep('rate', shared, cluster, true);
+    // A file belongs to one gate: where there are several their quotas are in Redis, unless they have a database in common.
+    const inState = state !== null && (cluster === null || state.database.kind === 'postgres');
+    if (inState) await this.#keep('quota', new SqlQuotaStore(state.database), cluster, false);
+    else if (shared !== null) await this.#keep('quota', shared, cluster, true);
+  }
+
+  async #keep(
+    kind: Kind,
+    store: BucketStore,
+    cluster: ClusterConfig | null,
+    isRemote: boolean,
+  ): Promise<void> {
     const keeper = new LeaseKeeper({
       table: this.#table,
-      store: new RedisBuckets(this.#redis, cluster.prefix),
+      kind,
+      isSerial: !isRemote,
+      isRemote,
+      store,
       clock: systemClock,
-      minNodes: cluster.minNodes,
+      minNodes: cluster?.minNodes ?? 1,
       onAnswered: this.#onAnswered,
       onState: (problem) => {
-        if (problem === '') this.#log.write('info', 'cluster-available', { nodes: this.#table.nodes });
-        else this.#log.write('error', 'cluster-unavailable', { problem });
+        const details = { limits: kind === 'rate' ? 'rates' : 'quotas' };
+        if (problem === '')
+          this.#log.write('info', 'cluster-available', { ...details, nodes: this.#table.nodes(kind) });
+        else this.#log.write('error', 'cluster-unavailable', { ...details, problem });
       },
     });
-    this.#keeper = keeper;
-    const ready = this.#redis.ready;
-    await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, START_MS).unref())]);
+    this.#keepers.set(kind, keeper);
     await keeper.start();
   }
 
   ask(asks: readonly LeaseAsk[]): void {
-    this.#keeper?.ask(asks);
+    const rates = asks.filter(({ limit }) => limit.kind === 'rate');
+    if (rates.length > 0) this.#keepers.get('rate')?.ask(rates);
+    if (rates.length < asks.length)
+      this.#keepers.get('quota')?.ask(asks.filter(({ limit }) => limit.kind === 'quota'));
+  }
+
+  /** A thread ended with requests under way. */
+  forget(thread: number): void {
+    new ConcurrencyTable(this.concurrency, thread).forget(thread);
   }
 
   addGauges(registry: MetricsRegistry): void {
@@ -69,6 +110,8 @@ export class LimitPlane {
         help,
         samples: () => [{ labels: {}, value: value() }],
       });
+    const sum = (what: 'exchanges' | 'failures') => () =>
+      [...this.#keepers.values()].reduce((total, { counts }) => total + counts[what], 0);
     add(
       'limit_evictions_total',
       'counter',
@@ -76,20 +119,26 @@ export class LimitPlane {
       () => rates.evictions + this.#table.evictions,
     );
     add('cluster_up', 'gauge', 'Whether limits are counted together with other gates.', () =>
-      this.#table.isStoreUp ? 1 : 0,
+      this.#table.isStoreUp('rate') ? 1 : 0,
     );
-    add('cluster_nodes', 'gauge', 'Gates that count together, as far as is known.', () => this.#table.nodes);
-    add('limit_exchanges_total', 'counter', 'Exchanges with the store of shared limits.', () =>
-      this.#keeper === null ? 0 : this.#keeper.counts.exchanges,
+    add('quota_store_up', 'gauge', 'Whether quotas can be written down.', () =>
+      this.#table.isStoreUp('quota') ? 1 : 0,
     );
-    add('limit_exchange_failures_total', 'counter', 'Exchanges that had no answer.', () =>
-      this.#keeper === null ? 0 : this.#keeper.counts.failures,
+    add('cluster_nodes', 'gauge', 'Gates that count together, as far as is known.', () =>
+      this.#table.nodes('rate'),
     );
+    add(
+      'limit_exchanges_total',
+      'counter',
+      'Exchanges with the stores of shared limits and quotas.',
+      sum('exchanges'),
+    );
+    add('limit_exchange_failures_total', 'counter', 'Exchanges that had no answer.', sum('failures'));
   }
 
   /** Settles what is owed. */
   async close(): Promise<void> {
-    await this.#keeper?.close();
+    await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()));
     this.#redis?.close();
   }
 }

@@ -5,6 +5,7 @@ import { type AuthenticationMethod, callerMethod, singleMethods } from '../guard
 import type { InspectConfig } from '../guards/inspect/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
 import { describeAdmission, describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
+import { describeLimit } from './describe-limits.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
 import { periodText } from './period-text.ts';
 
@@ -113,10 +114,7 @@ function describe(config: GateConfig, api: ApiConfig, operation: OperationConfig
     callers,
     scopes: describeScopes(operation),
     rules: describeRules(api, operation),
-    limits: operation.limits.map(
-      (limit) =>
-        `${limit.count} per ${periodText(limit.periodMs)} and ${limit.per}, burst ${limit.burst}${limit.isShared && config.cluster !== null ? ', over all gates' : ''}`,
-    ),
+    limits: operation.limits.map((limit) => describeLimit(limit, config.cluster !== null)),
     maxBodyBytes: operation.contract.body === null ? 0 : operation.maxBodyBytes,
     validated: operation.validate !== null,
     grpcMessageBytes: operation.grpc?.maxMessageBytes ?? 0,

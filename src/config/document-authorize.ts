@@ -98,7 +98,7 @@ export const authorize = z
       .describe('Cedar policies, one file or several: a permit must hold and no forbid may.'),
     own: own.default([]).describe('Objects that must be the caller’s own, wherever an operation names them.'),
     enumeration: rate()
-      .default({ count: 20, periodMs: 60_000 })
+      .default({ count: 20, periodMs: 60_000, unit: 'requests' })
       .describe(
         'Refused objects of others, per consumer, beyond which the log says that ids are being tried.',
       ),

@@ -24,6 +24,7 @@ import {
   loginSchema,
   signatureKeySchema,
 } from './document-identity.ts';
+import { defaultLimit, limits, plansSchema, tenantsSchema } from './document-limits.ts';
 import { authorizationServerSchema } from './document-oauth.ts';
 import { servicesSchema } from './document-services.ts';
 import { stateSchema } from './document-state.ts';
@@ -232,6 +233,8 @@ const consumer = z
       )
       .default([])
       .describe('Its API keys; two overlap while one is being replaced.'),
+    plan: nameKey().optional().describe('Plan that limits with `plans` go by.'),
+    tenant: nameKey().optional().describe('Whom it belongs to, for limits per tenant.'),
     'signature-keys': z
       .array(signatureKeySchema)
       .default([])
@@ -241,33 +244,6 @@ const consumer = z
     path: ['keys'],
     message: 'or "certificates" or "signature-keys" must name at least one credential',
   });
-
-const limits = z.array(
-  z.strictObject({
-    per: z.enum(['address', 'consumer', 'operation']).describe('What is counted apart; IPv6 by /64.'),
-    rate: rate().describe('Requests in a time.'),
-    burst: z
-      .int()
-      .min(1)
-      .optional()
-      .describe('Requests that may come at once; the count of the rate by default.'),
-    name: z
-      .string()
-      .regex(/^[a-z][a-z0-9-]{0,31}$/)
-      .optional()
-      .describe('Name in the RateLimit headers.'),
-    scope: z
-      .enum(['api', 'operation'])
-      .optional()
-      .describe(
-        'Whether the operations of an API share a count: by default those under the API do, those under an operation and those per operation do not.',
-      ),
-    over: z
-      .enum(['nodes', 'node'])
-      .default('nodes')
-      .describe('Counted over all gates of the `cluster`, or by each alone.'),
-  }),
-);
 
 const websocket = z.union([
   z.boolean(),
@@ -304,6 +280,12 @@ const operation = z
       .describe("Scopes that are all needed, instead of the contract's."),
     ...operationAuthorize,
     limits: limits.optional().describe("Instead of the API's."),
+    cost: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(1)
+      .describe('What a request counts for in rates and quotas of requests.'),
     'max-body': byteSize().optional().describe('Largest request body.'),
     validate: validate.optional().describe("Instead of the API's."),
     exposure: exposure.optional().describe("Instead of the API's."),
@@ -375,9 +357,7 @@ const api = z.strictObject({
     .optional()
     .describe('Ways to authenticate; the first whose credential is present decides.'),
   authorize,
-  limits: limits
-    .default([{ per: 'address', rate: { count: 100, periodMs: 1000 }, burst: 200, over: 'nodes' }])
-    .describe('Rate limits of every operation; `[]` for none.'),
+  limits: limits.default([defaultLimit]).describe('Rate limits of every operation; `[]` for none.'),
   addresses,
   validate: validate
     .prefault({})
@@ -489,6 +469,8 @@ export const documentSchema = z.strictObject({
       'authorization-server': authorizationServerSchema
         .optional()
         .describe('The gate as an authorization server and OpenID provider; needs state.'),
+      plans: plansSchema.prefault({}).describe('Plans of callers, which limits can go by.'),
+      tenants: tenantsSchema.prefault({}).describe('To whom callers belong, for limits per tenant.'),
       dpop: dpopSchema.prefault({}).describe('Proofs of possession (RFC 9449).'),
       services: servicesSchema
         .optional()

@@ -25,7 +25,7 @@ import type {
 } from '../guards/authorize/contract.ts';
 import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { InspectConfig, RuleSetConfig } from '../guards/inspect/contract.ts';
-import type { LimitConfig } from '../guards/limit/contract.ts';
+import type { LimitConfig, MembershipConfig } from '../guards/limit/contract.ts';
 import type { MaskConfig } from '../guards/mask/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
@@ -67,6 +67,7 @@ export interface GateConfig {
   /** Main thread only: threads get null. */
   readonly export: ExportConfig | null;
   readonly identity: IdentityConfig;
+  readonly membership: MembershipConfig;
   readonly relations: readonly RelationConfig[];
   /** Null: nothing is weighed. */
   readonly risk: RiskConfig | null;
@@ -281,6 +282,8 @@ export interface OperationConfig {
   readonly scopes: readonly ScopeAlternative[];
   readonly authorize: AuthorizeConfig;
   readonly limits: readonly LimitConfig[];
+  /** What a request counts for. */
+  readonly cost: number;
   /** Largest request body, bytes. */
   readonly maxBodyBytes: number;
   /** How requests are validated against `contract`; null: not at all. */

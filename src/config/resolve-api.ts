@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import type { ServiceDescription } from '../control/contract.ts';
 import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
 import type { ScopeAlternative } from '../guards/authorize/contract.ts';
-import type { LimitConfig } from '../guards/limit/contract.ts';
 import { type Contract, parseContract } from '../openapi/document.ts';
 import { type ContractOperation, SchemaSet } from '../openapi/index.ts';
 import type { ConfigDocument } from './document.ts';
@@ -16,6 +15,7 @@ import { resolveApiListeners, resolveOperationListeners } from './resolve-exposu
 import { resolveAddresses } from './resolve-geography.ts';
 import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
+import { resolveLimits } from './resolve-limits.ts';
 import { checkAnnotated, resolveMask } from './resolve-mask.ts';
 import { contractOfService, controlUpstream, serviceOf } from './resolve-service.ts';
 import { checkSchemas, resolveValidate } from './resolve-validate.ts';
@@ -207,7 +207,10 @@ function resolveOperation(
     scopes: isPublic ? [] : scopesOf(own?.scopes, entry, operation, contract),
     authorize: resolveOperationAuthorize(api, entry, operation, schemas, document, context),
     limits:
-      own?.limits === undefined ? resolveLimits(entry.limits, 'api') : resolveLimits(own.limits, 'operation'),
+      own?.limits === undefined
+        ? resolveLimits(entry.limits, 'api', ['apis', api, 'limits'], document, context)
+        : resolveLimits(own.limits, 'operation', [...path, 'limits'], document, context),
+    cost: own?.cost ?? 1,
     maxBodyBytes:
       own?.['max-body'] ?? entry['max-body'] ?? (entry.grpc === undefined ? DEFAULT_BODY_BYTES : ANY_BYTES),
     validate:
@@ -283,25 +286,6 @@ function resolveWebsocket(entry: ApiDocument['websocket']): OperationConfig['web
     maxMessageBytes: entry['max-message'],
     maxMessagesPerSecond: entry.rate === undefined ? 0 : (entry.rate.count * 1000) / entry.rate.periodMs,
   };
-}
-
-/** A limit stands for all operations of what it was written under, unless it says otherwise. */
-function resolveLimits(limits: ApiDocument['limits'], scope: LimitConfig['scope']): LimitConfig[] {
-  const used = new Map<string, number>();
-  return limits.map((limit) => {
-    const base = limit.name ?? limit.per;
-    const count = (used.get(base) ?? 0) + 1;
-    used.set(base, count);
-    return {
-      name: count === 1 ? base : `${base}-${count}`,
-      per: limit.per,
-      scope: limit.scope ?? (limit.per === 'operation' ? 'operation' : scope),
-      count: limit.rate.count,
-      periodMs: limit.rate.periodMs,
-      burst: limit.burst ?? limit.rate.count,
-      isShared: limit.over === 'nodes',
-    };
-  });
 }
 
 /** Deny by default: open operations are named all at once, with what to write. */

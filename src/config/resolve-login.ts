@@ -70,13 +70,16 @@ const personLimit = {
   name: 'address',
   per: 'address',
   scope: 'operation',
-  count: 20,
-  periodMs: 1000,
-  burst: 100,
+  kind: 'rate',
+  unit: 'requests',
+  amount: { count: 20, periodMs: 1000, burst: 100 },
+  plans: [],
+  calendar: null,
+  queueMs: 0,
   isShared: true,
 } as const;
 /** The issuer speaks for everybody. */
-const issuerLimit = { ...personLimit, count: 200, burst: 1000 } as const;
+const issuerLimit = { ...personLimit, amount: { count: 200, periodMs: 1000, burst: 1000 } } as const;
 
 /** A logout token is as large as any other token. */
 const MAX_BODY_BYTES = 32_768;
@@ -104,6 +107,7 @@ export function loginApis(
         scopes: [],
         authorize: { roles: [], own: [], fields: [] },
         limits: [step === 'back-channel' ? issuerLimit : personLimit],
+        cost: 1,
         maxBodyBytes: MAX_BODY_BYTES,
         validate: null,
         contract: {

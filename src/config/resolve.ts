@@ -14,6 +14,7 @@ import { resolveExport } from './resolve-export.ts';
 import { resolveGeography } from './resolve-geography.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
+import { resolveMembership } from './resolve-limits.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { loginApis, resolveLogins } from './resolve-login.ts';
 import { reportMtls } from './resolve-mtls.ts';
@@ -110,6 +111,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     vault: resolveVault(document, context),
     export: resolveExport(document, context),
     identity,
+    membership: resolveMembership(document),
     relations: resolveRelations(document.relations, context),
     risk: resolveRisk(document, context),
     geography: resolveGeography(document, context),

@@ -107,17 +107,24 @@ function bestBranch(
     (issues) => !issues.some((issue) => issue.path.length === 0 && issue.code === 'invalid_type'),
   );
   if (usable.length === 0 || value === undefined) return null;
+  // A misspelt name was meant to be one of the names.
+  const isNear = (issue: Issue): boolean =>
+    issue.code === 'invalid_value' &&
+    typeof value === 'string' &&
+    closestName(value, issue.values.map(String)) !== null;
   const score = (issues: readonly Issue[]): number =>
-    issues.reduce(
-      (sum, issue) =>
-        sum +
-        (issue.path.length === 0 && (issue.code === 'unrecognized_keys' || issue.code === 'invalid_value')
-          ? 10
-          : issue.path.length <= 1 && issue.code === 'invalid_type'
-            ? 5
-            : 1),
-      0,
-    );
+    issues.some(isNear)
+      ? 0
+      : issues.reduce(
+          (sum, issue) =>
+            sum +
+            (issue.path.length === 0 && (issue.code === 'unrecognized_keys' || issue.code === 'invalid_value')
+              ? 10
+              : issue.path.length <= 1 && issue.code === 'invalid_type'
+                ? 5
+                : 1),
+          0,
+        );
   return [...usable].sort((a, b) => score(a) - score(b))[0] ?? null;
 }
 

@@ -1,9 +1,9 @@
 // Value schemas that several sections use: quantities as people write them, names, address blocks, secrets.
 import { z } from 'zod';
-import { parseByteSize, parseDuration, parseRate } from '../core/index.ts';
+import { parseByteSize, parseDuration, parseQuota, parseRate } from '../core/index.ts';
 import { parseCidr } from '../net/index.ts';
 
-export type QuantityKind = 'duration' | 'size' | 'rate';
+export type QuantityKind = 'duration' | 'size' | 'rate' | 'quota';
 
 /** Which schemas stand for quantities: the generated reference writes their defaults as people do. */
 export const quantityKinds = new WeakMap<object, QuantityKind>();
@@ -23,7 +23,15 @@ export const duration = () => quantity('duration', parseDuration, 'a duration', 
 /** `1MiB` → 1048576. */
 export const byteSize = () => quantity('size', parseByteSize, 'a size', '1MiB');
 /** `100/s`. */
-export const rate = () => quantity('rate', parseRate, 'a rate', '100/s');
+export const rate = () => quantity('rate', (text) => countRate(parseRate(text)), 'a rate', '100/s');
+/** `100/s` or `1MiB/s`. */
+export const amountRate = () => quantity('rate', parseRate, 'a rate', '100/s');
+/** `10000/day`, `50GB/month`. */
+export const quota = () =>
+  quantity('quota', parseQuota, 'a quota of an hour, day, week or month', '10000/day');
+
+const countRate = (found: ReturnType<typeof parseRate>): ReturnType<typeof parseRate> =>
+  found?.unit === 'requests' ? found : null;
 
 export const addressBlock = () =>
   z.string().refine((text) => parseCidr(text) !== null, {

@@ -54,6 +54,8 @@ export const errorTable = {
   'enumeration-suspected': row(429, 'client', 'Too many requests for objects of others.', true),
   'method-override-refused': row(400, 'client', 'The request names a second method.'),
   'rate-limited': row(429, 'client', 'Too many requests.', true),
+  'quota-exhausted': row(429, 'client', 'The quota of the period is used up.', true),
+  'too-many-at-once': row(429, 'client', 'Too many requests are under way.', true),
   'limits-unavailable': row(503, 'gate', 'Requests can not be counted at the moment.', true),
   'media-type-unsupported': row(415, 'client', 'The operation does not take this content type.'),
   'content-coding-unsupported': row(415, 'client', 'The operation does not take this content coding.'),

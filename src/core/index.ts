@@ -12,5 +12,5 @@ export {
 export { type ErrorCode, type ErrorEntry, errorCodes, errorTable, type Fault } from './errors.ts';
 export { randomHex } from './ids.ts';
 export { KeyHasher } from './key-hash.ts';
-export { parseByteSize, parseDuration, parseRate, type Rate } from './quantities.ts';
+export { parseByteSize, parseDuration, parseQuota, parseRate, type Quota, type Rate } from './quantities.ts';
 export { Secret } from './secret.ts';

@@ -32,16 +32,39 @@ export function parseByteSize(text: string): number | null {
 }
 
 export interface Rate {
-  /** Requests allowed per period; at least 1. */
+  /** Requests, or bytes, allowed per period; at least 1. */
   readonly count: number;
   readonly periodMs: number;
+  readonly unit: 'requests' | 'bytes';
 }
 
-/** `100/s`, `20/m`, `1000/h`, `5/10s` → count and period. */
+/** `100/s`, `20/m`, `1000/h`, `5/10s`, `1MiB/s` → count and period. */
 export function parseRate(text: string): Rate | null {
-  const match = /^(\d{1,9})\s?\/\s?(\d{1,6})?(ms|s|m|h|d)$/.exec(text);
-  if (match === null) return null;
-  const count = Number(match[1]);
+  const match = /^([^/]{1,20}?)\s?\/\s?(\d{1,6})?(ms|s|m|h|d)$/.exec(text);
+  const amount = match === null ? null : parseAmount(match[1]!);
+  if (match === null || amount === null) return null;
   const periodMs = Number(match[2] ?? 1) * durationUnits[match[3]!]!;
-  return count === 0 || periodMs === 0 ? null : { count, periodMs };
+  return periodMs === 0 ? null : { ...amount, periodMs };
+}
+
+export interface Quota {
+  readonly count: number;
+  readonly unit: 'requests' | 'bytes';
+  readonly period: 'hour' | 'day' | 'week' | 'month';
+}
+
+/** `10000/day`, `1000000/month`, `50GB/month` → count and period of the calendar. */
+export function parseQuota(text: string): Quota | null {
+  const match = /^([^/]{1,20}?)\s?\/\s?(hour|day|week|month)$/.exec(text);
+  const amount = match === null ? null : parseAmount(match[1]!);
+  return match === null || amount === null ? null : { ...amount, period: match[2] as Quota['period'] };
+}
+
+function parseAmount(text: string): Pick<Rate, 'count' | 'unit'> | null {
+  if (/^\d{1,12}$/.test(text)) {
+    const count = Number(text);
+    return count === 0 || count > 1e9 ? null : { count, unit: 'requests' };
+  }
+  const bytes = parseByteSize(text);
+  return bytes === null || bytes === 0 ? null : { count: bytes, unit: 'bytes' };
 }

@@ -23,6 +23,9 @@ export interface Consumer {
   readonly issuedMs?: number;
 }
 
+/** Gives up something when the exchange is over. */
+export type Held = (exchange: Exchange) => void;
+
 /** Body length that the head did not tell (chunked transfer coding). */
 export const LENGTH_UNKNOWN = -1;
 
@@ -82,6 +85,8 @@ export class Exchange {
   params: readonly string[] = noParams;
 
   consumer: Consumer | null = null;
+  /** What limits hold until the exchange is over; null for nothing. */
+  held: Held[] | null = null;
   /** How suspicious the request is, 0 to 100; 0 where nothing is weighed. */
   risk = 0;
   /** What made it so. */

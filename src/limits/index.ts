@@ -1,3 +1,10 @@
+export { Calendar, type Period, type PeriodKind } from './calendar.ts';
+export {
+  type ConcurrencyMemory,
+  ConcurrencyTable,
+  createConcurrencyTable,
+  FULL,
+} from './concurrency-table.ts';
 export {
   type BucketAsk,
   type BucketReply,

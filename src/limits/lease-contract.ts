@@ -7,7 +7,7 @@ export const LEASE_MS = 300;
 /** Those of a quota have until the end of its period; they go back after this time so that others can have them, ms. */
 export const QUOTA_LEASE_MS = 2000;
 /** A lease covers the demand of this time, ms. */
-export const LEASE_HORIZON_MS = 100;
+export const horizonMs = { rate: 100, quota: 1000 } as const;
 /** Share of a minute's rate that all nodes together may admit before the store has agreed. */
 export const CREDIT_SHARE = 0.005;
 

@@ -8,6 +8,7 @@ import {
   type BucketStore,
   LEASE_MS,
   type LeaseAsk,
+  type LeaseLimit,
   leaseId,
   QUOTA_LEASE_MS,
 } from './lease-contract.ts';
@@ -27,6 +28,12 @@ const MAX_BATCH = 1000;
 
 export interface LeaseKeeperOptions {
   readonly table: LeaseTable;
+  /** Limits that this store keeps. */
+  readonly kind: LeaseLimit['kind'];
+  /** One exchange at a time: what comes meanwhile goes with the next. For stores that write one after the other. */
+  readonly isSerial: boolean;
+  /** The store is behind a connection that can be lost. */
+  readonly isRemote: boolean;
   readonly store: BucketStore;
   readonly clock: Clock;
   /** The fewest nodes to reckon with, for the share while the store is away. */
@@ -60,6 +67,10 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
+  get isRemote(): boolean {
+    return this.#options.isRemote;
+  }
+
   /** Looks whether the store answers; resolves when that is known. */
   async start(): Promise<void> {
     await this.#greet();
@@ -69,12 +80,16 @@ export class LeaseKeeper {
       this.#timers.push(timer);
     };
     every(GREET_MS, () => {
-      if (this.#options.table.isStoreUp) void this.#greet();
+      if (this.#isUp) void this.#greet();
     });
     every(PROBE_MS, () => {
-      if (!this.#options.table.isStoreUp) void this.#greet();
+      if (!this.#isUp) void this.#greet();
     });
     every(RECLAIM_MS, () => this.reclaim());
+  }
+
+  get #isUp(): boolean {
+    return this.#options.table.isStoreUp(this.#options.kind);
   }
 
   /** The connection is lost: nobody has to wait until a timeout says so. */
@@ -95,7 +110,7 @@ export class LeaseKeeper {
   /** Gives back tokens whose time has passed. */
   reclaim(): void {
     const { table, clock } = this.#options;
-    if (!table.isStoreUp) return;
+    if (!this.#isUp) return;
     const nowMs = clock.monotonicMs();
     const owing: LeaseAsk[] = [];
     for (const [id, { ask, untilMs }] of this.#leases) {
@@ -108,6 +123,7 @@ export class LeaseKeeper {
 
   /** Sends what is pending in batches; a key that is being asked about waits for that answer first. */
   async #flush(): Promise<void> {
+    if (this.#options.isSerial && this.#underway.size > 0) return;
     const ready = [...this.#pending].filter(([id]) => !this.#underway.has(id));
     const exchanges: Promise<void>[] = [];
     for (let from = 0; from < ready.length; from += MAX_BATCH)
@@ -161,10 +177,10 @@ export class LeaseKeeper {
   async #greet(): Promise<void> {
     if (this.#probing || this.#closed) return;
     this.#probing = true;
-    const { table, store, minNodes } = this.#options;
+    const { table, kind, store, minNodes } = this.#options;
     try {
       const nodes = await withTimeout(store.greet());
-      table.nodes = Math.max(nodes, minNodes);
+      table.setNodes(kind, Math.max(nodes, minNodes));
       this.#setUp(true, '');
     } catch (error) {
       this.#setUp(false, messageOf(error));
@@ -173,10 +189,10 @@ export class LeaseKeeper {
   }
 
   #setUp(up: boolean, problem: string): void {
-    const { table, minNodes } = this.#options;
-    if (!up && table.nodes < minNodes) table.nodes = minNodes;
-    if (table.isStoreUp === up && this.#told) return;
-    table.isStoreUp = up;
+    const { table, kind, minNodes } = this.#options;
+    if (!up && table.nodes(kind) < minNodes) table.setNodes(kind, minNodes);
+    if (this.#isUp === up && this.#told) return;
+    table.setStoreUp(kind, up);
     this.#told = true;
     if (!this.#closed) this.#options.onState(up ? '' : problem);
   }
@@ -185,8 +201,8 @@ export class LeaseKeeper {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#closed = true;
+    if (!this.#isUp) return;
     const { table, clock } = this.#options;
-    if (!table.isStoreUp) return;
     const later = clock.monotonicMs() + QUOTA_LEASE_MS + LEASE_MS;
     const owing = [...this.#leases.values()].filter(({ ask }) => table.owes(ask.limit, ask.key, later));
     for (const { ask } of owing) this.#pending.set(leaseId(ask.limit, ask.key), ask);

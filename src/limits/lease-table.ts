@@ -7,7 +7,7 @@ import {
   ASK_LAZILY,
   ASK_NOTHING,
   ASK_NOW,
-  LEASE_HORIZON_MS,
+  horizonMs,
   LEASE_MS,
   type LeaseLimit,
   type LeaseResult,
@@ -18,8 +18,9 @@ const WAYS = 8;
 const HEADER_BYTES = 64;
 /** Words of the header. */
 const EVICTIONS = 0;
+/** Whether stores answer, and how many nodes share them: that of rates, then that of quotas. */
 const STORE_UP = 1;
-const NODES = 2;
+const NODES = 3;
 /** Float64 members of a cell; the first holds the hash. */
 const CELL = 14;
 const TOKENS = 1;
@@ -69,7 +70,7 @@ export function createLeaseTable(cells = 131_072): LeaseTableMemory {
   const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, cells / WAYS)));
   const random = randomBytes(8);
   const buffer = new SharedArrayBuffer(HEADER_BYTES + buckets * WAYS * CELL * 8 + buckets * 4);
-  new Int32Array(buffer)[NODES] = 1;
+  new Int32Array(buffer).fill(1, NODES, NODES + 2);
   return { buffer, buckets, seed: [random.readInt32LE(0), random.readInt32LE(4)] };
 }
 
@@ -96,22 +97,22 @@ export class LeaseTable {
     return Atomics.load(this.#header, EVICTIONS);
   }
 
-  /** Whether the store answers. */
-  get isStoreUp(): boolean {
-    return Atomics.load(this.#header, STORE_UP) === 1;
+  /** Whether the store of these limits answers. */
+  isStoreUp(kind: LeaseLimit['kind']): boolean {
+    return Atomics.load(this.#header, STORE_UP + (kind === 'rate' ? 0 : 1)) === 1;
   }
 
-  set isStoreUp(up: boolean) {
-    Atomics.store(this.#header, STORE_UP, up ? 1 : 0);
+  setStoreUp(kind: LeaseLimit['kind'], up: boolean): void {
+    Atomics.store(this.#header, STORE_UP + (kind === 'rate' ? 0 : 1), up ? 1 : 0);
   }
 
-  /** Nodes that share the store, at least 1. */
-  get nodes(): number {
-    return Atomics.load(this.#header, NODES);
+  /** Nodes that share the store of these limits, at least 1. */
+  nodes(kind: LeaseLimit['kind']): number {
+    return Atomics.load(this.#header, NODES + (kind === 'rate' ? 0 : 1));
   }
 
-  set nodes(count: number) {
-    Atomics.store(this.#header, NODES, Math.max(1, count));
+  setNodes(kind: LeaseLimit['kind'], count: number): void {
+    Atomics.store(this.#header, NODES + (kind === 'rate' ? 0 : 1), Math.max(1, count));
   }
 
   /**
@@ -133,7 +134,8 @@ export class LeaseTable {
     const cells = this.#cells;
     expire(cells, at, nowMs);
     result.ask = ASK_NOTHING;
-    const isUp = Atomics.load(this.#header, STORE_UP) === 1 && nowMs >= cells[at + AWAY_UNTIL]!;
+    const isUp = this.isStoreUp(limit.kind) && nowMs >= cells[at + AWAY_UNTIL]!;
+    const nodes = this.nodes(limit.kind);
     cells[at + DEMAND] = cells[at + DEMAND]! + cost;
     if (cost === 0) {
       // What will be charged later passes unless nothing is left.
@@ -149,11 +151,11 @@ export class LeaseTable {
       this.#takeShare(limit, at, nowMs, cost, result);
     } else if (nowMs < cells[at + DRY_UNTIL]!) {
       result.verdict = Verdict.refused;
-    } else if (cells[at + DEBT]! + cost <= Math.floor(limit.credit / this.nodes)) {
+    } else if (cells[at + DEBT]! + cost <= Math.floor(limit.credit / nodes)) {
       const debt = cells[at + DEBT]! + cost;
       cells[at + DEBT] = debt;
       result.verdict = Verdict.allowed;
-      this.#ask(at, nowMs, debt * 2 * this.nodes >= limit.credit ? ASK_NOW : ASK_LAZILY, result);
+      this.#ask(at, nowMs, debt * 2 * nodes >= limit.credit ? ASK_NOW : ASK_LAZILY, result);
     } else if (mayWait) {
       cells[at + WAITING] = cells[at + WAITING]! + cost;
       result.verdict = Verdict.wait;
@@ -200,13 +202,13 @@ export class LeaseTable {
     const cells = this.#cells;
     expire(cells, at, nowMs);
     const elapsedMs = Math.max(MIN_DEMAND_MS, nowMs - cells[at + SINCE]!);
-    const ahead = Math.floor((cells[at + DEMAND]! * LEASE_HORIZON_MS) / elapsedMs);
+    const ahead = Math.floor((cells[at + DEMAND]! * horizonMs[limit.kind]) / elapsedMs);
     out.wanted = Math.max(
       0,
       Math.max(cells[at + WAITING]!, Math.min(ahead, limit.burst)) - cells[at + TOKENS]!,
     );
     // What was admitted at a rate while the store was away has partly run off since.
-    const level = Math.max(0, cells[at + LEVEL]! - nowMs) / (limit.intervalMs * this.nodes);
+    const level = Math.max(0, cells[at + LEVEL]! - nowMs) / (limit.intervalMs * this.nodes(limit.kind));
     const share = cells[at + SHARE_DEBT]!;
     out.debt = cells[at + DEBT]! + (limit.kind === 'rate' ? Math.min(share, Math.ceil(level)) : share);
     out.unused = cells[at + UNUSED]!;
@@ -289,7 +291,7 @@ export class LeaseTable {
       result.verdict = Verdict.unavailable;
       return;
     }
-    const nodes = this.nodes;
+    const nodes = this.nodes(limit.kind);
     if (limit.kind === 'quota') {
       const left = cells[at + LEVEL]! < 0 ? limit.burst : cells[at + LEVEL]!;
       const isAllowed =

@@ -76,7 +76,12 @@ interface Node {
   readonly keeper: LeaseKeeper;
 }
 
-async function startNodes(count: number, store: SimulatedStore, nowMs: () => number): Promise<Node[]> {
+async function startNodes(
+  count: number,
+  store: SimulatedStore,
+  nowMs: () => number,
+  kind: LeaseLimit['kind'] = 'rate',
+): Promise<Node[]> {
   store.nodes = count;
   const clock = { epochMs: nowMs, monotonicMs: nowMs };
   const nodes: Node[] = [];
@@ -84,6 +89,9 @@ async function startNodes(count: number, store: SimulatedStore, nowMs: () => num
     const table = new LeaseTable(createLeaseTable(64));
     const keeper = new LeaseKeeper({
       table,
+      kind,
+      isSerial: false,
+      isRemote: true,
       store,
       clock,
       minNodes: count,
@@ -119,7 +127,7 @@ type Step = (typeof step extends fc.Arbitrary<infer T> ? T : never) | { kind: 'f
 async function simulate(limit: LeaseLimit, nodeCount: number, steps: readonly Step[]): Promise<number[]> {
   let now = 1_000_000;
   const store = new SimulatedStore(() => now);
-  const nodes = await startNodes(nodeCount, store, () => now);
+  const nodes = await startNodes(nodeCount, store, () => now, limit.kind);
   const period = { subject: 's', name: '2026-11', previous: '2026-10', untilEpochMs: 1e12 };
   const ask: LeaseAsk = { limit, key: 'k', period: limit.kind === 'quota' ? period : null };
   const result = new LeaseResult();
@@ -282,7 +290,7 @@ test('without the store four nodes together admit what one would', () => {
   const result = new LeaseResult();
   const tables = Array.from({ length: 4 }, () => {
     const table = new LeaseTable(createLeaseTable(64));
-    table.nodes = 4;
+    table.setNodes('rate', 4);
     return table;
   });
   let admitted = 0;

@@ -37,6 +37,7 @@ const tables = [
   'user_credentials',
   'federated_users',
   'login_attempts',
+  'quota_counts',
 ] as const;
 /** Columns that tell a row apart, for the order of pages and for messages. */
 const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
@@ -55,6 +56,7 @@ const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
   user_credentials: ['id'],
   federated_users: ['provider', 'subject'],
   login_attempts: ['bucket'],
+  quota_counts: ['bucket', 'period'],
 };
 
 export async function checkState(

@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto';
 import { type SqlDatabase, type SqlSession, StateError } from './contract.ts';
 import { oauthTables } from './oauth-tables.ts';
+import { quotaTables } from './quota-store.ts';
 import { serviceTables } from './service-tables.ts';
 
 export interface Migration {
@@ -103,7 +104,9 @@ const services: Migration = { version: 3, name: 'services', statements: serviceT
 
 const oauth: Migration = { version: 4, name: 'oauth', statements: oauthTables };
 
-export const migrations: readonly Migration[] = [identity, vault, services, oauth];
+const quotas: Migration = { version: 5, name: 'quotas', statements: quotaTables };
+
+export const migrations: readonly Migration[] = [identity, vault, services, oauth, quotas];
 
 /** Texts that are ordered by their bytes; in PostgreSQL the database's collation may say otherwise. */
 const binaryText = { sqlite: 'TEXT', postgres: 'TEXT COLLATE "C"' } as const;

@@ -48,10 +48,17 @@ import {
 } from '../../guards/authorize/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
-import { compileLimit, type LimitContext } from '../../guards/limit/index.ts';
+import { compileLimit, countsCallers, type LimitContext, Membership } from '../../guards/limit/index.ts';
 import { compileMaskGuard } from '../../guards/mask/index.ts';
 import { compileGrpc, compileValidate, compileValidateAnswers } from '../../guards/validate/index.ts';
-import { createLeaseTable, LeaseDesk, LeaseTable, type LimitTable } from '../../limits/index.ts';
+import {
+  ConcurrencyTable,
+  createConcurrencyTable,
+  createLeaseTable,
+  LeaseDesk,
+  LeaseTable,
+  type LimitTable,
+} from '../../limits/index.ts';
 import { AddressSet } from '../../net/index.ts';
 import {
   compileUpstreamTls,
@@ -78,6 +85,8 @@ export interface LastingState {
   readonly leases: LeaseDesk;
   /** Where callers were seen last. */
   readonly places: LastPlaces;
+  /** Requests under way. */
+  readonly concurrency: ConcurrencyTable;
   readonly clock: Clock;
   /** Open ACME challenges over HTTP, key authorizations by token. */
   readonly challenges: Map<string, string>;
@@ -116,10 +125,12 @@ export const createLastingState = (
   controlSecret = '',
   leases: LeaseDesk = new LeaseDesk({ table: new LeaseTable(createLeaseTable(8)), send: () => {} }),
   places: LastPlaces = new LastPlaces(createLastPlaces(64)),
+  concurrency: ConcurrencyTable = new ConcurrencyTable(createConcurrencyTable(1, 8), 0),
 ): LastingState => ({
   limits,
   leases,
   places,
+  concurrency,
   clock: systemClock,
   challenges: new Map(),
   revocations,
@@ -176,7 +187,10 @@ export function compileSnapshot(
   const limiting: LimitContext = {
     table: state.limits,
     desk: state.leases,
+    concurrency: state.concurrency,
     clock: state.clock,
+    membership: new Membership(config.membership),
+    random: Math.random,
     nodes: config.cluster === null ? 'alone' : config.cluster.whenAway,
   };
   for (const api of config.apis) {
@@ -319,10 +333,12 @@ function compileEntry(
     public: config.publicReason !== null,
   };
   const names = { api: api.name, operation: config.id };
-  const limit = (per: (kind: string) => boolean) => {
-    const limits = config.limits.filter((entry) => per(entry.per));
+  const limit = (afterAuthentication: boolean) => {
+    const limits = config.limits.filter((entry) => countsCallers(entry) === afterAuthentication);
     const where = limits.every(({ scope }) => scope === 'api') ? { ...names, operation: '' } : names;
-    return shared.get('limit', [limits, where], () => compileLimit(limits, names, context.limiting));
+    return shared.get('limit', [limits, where, config.cost], () =>
+      compileLimit(limits, names, config.cost, context.limiting),
+    );
   };
   const validate =
     config.grpc !== null
@@ -340,12 +356,12 @@ function compileEntry(
   const authorize = onlyScopes
     ? shared.get('authorize', [config.scopes, operation.public], () => compileAuthorize(rules, risk))
     : compileAuthorize(rules, risk);
-  // Limits per address come before authentication: guessing credentials must cost as much as using them.
+  // Limits that need to know no caller come before authentication: guessing credentials must cost as much as using them.
   const guards = [
     shared.get('admit', api.admit, () => compileAdmit(api.admit)),
     context.methodOverride,
     risk?.watch ?? null,
-    limit((per) => per !== 'consumer'),
+    limit(false),
     shared.get('authenticate', [config.authenticate, operation.public], () =>
       compileAuthenticate(config.authenticate, operation.public, {
         issuers: context.issuers,
@@ -367,7 +383,7 @@ function compileEntry(
           state.replays,
           state.clock,
         ),
-    limit((per) => per === 'consumer'),
+    limit(true),
     authorize,
     validate,
     compileAuthorizeBody(rules),

@@ -20,7 +20,7 @@ import type {
 } from '../../guards/authenticate/index.ts';
 import type { Owners } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
-import type { LeaseAsk, LeaseTableMemory, LimitTableMemory } from '../../limits/index.ts';
+import type { ConcurrencyMemory, LeaseAsk, LeaseTableMemory, LimitTableMemory } from '../../limits/index.ts';
 import type { GateIdentity, TlsMaterial } from '../../net/tls/index.ts';
 import type { AccessLogMemory, MetricsMemory, TracingStart } from '../../telemetry/index.ts';
 import type { EndpointUpdate } from '../upstream/index.ts';
@@ -74,6 +74,7 @@ export interface WorkerStart {
   readonly leases: LeaseTableMemory;
   /** Where callers were seen last, over all threads. */
   readonly places: LastPlacesMemory;
+  readonly concurrency: ConcurrencyMemory;
   readonly accessLog: AccessLogMemory | null;
   /** Null where the gate records no traces. */
   readonly tracing: TracingStart | null;

@@ -9,7 +9,7 @@ import { Geography, LastPlaces } from '../../geography/index.ts';
 import { IssuerReplica, LoginReplica } from '../../guards/authenticate/index.ts';
 import { RelationDesk } from '../../guards/authorize/index.ts';
 import type { ChallengeAnswers } from '../../identity/certificates/index.ts';
-import { LeaseDesk, LeaseTable, LimitTable } from '../../limits/index.ts';
+import { ConcurrencyTable, LeaseDesk, LeaseTable, LimitTable } from '../../limits/index.ts';
 import { AddressSet, canSharePorts } from '../../net/index.ts';
 import type { TlsMaterial } from '../../net/tls/index.ts';
 import { WorkerTelemetry } from '../../telemetry/index.ts';
@@ -59,6 +59,7 @@ class DataPlaneThread {
         send: (asks) => this.#send({ kind: 'lease-asks', asks }),
       }),
       new LastPlaces(start.places),
+      new ConcurrencyTable(start.concurrency, start.workerId),
     );
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });

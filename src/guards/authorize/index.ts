@@ -26,7 +26,7 @@ export { type LintedApi, lintPolicies, lintRoles } from './lint.ts';
 export { parametersOf } from './operation-parameters.ts';
 export { EnumerationWatch } from './ownership.ts';
 export { type ApiPolicies, compileApiPolicies, type PoliciesRule } from './policies.ts';
-export { Principals, roleKey } from './principal.ts';
+export { claimAt, Principals, roleKey } from './principal.ts';
 export { closedDesk, type Owners, Relation, RelationDesk } from './relations.ts';
 export { type Access, type ReviewRow, reviewAccess } from './review.ts';
 export { MAX_RISK, Risk, type RiskMemory } from './risk.ts';

@@ -25,7 +25,7 @@ export function limitProblem({ annotations, effect }: PolicySyntax): string {
   if (limit === undefined) return '';
   if (effect !== 'forbid')
     return 'only a forbid can have @limit: a permit lets everything pass that it is for';
-  return parseRate(limit) === null ? `"${limit}" is not a rate such as 10/m` : '';
+  return parseRate(limit)?.unit !== 'requests' ? `"${limit}" is not a rate such as 10/m` : '';
 }
 
 interface Throttle {

@@ -1,2 +1,3 @@
-export type { LimitConfig } from './contract.ts';
-export { compileLimit, type LimitContext } from './limit.ts';
+export type { LimitAmount, LimitConfig, LimitPer, MembershipConfig } from './contract.ts';
+export { compileLimit, countsCallers, type LimitContext } from './limit.ts';
+export { Membership } from './membership.ts';

@@ -1,22 +1,88 @@
-// Whom a limit counts apart. HOT
+// Whom a limit counts apart. What says nothing about a caller falls back to what does: a request must not get out of a limit by leaving
+// something away. HOT
 import type { Exchange } from '../../exchange/index.ts';
-import type { LimitConfig } from './contract.ts';
+import { claimAt } from '../authorize/index.ts';
+import type { LimitPer } from './contract.ts';
+import type { Membership } from './membership.ts';
 
-/** Key of the caller; what identifies nobody falls back to the address. */
-export function limitKey(per: LimitConfig['per'], exchange: Exchange): string {
-  if (per === 'operation') return '';
-  if (per === 'consumer' && exchange.consumer !== null) return `c${exchange.consumer.id}`;
-  return siteOf(exchange.clientAddress);
+/** Longest value of a header or claim that is a key of its own; of longer ones the beginning is. */
+const MAX_VALUE_LENGTH = 256;
+
+export type KeyOf = (exchange: Exchange) => string;
+
+const ofAddress: KeyOf = ({ clientAddress }) => siteOf(clientAddress, 4);
+
+const ofConsumer: KeyOf = (exchange) =>
+  exchange.consumer === null ? ofAddress(exchange) : `c${exchange.consumer.id}`;
+
+/** Key of the caller in its kind of limit. */
+export function compileKey(per: LimitPer, membership: Membership): KeyOf {
+  switch (per) {
+    case 'operation':
+      return () => '';
+    case 'address':
+      return ofAddress;
+    case 'network':
+      return networkOf;
+    case 'asn':
+      return (exchange) => {
+        const asn = exchange.place?.asn ?? 0;
+        return asn === 0 ? networkOf(exchange) : `a${asn}`;
+      };
+    case 'country':
+      return (exchange) => exchange.place?.country ?? '';
+    case 'consumer':
+      return ofConsumer;
+    case 'tenant':
+      return (exchange) =>
+        exchange.consumer === null ? ofAddress(exchange) : membership.tenantOf(exchange.consumer);
+    case 'key':
+      return (exchange) => {
+        const consumer = exchange.consumer;
+        return consumer === null || consumer.credentialId === ''
+          ? ofConsumer(exchange)
+          : `k${consumer.id}\n${consumer.credentialId}`;
+      };
+    default:
+      return per.startsWith('header:')
+        ? compileHeaderKey(per.slice('header:'.length))
+        : compileClaimKey(per.slice('claim:'.length).split('.'));
+  }
 }
 
-/** The address itself for IPv4, the /64 for IPv6: a site has at least that many addresses to change between. */
-function siteOf(address: string): string {
+function compileHeaderKey(name: string): KeyOf {
+  return ({ fields, clientAddress }) => {
+    const value = fields.get(name);
+    return value === null || value === '' ? siteOf(clientAddress, 4) : `h${value.slice(0, MAX_VALUE_LENGTH)}`;
+  };
+}
+
+function compileClaimKey(path: readonly string[]): KeyOf {
+  return (exchange) => {
+    const { consumer } = exchange;
+    const value = consumer === null ? undefined : claimAt(consumer.claims, path);
+    return typeof value === 'string' || typeof value === 'number'
+      ? `v${String(value).slice(0, MAX_VALUE_LENGTH)}`
+      : ofConsumer(exchange);
+  };
+}
+
+/** The /24 of IPv4, the /56 of IPv6: what one customer of a provider has, or a few neighbours. */
+function networkOf({ clientAddress }: Exchange): string {
+  if (clientAddress.indexOf(':') === -1) return clientAddress.slice(0, clientAddress.lastIndexOf('.'));
+  const groups = siteOf(clientAddress, 4).split(':');
+  groups[3] = (Number.parseInt(groups[3]!, 16) & 0xff00).toString(16);
+  return groups.join(':');
+}
+
+/** The address itself for IPv4; for IPv6 the first groups, 4 for the /64: a site has at least that many addresses to change between. */
+function siteOf(address: string, count: number): string {
   if (address.indexOf(':') === -1) return address;
   const gap = address.indexOf('::');
-  if (gap === -1) return address.split(':', 4).join(':');
+  if (gap === -1) return address.split(':', count).join(':');
   const left = gap === 0 ? [] : address.slice(0, gap).split(':');
   const right = address.length === gap + 2 ? 0 : address.slice(gap + 2).split(':').length;
   const zeros = 8 - left.length - right;
   const groups = [...left, ...new Array<string>(zeros).fill('0'), ...address.slice(gap + 2).split(':')];
-  return groups.slice(0, 4).join(':');
+  return groups.slice(0, count).join(':');
 }
