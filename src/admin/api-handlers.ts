@@ -152,15 +152,17 @@ export function apiHandlers(parts: AdminParts, traffic: Traffic) {
       const shown = config.apis.filter(ofServices);
       const limits = shown.flatMap((api) =>
         api.operations.flatMap((operation) =>
-          operation.limits.map(({ name, per, scope, count, periodMs, burst }) => ({
+          operation.limits.map(({ name, per, scope, kind, unit, amount, calendar, plans }) => ({
             api: api.name,
             operation: operation.id,
             name,
             per,
             scope,
-            count,
-            periodMs,
-            burst,
+            kind,
+            unit,
+            ...amount,
+            period: calendar?.period ?? null,
+            plans,
           })),
         ),
       );

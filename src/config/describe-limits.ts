@@ -1,5 +1,6 @@
 // Limits in words, for `gatewright check`.
 import type { LimitAmount, LimitConfig } from '../guards/limit/contract.ts';
+import { periodText } from './period-text.ts';
 
 /** `overGates`: there are other gates to count with. */
 export function describeLimit(limit: LimitConfig, overGates: boolean): string {
@@ -25,17 +26,4 @@ function amountText(
   if (kind === 'concurrent') return `${count} at once${isWhole ? ` per ${per}` : ''}`;
   if (calendar !== null) return `${many} per ${calendar.period}${whose}`;
   return `${many} per ${periodText(periodMs)}${whose}${isWhole ? `, burst ${burst}` : ''}`;
-}
-
-function periodText(periodMs: number): string {
-  const units: readonly (readonly [number, string])[] = [
-    [86_400_000, 'd'],
-    [3_600_000, 'h'],
-    [60_000, 'min'],
-    [1000, 's'],
-  ];
-  for (const [ms, unit] of units) {
-    if (periodMs % ms === 0) return periodMs === ms ? unit : `${periodMs / ms} ${unit}`;
-  }
-  return `${periodMs} ms`;
 }

@@ -7,7 +7,6 @@ import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
 import { describeAdmission, describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
 import { describeLimit } from './describe-limits.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
-import { periodText } from './period-text.ts';
 
 export { describeOutlets, type OutletView } from './describe-telemetry.ts';
 
