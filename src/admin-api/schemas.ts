@@ -499,6 +499,13 @@ export const limitsView = name(
         count: z.int(),
         periodMs: z.int(),
         burst: z.int(),
+        kind: z.enum(['rate', 'quota', 'concurrent']),
+        unit: z.enum(['requests', 'bytes']),
+        /** Of the calendar, for a quota. */
+        period: z.enum(['hour', 'day', 'week', 'month']).nullable(),
+        plans: z.array(
+          z.strictObject({ plan: z.string(), count: z.int(), periodMs: z.int(), burst: z.int() }),
+        ),
       }),
     ),
     refusals: z.array(talker).describe('Operations by requests that were too many, last hour.'),

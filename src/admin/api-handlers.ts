@@ -162,7 +162,7 @@ export function apiHandlers(parts: AdminParts, traffic: Traffic) {
             unit,
             ...amount,
             period: calendar?.period ?? null,
-            plans,
+            plans: plans.map(({ plan, amount: own }) => ({ plan, ...own })),
           })),
         ),
       );
