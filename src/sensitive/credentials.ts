@@ -42,6 +42,10 @@ const BEGIN = '-----BEGIN ';
 const pemBegin = /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----/g;
 const pemEnd = /-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----/g;
 
+/** What follows the header: a line of base64, perhaps after fields of an encrypted key. */
+const keyText = /[A-Za-z0-9+/=]{32}/;
+const KEY_TEXT_WITHIN = 400;
+
 const jwt =
   /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*)?/g;
 
@@ -71,6 +75,8 @@ export function findCredentials(text: string, report: Report): void {
 function findPrivateKeys(text: string, report: Report): void {
   pemBegin.lastIndex = 0;
   for (let match = pemBegin.exec(text); match !== null; match = pemBegin.exec(text)) {
+    // A header alone is no key.
+    if (!keyText.test(text.slice(pemBegin.lastIndex, pemBegin.lastIndex + KEY_TEXT_WITHIN))) continue;
     pemEnd.lastIndex = match.index;
     const last = pemEnd.exec(text);
     const end = last === null ? text.length : last.index + last[0].length;

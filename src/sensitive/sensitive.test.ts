@@ -130,7 +130,7 @@ test('finds credentials by their form', () => {
       kind,
     );
   }
-  const pem = join('-----BEGIN EC PRIVATE', ' KEY-----\nabc\n-----END EC PRIVATE', ' KEY-----');
+  const pem = join('-----BEGIN EC PRIVATE', ' KEY-----\n', forty, '\n-----END EC PRIVATE', ' KEY-----');
   assert.deepEqual(
     only.find(`x ${pem} y`).map((found) => [found.kind, found.start, found.end]),
     [['private-key', 2, 2 + pem.length]],
@@ -142,6 +142,7 @@ test('finds credentials by their form', () => {
     'eyJub3QiOiJhIGp3dCJ9.abc.def',
     'a task_live_of_cells and sk_live_short',
     '-----BEGIN PUBLIC KEY-----',
+    '-----BEGIN PRIVATE KEY----- is the header',
   ])
     assert.deepEqual(only.find(text), [], text);
 });

@@ -72,7 +72,27 @@ export function addVaultCommands(program: Command, { action, config, json }: Com
 }
 
 export function addSecretCommands(program: Command, { action, config, json }: CommandParts): void {
-  const secrets = program.command('secrets').description('secrets in the vault');
+  const secrets = program
+    .command('secrets')
+    .description('secrets in the vault, and those that lie around elsewhere');
+  secrets
+    .command('scan [paths...]')
+    .description('find credentials in files, in what is staged, in the history of a repository')
+    .option('--staged', 'what the next commit would take, for a pre-commit hook')
+    .option('--history', 'also every version of every file that git has')
+    .option('--baseline <file>', 'findings that are known and do not count')
+    .option('--write-baseline', 'write what is found into the baseline')
+    .option(
+      '--verify <command>',
+      'asked for each finding: secret on standard input, kind in SECRET_KIND; exit code 0 says that it is good, 1 that it is not',
+    )
+    .addOption(
+      new Option('-f, --format <format>', 'how to write it')
+        .choices(['text', 'sarif', 'json'])
+        .default('text'),
+    )
+    .addOption(json())
+    .action(action(async () => (await import('./secrets-scan.ts')).runSecretsScan as unknown as Run));
   secrets
     .command('put <path> [fields...]')
     .description(
