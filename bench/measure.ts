@@ -39,7 +39,7 @@ export async function waitForPort(port: number): Promise<void> {
 }
 
 /** Ids of a process and all its descendants. */
-async function tree(pid: number): Promise<number[]> {
+export async function tree(pid: number): Promise<number[]> {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   const ids = children === '' ? [] : children.split(' ').map(Number);
   const below = await Promise.all(ids.map(tree));

@@ -1,8 +1,10 @@
 // What telemetry costs a data-plane thread: microseconds of CPU for recording one finished exchange (counters, the line,
 // the ring), and beside it what the main thread spends on decoding one. Run: node bench/telemetry.ts
+import { randomHex } from '../src/core/index.ts';
 import { Exchange } from '../src/exchange/index.ts';
 import {
   AccessLogReader,
+  applyTraceContext,
   createAccessLog,
   createMetrics,
   nullSink,
@@ -26,39 +28,52 @@ const operation = {
   public: false,
 };
 
-function finished(parent: boolean): Exchange {
+/** Exchanges differ as those of real callers do: a line that is made twice would be made of strings that are in the cache. */
+const DISTINCT = 8192;
+
+function finished(parent: boolean, index: number): Exchange {
   const exchange = new Exchange();
+  const address = `203.0.${index >> 8}.${index & 255}`;
   Object.assign(exchange, {
-    id: 'f1b50e7a34a12159acba47e6b427b8af',
-    traceId: '0cf67cd781c2ae77d345b5e16def2342',
-    spanId: 'e3f7c2080a4dc228',
-    ...(parent ? { parentSpanId: '00f067aa0ba902b7', traceFlags: '01' } : {}),
-    receivedMs: Date.now(),
+    id: randomHex(32),
+    traceId: randomHex(32),
+    spanId: randomHex(16),
+    ...(parent ? { parentSpanId: randomHex(16), traceFlags: '01', parentSampled: true } : {}),
+    receivedMs: Date.now() + index,
     listener: 'public',
-    clientAddress: '203.0.113.7',
-    peerAddress: '203.0.113.7',
+    clientAddress: address,
+    peerAddress: address,
     method: 'GET',
     host: 'api.example.com',
-    path: '/accounts',
-    query: 'limit=20&after=abc',
+    path: `/accounts/${index * 7}`,
+    query: `limit=20&after=${index}`,
     operation,
     consumer: {
-      id: 'fjordbank|ingrid',
+      id: `fjordbank|person-${index & 1023}`,
       method: 'jwt',
       scopes: new Set<string>(),
       claims: {},
-      credentialId: 'demo-ingrid',
+      credentialId: `token-${index}`,
     },
     status: 200,
     responseBytes: 215,
     upstreamAddress: '127.0.0.1:42085',
     upstreamAttempts: 1,
-    judgedMs: 0.31,
-    upstreamFirstByteMs: 1.9,
-    endMs: 2.2,
+    judgedMs: 0.31 + index / 1e5,
+    upstreamFirstByteMs: 1.9 + index / 1e4,
+    endMs: 2.2 + index / 1e4,
   });
-  exchange.fields.append('user-agent', 'curl/7.88.1');
+  exchange.fields.append('user-agent', agents[index % agents.length]!);
   return exchange;
+}
+
+const agents = ['curl/7.88.1', 'okhttp/4.12.0', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36'];
+
+/** Calls `use` with one of many exchanges, another each time. */
+function each(parent: boolean, use: (exchange: Exchange) => void): () => void {
+  const all = Array.from({ length: DISTINCT }, (_one, index) => finished(parent, index));
+  let next = 0;
+  return () => use(all[next++ & (DISTINCT - 1)]!);
 }
 
 function medianUs(work: () => void, after: () => void = () => {}): number {
@@ -85,8 +100,6 @@ const control = new Int32Array(memory.buffer, 0, 2);
 /** Reads the ring empty in no time. */
 const empty = (): void => void Atomics.store(control, 1, Atomics.load(control, 0));
 
-const plain = finished(false);
-const traced = finished(true);
 const stream = new RecordStream();
 const lines: Buffer[] = [];
 stream.subscribe({
@@ -97,15 +110,28 @@ stream.subscribe({
 });
 const reader = new AccessLogReader(nullSink, stream);
 reader.attach(memory);
-for (let i = 0; i < 1000; i++) telemetry.record(plain);
+for (let i = 0; i < 1000; i++) telemetry.record(finished(false, i));
 await reader.close();
 await stream.idle();
 const thousand = Buffer.concat(lines);
 
 const rows: [string, number][] = [
-  ['data-plane thread: counters alone', medianUs(() => silent.record(plain))],
-  ['data-plane thread: counters, line, ring', medianUs(() => telemetry.record(plain), empty)],
-  ['data-plane thread: the same, with a parent span', medianUs(() => telemetry.record(traced), empty)],
+  ['data-plane thread: ids of the trace', medianUs(each(false, (one) => applyTraceContext(one, null)))],
+  ['data-plane thread: counters alone', medianUs(each(false, (one) => silent.record(one)))],
+  [
+    'data-plane thread: counters, line, ring',
+    medianUs(
+      each(false, (one) => telemetry.record(one)),
+      empty,
+    ),
+  ],
+  [
+    'data-plane thread: the same, with a parent span',
+    medianUs(
+      each(true, (one) => telemetry.record(one)),
+      empty,
+    ),
+  ],
 ];
 const decode = (): number => {
   const before = process.threadCpuUsage();

@@ -2,7 +2,7 @@
 import type { SinkConfig, SinkTarget } from '../export/contract.ts';
 import type { OtlpConfig, TraceSettings } from '../otlp/contract.ts';
 import type { AuditConfig, GateConfig, TelemetryConfig } from './gate-config.ts';
-import { periodText } from './period-text.ts';
+import { spanText } from './period-text.ts';
 
 export interface OutletView {
   readonly name: string;
@@ -52,7 +52,7 @@ function logView(log: TelemetryConfig['accessLog']): Omit<OutletView, 'name'> {
   if (typeof to === 'string') return { to: to === 'none' ? 'nowhere' : 'standard output', how };
   if ('file' in to) return { to: to.file, how };
   const { folder, seal, keepMs } = to.segments;
-  const kept = `kept ${periodText(keepMs.security)} (security) and ${periodText(keepMs.traffic)} (traffic)`;
+  const kept = `kept ${spanText(keepMs.security)} (security) and ${spanText(keepMs.traffic)} (traffic)`;
   return {
     to: `segments in ${folder}, ${seal === null ? 'not encrypted' : 'encrypted'}`,
     how: [kept, ...how],
@@ -70,12 +70,10 @@ function otlpView(otlp: OtlpConfig): OutletView {
     to: `${otlp.endpoint} by OTLP (${otlp.protocol}${otlp.compression === 'gzip' ? ', gzip' : ''})`,
     how: [
       traces === null ? 'no traces' : tracesText(traces),
-      metrics === null
-        ? 'no metrics'
-        : `metrics every ${periodText(metrics.everyMs)}, ${metrics.temporality}`,
+      metrics === null ? 'no metrics' : `metrics every ${spanText(metrics.everyMs)}, ${metrics.temporality}`,
       sent.length === 0 ? 'no logs' : `logs ${sent.join(' and ')}`,
       ...(otlp.withhold.length === 0 ? [] : [`without ${otlp.withhold.join(', ')}`]),
-      `at most ${otlp.queue} of each wait in memory, tried for ${periodText(otlp.giveUpMs)}, then dropped and counted`,
+      `at most ${otlp.queue} of each wait in memory, tried for ${spanText(otlp.giveUpMs)}, then dropped and counted`,
     ],
   };
 }
@@ -84,7 +82,7 @@ function tracesText(traces: TraceSettings): string {
   const besides = [
     ...(traces.errors ? ['failures'] : []),
     ...(traces.refusals ? ['refusals'] : []),
-    ...(traces.slowMs === null ? [] : [`answers after ${periodText(traces.slowMs)}`]),
+    ...(traces.slowMs === null ? [] : [`answers after ${spanText(traces.slowMs)}`]),
     ...(traces.parent === 'keep' ? ['what callers sampled'] : []),
   ];
   const rest = besides.length === 0 ? '' : ` and, up to ${traces.perSecond} a second, ${besides.join(', ')}`;
@@ -124,7 +122,7 @@ function recordsText(records: SinkConfig['records']): string {
 function auditView(audit: AuditConfig): OutletView {
   const { witnesses, keepMs } = audit;
   const kept = Object.entries(keepMs).map(
-    ([action, ms]) => `${action === '*' ? 'the rest' : action} ${periodText(ms)}`,
+    ([action, ms]) => `${action === '*' ? 'the rest' : action} ${spanText(ms)}`,
   );
   return {
     name: 'audit trail',
@@ -133,7 +131,7 @@ function auditView(audit: AuditConfig): OutletView {
       `signed with Ed25519${audit.mldsa ? ' and ML-DSA-44' : ''}`,
       witnesses.length === 0
         ? 'no witnesses'
-        : `cosigned by ${witnesses.map(({ name }) => name).join(', ')} every ${periodText(audit.witnessEveryMs)}`,
+        : `cosigned by ${witnesses.map(({ name }) => name).join(', ')} every ${spanText(audit.witnessEveryMs)}`,
       kept.length === 0 ? 'kept for good' : `kept ${kept.join(', ')}`,
       audit.refusals ? 'refused requests are entries' : 'without refused requests',
     ],

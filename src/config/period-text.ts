@@ -1,14 +1,17 @@
 // Spans of time as people write them.
 
-export function periodText(periodMs: number): string {
-  const units: readonly (readonly [number, string])[] = [
-    [86_400_000, 'd'],
-    [3_600_000, 'h'],
-    [60_000, 'min'],
-    [1000, 's'],
-  ];
-  for (const [ms, unit] of units) {
-    if (periodMs % ms === 0) return periodMs === ms ? unit : `${periodMs / ms} ${unit}`;
-  }
-  return `${periodMs} ms`;
+const units: readonly (readonly [number, string])[] = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1000, 's'],
+];
+
+/** `1 min`, `500 ms`. */
+export function spanText(spanMs: number): string {
+  const [ms, unit] = units.find(([size]) => spanMs % size === 0) ?? [1, 'ms'];
+  return `${spanMs / ms} ${unit}`;
 }
+
+/** Behind "per": `min`, `2 min`. */
+export const periodText = (periodMs: number): string => spanText(periodMs).replace(/^1 /, '');

@@ -1,7 +1,14 @@
 // All that is sent to one OTLP receiver: traces and logs from the records of finished exchanges, logs from what the gate says of
 // itself, metrics from the registry. Runs on the main thread; data-plane threads write their line as they always do.
-import { randomBytes, randomUUID } from 'node:crypto';
-import type { ExchangeRecord, GateLog, MetricsRegistry, RecordBatch } from '../telemetry/index.ts';
+import { randomUUID } from 'node:crypto';
+import { randomHex } from '../core/index.ts';
+import {
+  type ExchangeRecord,
+  type GateLog,
+  type MetricsRegistry,
+  parseRecord,
+  type RecordBatch,
+} from '../telemetry/index.ts';
 import { type RouteFacts, withhold } from './attributes.ts';
 import type { OtlpConfig } from './contract.ts';
 import { exchangeLog, gateLogRecord } from './logs.ts';
@@ -11,6 +18,10 @@ import { type KeepReason, TailSampler } from './sampler.ts';
 import { Sender, type SenderEnvironment } from './sender.ts';
 import { spansOf } from './spans.ts';
 import type { Transport } from './transport.ts';
+
+const LINE_FEED = 10;
+/** Bytes of lines that are looked at together. */
+const PIECE_BYTES = 32_768;
 
 export interface ExporterOptions {
   readonly config: OtlpConfig;
@@ -84,19 +95,37 @@ export class OtlpExporter {
   }
 
   take(batch: RecordBatch): void {
-    const access = this.#options.config.logs?.access === true;
-    if (access) {
+    const { sampler } = this;
+    if (this.#options.config.logs?.access === true) {
+      const sender = this.#bySignal.get('logs')!;
       const nowMs = Date.now();
       for (const record of batch.records) {
-        this.#bySignal.get('logs')!.offer(exchangeLog(this.#visible(record), this.#options.facts, nowMs));
+        sender.offer(exchangeLog(this.#visible(record), this.#options.facts, nowMs));
+        if (sampler !== null) this.#consider(record, sampler);
+      }
+    } else if (sampler !== null) {
+      const { lines } = batch;
+      for (let at = 0; at < lines.length; ) {
+        // Long strings live long: pieces that end with a line are garbage at once.
+        const last = lines.lastIndexOf(LINE_FEED, at + PIECE_BYTES);
+        const end = last < at ? lines.length : last + 1;
+        this.#takeSome(lines.toString('latin1', at, end), sampler);
+        at = end;
       }
     }
-    const { sampler } = this;
-    if (sampler === null) return;
-    for (const record of batch.records) {
-      const reason = sampler.decide(record);
-      if (reason !== null) this.#keep(record, reason);
+  }
+
+  /** Decodes what may be kept: of most requests nothing is. */
+  #takeSome(lines: string, sampler: TailSampler): void {
+    for (let at = 0, end = lines.indexOf('\n'); end !== -1; at = end + 1, end = lines.indexOf('\n', at)) {
+      const record = sampler.mayKeep(lines, at, end) ? parseRecord(lines.slice(at, end)) : null;
+      if (record !== null) this.#consider(record, sampler);
     }
+  }
+
+  #consider(record: ExchangeRecord, sampler: TailSampler): void {
+    const reason = sampler.decide(record);
+    if (reason !== null) this.#keep(record, reason);
   }
 
   #keep(record: ExchangeRecord, reason: KeepReason): void {
@@ -144,4 +173,4 @@ export class OtlpExporter {
 }
 
 const instanceId = randomUUID();
-const newSpanId = (): string => randomBytes(8).toString('hex');
+const newSpanId = (): string => randomHex(16);

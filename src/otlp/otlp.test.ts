@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Metadata } from '@grpc/grpc-js';
+import fc from 'fast-check';
 import { type ExchangeRecord, type MetricFamily, silentLog } from '../telemetry/index.ts';
 import { errorTypeOf, splitAddress } from './attributes.ts';
 import type { TraceSettings } from './contract.ts';
@@ -69,6 +70,66 @@ test('what is kept, and why', () => {
   const noTrace = record({ decision: 'refused', status: 400 });
   delete (noTrace as { trace_id?: string }).trace_id;
   assert.equal(new TailSampler(settings).decide(noTrace), null, 'no request, no trace');
+});
+
+test('what a look at the line passes over would not be kept', () => {
+  let passed = 0;
+  fc.assert(
+    fc.property(
+      fc.record({
+        ratio: fc.constantFrom(0, 0.3, 1),
+        parent: fc.constantFrom('ignore' as const, 'keep' as const, 'follow' as const),
+        errors: fc.boolean(),
+        refusals: fc.boolean(),
+        slowMs: fc.constantFrom(null, 1, 50, 1000),
+      }),
+      fc.record({
+        decision: fc.constantFrom(
+          'allowed' as const,
+          'allowed' as const,
+          'allowed' as const,
+          'refused' as const,
+          'failed' as const,
+          'answered' as const,
+        ),
+        status: fc.constantFrom(101, 200, 404, 500, 503),
+        trace: fc.constantFrom(
+          '0'.repeat(32),
+          '1'.repeat(32),
+          'f'.repeat(32),
+          `${'0'.repeat(18)}c0000000000000`,
+        ),
+        sampled: fc.boolean(),
+        // What a client may send to look like something else.
+        path: fc.constantFrom('/', '"decision":"allowed"', '"status":200,"duration_us":9'),
+        duration_us: fc.nat(100_000),
+        first: fc.option(fc.nat(100_000)),
+      }),
+      (more, { trace, sampled, first, ...rest }) => {
+        // Members in the order of the line.
+        const { duration_us, status, decision, trace_id: _t, span_id, ...before } = record(rest);
+        const one = {
+          ...{ ...before, path: undefined },
+          trace_id: trace,
+          span_id: span_id!,
+          ...(sampled ? asked : {}),
+          path: before.path!,
+          decision,
+          status,
+          duration_us: duration_us + (first ?? 0),
+          ...(first === null ? {} : { upstream_first_byte_us: first }),
+        };
+        const sampler = new TailSampler({ ...settings, ...more });
+        const line = JSON.stringify(one);
+        const lines = `${line}\n${line}\n`;
+        const may = sampler.mayKeep(lines, line.length + 1, lines.length - 1);
+        if (!may) passed++;
+        assert.ok(may || sampler.decide(one) === null);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+  assert.ok(passed > 50, `${passed} were passed over`);
 });
 
 test('nobody can make the gate keep more than it was told to', () => {

@@ -6,6 +6,18 @@ import type { TraceSettings } from './contract.ts';
 export const keepReasons = ['ratio', 'parent', 'error', 'refusal', 'slow'] as const;
 export type KeepReason = (typeof keepReasons)[number];
 
+/** `5` in ASCII. */
+const FIVE = 0x35;
+/** Members as the line has them, without the quote that every member begins with: it would be found at each. */
+const TRACE = 'trace_id":"';
+const BETWEEN_IDS = '","span_id":"'.length;
+const PARENT = '","parent_span_id":"';
+const BETWEEN_IDS_AND_PARENT = PARENT.length;
+const SAMPLED = '","trace_sampled":true';
+const DECISION = 'decision":"';
+const STATUS = 'status":';
+const DURATION = 'duration_us":';
+
 export class TailSampler {
   readonly #settings: TraceSettings;
   readonly #choice: TraceChoice;
@@ -35,6 +47,29 @@ export class TailSampler {
     }
     this.kept[reason]++;
     return reason;
+  }
+
+  /**
+   * Whether the exchange of a line of the access log, which begins at `at`, may be worth keeping: false means that `decide` would say
+   * no, so that the line need not be decoded. Looks for members in the order in which the line has them, so that it is read once; texts
+   * of clients can not look like members, because quotes in them are escaped.
+   */
+  mayKeep(lines: string, at: number, end: number): boolean {
+    const { parent, errors, slowMs } = this.#settings;
+    const trace = lines.indexOf(TRACE, at);
+    if (trace === -1 || trace >= end) return false;
+    const idAt = trace + TRACE.length;
+    const parentAt = idAt + 32 + BETWEEN_IDS + 16;
+    const sampled = lines.startsWith(SAMPLED, parentAt + BETWEEN_IDS_AND_PARENT + 16);
+    if (sampled && parent !== 'ignore' && lines.startsWith(PARENT, parentAt)) return true;
+    if (this.#choice.isSampled(lines.slice(idAt, idAt + 32), false, false)) return true;
+    const decision = lines.indexOf(DECISION, parentAt) + DECISION.length;
+    if (!lines.startsWith('allowed"', decision)) return true;
+    const status = lines.indexOf(STATUS, decision) + STATUS.length;
+    if (errors && lines.charCodeAt(status) === FIVE) return true;
+    if (slowMs === null) return false;
+    const lasted = lines.indexOf(DURATION, status) + DURATION.length;
+    return Number.parseInt(lines.slice(lasted, lasted + 16), 10) >= slowMs * 1000;
   }
 
   #reasonOf(record: ExchangeRecord): KeepReason | null {

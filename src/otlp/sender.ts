@@ -156,7 +156,6 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const timer = setTimeout(done, ms);
-    timer.unref();
     function done(): void {
       clearTimeout(timer);
       signal.removeEventListener('abort', done);

@@ -1,7 +1,7 @@
 // One line of the access log for one exchange. Names follow the OpenTelemetry semantic conventions where they have
 // one, flattened with underscores. No header but User-Agent, no body, no credential; query values are masked. HOT
 import type { Exchange, GuardTimings, InspectionRecord, Operation } from '../exchange/index.ts';
-import { jsonText, recurringJsonText } from './json-text.ts';
+import { jsonCharacters, jsonText, RecurringText } from './json-text.ts';
 import { type MatchValues, maskMatchedValue } from './mask-value.ts';
 
 const MAX_USER_AGENT = 256;
@@ -9,34 +9,50 @@ const MAX_PATH = 2048;
 const MAX_QUERY = 2048;
 const MAX_CONSUMER = 256;
 
-const operationTexts = new WeakMap<Operation, string>();
+const listenerText = new RecurringText('","listener":', ',"client_address":"');
+const hostText = new RecurringText('","host":', ',"path":"');
+const consumerText = new RecurringText(',"consumer":', ',"method_of_authentication":"');
+const upstreamText = new RecurringText(',"upstream_address":', '');
+const agentText = new RecurringText(',"user_agent":', '');
+
+const protocols = ['HTTP/1.0', 'HTTP/1.1', 'HTTP/2'] as const;
+/** From the quote that ends path or query. */
+const protocolTexts = protocols.map((protocol) => `","protocol":"${protocol}"`);
+/** Protocol, API and operation, by protocol: from the quote that ends path or query. */
+const operationTexts = new WeakMap<Operation, readonly string[]>();
+/** By status: what stands between the guards' words on a request that was allowed and the first number of bytes. */
+const allowedTexts: string[] = [];
+
 let secondOf = -1;
 let secondText = '';
+/** `000` to `999` with what comes after. */
+const milliseconds = Array.from({ length: 1000 }, (_one, ms) => String(ms).padStart(3, '0') + 'Z","id":"');
 
-/** By major version × 2 + minor. */
-const protocolTexts: Readonly<Record<number, string>> = {
-  2: ',"protocol":"HTTP/1.0"',
-  3: ',"protocol":"HTTP/1.1"',
-  4: ',"protocol":"HTTP/2"',
-};
-
-/** RFC 3339 in UTC with milliseconds. */
+/** The beginning of a line: RFC 3339 in UTC with milliseconds. */
 function timeText(epochMs: number): string {
   const second = Math.floor(epochMs / 1000);
   if (second !== secondOf) {
     secondOf = second;
-    secondText = new Date(second * 1000).toISOString().slice(0, 20);
+    secondText = '{"time":"' + new Date(second * 1000).toISOString().slice(0, 20);
   }
-  const ms = epochMs - second * 1000;
-  return secondText + (ms < 10 ? '00' : ms < 100 ? '0' : '') + ms + 'Z';
+  return secondText + milliseconds[epochMs - second * 1000]!;
 }
 
-function operationText(operation: Operation): string {
-  let text = operationTexts.get(operation);
-  if (text === undefined) {
-    text = `,"api":${jsonText(operation.api)},"operation":${jsonText(operation.id)}`;
-    operationTexts.set(operation, text);
+function operationText(operation: Operation, protocol: number): string {
+  let texts = operationTexts.get(operation);
+  if (texts === undefined) {
+    const text = `,"api":${jsonText(operation.api)},"operation":${jsonText(operation.id)}`;
+    texts = protocolTexts.map((before) => before + text);
+    operationTexts.set(operation, texts);
   }
+  return texts[protocol]!;
+}
+
+function allowedText(status: number): string {
+  const known = allowedTexts[status];
+  if (known !== undefined) return known;
+  const text = `,"decision":"allowed","status":${status},"request_bytes":`;
+  if (status >= 100 && status < 600) allowedTexts[status] = text;
   return text;
 }
 
@@ -52,14 +68,11 @@ export interface AccessLineOptions {
 /** The exchange as one line of JSON, ASCII, with its line feed. */
 export function accessLine(exchange: Exchange, options: AccessLineOptions): string {
   let out =
-    '{"time":"' +
     timeText(exchange.receivedMs) +
-    '","id":"' +
     exchange.id +
-    '","listener":' +
-    recurringJsonText(exchange.listener) +
-    ',"client_address":' +
-    jsonText(exchange.clientAddress);
+    listenerText.of(exchange.listener) +
+    jsonCharacters(exchange.clientAddress) +
+    '"';
   if (exchange.peerAddress !== exchange.clientAddress)
     out += ',"peer_address":' + jsonText(exchange.peerAddress);
   const { place } = exchange;
@@ -70,57 +83,36 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
   if (exchange.traceId !== '')
     out += ',"trace_id":"' + exchange.traceId + '","span_id":"' + exchange.spanId + '"';
   if (exchange.parentSpanId !== '') {
-    out += ',"parent_span_id":"' + exchange.parentSpanId + '"';
-    if (exchange.parentSampled) out += ',"trace_sampled":true';
+    out += ',"parent_span_id":"' + exchange.parentSpanId;
+    out += exchange.parentSampled ? '","trace_sampled":true' : '"';
   }
+  const { operation } = exchange;
+  const protocol = exchange.httpMajor === 2 ? 2 : exchange.httpMinor;
   if (exchange.method !== '') {
     out +=
       ',"method":"' +
       exchange.method +
-      '","host":' +
-      recurringJsonText(exchange.host) +
-      ',"path":' +
-      jsonText(exchange.path.length > MAX_PATH ? exchange.path.slice(0, MAX_PATH) : exchange.path);
+      hostText.of(exchange.host) +
+      jsonCharacters(exchange.path.length > MAX_PATH ? exchange.path.slice(0, MAX_PATH) : exchange.path);
     if (exchange.query !== '') {
       const query = exchange.query.length > MAX_QUERY ? exchange.query.slice(0, MAX_QUERY) : exchange.query;
-      out += ',"query":' + jsonText(options.keepQueryValues ? query : maskQuery(query));
+      out += '","query":"' + jsonCharacters(options.keepQueryValues ? query : maskQuery(query));
     }
-    out += protocolTexts[exchange.httpMajor * 2 + exchange.httpMinor]!;
+    out += operation === null ? protocolTexts[protocol]! : operationText(operation, protocol);
   }
-  if (exchange.operation !== null) out += operationText(exchange.operation);
   const consumer = exchange.consumer;
   if (consumer !== null) {
-    out +=
-      ',"consumer":' +
-      recurringJsonText(consumer.id.slice(0, MAX_CONSUMER)) +
-      ',"method_of_authentication":"' +
-      consumer.method +
-      '"';
-    if (consumer.credentialId !== '')
-      out += ',"credential":' + jsonText(consumer.credentialId.slice(0, MAX_CONSUMER));
+    const { id, credentialId } = consumer;
+    out += consumerText.of(id.length > MAX_CONSUMER ? id.slice(0, MAX_CONSUMER) : id) + consumer.method;
+    if (credentialId === '') out += '"';
+    else out += '","credential":' + jsonText(credentialId.slice(0, MAX_CONSUMER));
   }
   if (exchange.risk > 0) out += riskText(exchange);
   if (exchange.policy !== '') out += ',"policy":' + jsonText(exchange.policy);
-  const refusal = exchange.refusal;
-  if (refusal !== null) {
-    out +=
-      (refusal.guard === 'upstream' ? ',"decision":"failed","guard":"' : ',"decision":"refused","guard":"') +
-      refusal.guard +
-      '","code":"' +
-      refusal.code +
-      '"';
-    if (refusal.reason !== refusal.code) out += ',"reason":' + jsonText(refusal.reason);
-  } else {
-    out +=
-      exchange.decidedBy === ''
-        ? ',"decision":"allowed"'
-        : ',"decision":"answered","guard":"' + exchange.decidedBy + '"';
-  }
+  if (exchange.refusal === null && exchange.decidedBy === '' && exchange.grpcStatus === -1)
+    out += allowedText(exchange.status);
+  else out += decisionText(exchange);
   out +=
-    ',"status":' +
-    exchange.status +
-    (exchange.grpcStatus === -1 ? '' : ',"grpc_status":' + exchange.grpcStatus) +
-    ',"request_bytes":' +
     exchange.requestBytes +
     ',"response_bytes":' +
     exchange.responseBytes +
@@ -130,19 +122,36 @@ export function accessLine(exchange: Exchange, options: AccessLineOptions): stri
   if (exchange.upstreamFirstByteMs >= 0)
     out += ',"upstream_first_byte_us":' + us(exchange.upstreamFirstByteMs);
   if (exchange.upstreamAttempts > 0) {
-    out += ',"upstream_address":' + recurringJsonText(exchange.upstreamAddress);
+    out += upstreamText.of(exchange.upstreamAddress);
     if (exchange.upstreamAttempts > 1) out += ',"upstream_attempts":' + exchange.upstreamAttempts;
   }
   const agent = exchange.fields.get('user-agent');
-  if (agent !== null) {
-    out +=
-      ',"user_agent":' +
-      recurringJsonText(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
-  }
+  if (agent !== null)
+    out += agentText.of(agent.length > MAX_USER_AGENT ? agent.slice(0, MAX_USER_AGENT) : agent);
   if (exchange.answerFinding !== '') out += ',"contract":' + jsonText(exchange.answerFinding);
   if (exchange.timings !== null) out += timingsText(exchange.timings, exchange.startMs);
   if (exchange.inspection !== null) out += inspectionText(exchange.inspection, options.matchValues);
   return out + '}\n';
+}
+
+/** Who decided what, up to the number of bytes. */
+function decisionText(exchange: Exchange): string {
+  const { refusal, decidedBy, grpcStatus } = exchange;
+  let out: string;
+  if (refusal !== null) {
+    out =
+      (refusal.guard === 'upstream' ? ',"decision":"failed","guard":"' : ',"decision":"refused","guard":"') +
+      refusal.guard +
+      '","code":"' +
+      refusal.code +
+      '"';
+    if (refusal.reason !== refusal.code) out += ',"reason":' + jsonText(refusal.reason);
+  } else {
+    out = decidedBy === '' ? ',"decision":"allowed"' : ',"decision":"answered","guard":"' + decidedBy + '"';
+  }
+  out += ',"status":' + exchange.status;
+  if (grpcStatus !== -1) out += ',"grpc_status":' + grpcStatus;
+  return out + ',"request_bytes":';
 }
 
 function timingsText({ list }: GuardTimings, startMs: number): string {
@@ -204,10 +213,16 @@ function inspectionText(record: InspectionRecord, values: MatchValues): string {
 /** Parameter names only: `a=1&b=2` becomes `a=*&b=*`; a part without `=` is a value as well. */
 export function maskQuery(query: string): string {
   let out = '';
-  for (const part of query.split('&')) {
-    if (out !== '') out += '&';
-    const equals = part.indexOf('=');
-    out += equals === -1 ? '*' : part.slice(0, equals + 1) + '*';
+  let equals = -1;
+  for (let at = 0; ; ) {
+    const next = query.indexOf('&', at);
+    const end = next === -1 ? query.length : next;
+    // Looked for once: many parts without one must not be searched to the end each.
+    if (equals < at) equals = query.indexOf('=', at);
+    if (equals === -1) equals = query.length;
+    out += equals < end ? query.slice(at, equals + 1) + '*' : '*';
+    if (next === -1) return out;
+    out += '&';
+    at = next + 1;
   }
-  return out;
 }

@@ -9,25 +9,51 @@ const escapeOne = (character: string): string => {
   return '\\u' + character.charCodeAt(0).toString(16).padStart(4, '0');
 };
 
-/** `text` as a JSON string with its quotes; everything but printable ASCII is escaped. */
-export function jsonText(text: string): string {
-  return needsEscape.test(text) ? '"' + text.replace(escapes, escapeOne) + '"' : '"' + text + '"';
+/** What stands between the quotes of `text` as a JSON string; everything but printable ASCII is escaped. */
+export function jsonCharacters(text: string): string {
+  return needsEscape.test(text) ? text.replace(escapes, escapeOne) : text;
 }
+
+/** `text` as a JSON string with its quotes. */
+export const jsonText = (text: string): string => '"' + jsonCharacters(text) + '"';
 
 /** Texts that are remembered; when there are so many all are forgotten, so that no client can make it grow. */
 const MAX_REMEMBERED = 256;
 /** Longer ones are seldom seen twice. */
 const MAX_REMEMBERED_LENGTH = 128;
-const remembered = new Map<string, string>();
 
-/** The same for what comes again and again, such as names of listeners, hosts and agents. */
-export function recurringJsonText(text: string): string {
-  const known = remembered.get(text);
-  if (known !== undefined) return known;
-  const out = jsonText(text);
-  if (text.length <= MAX_REMEMBERED_LENGTH) {
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.set(text, out);
+/**
+ * `before`, the text as a JSON string, `after`: made once for what comes again and again, such as names of listeners, hosts and
+ * agents. A line of few long parts costs less than one of many short ones.
+ */
+export class RecurringText {
+  readonly #before: string;
+  readonly #after: string;
+  readonly #remembered = new Map<string, string>();
+  #last = '';
+  #lastText: string;
+
+  constructor(before: string, after: string) {
+    this.#before = before;
+    this.#after = after;
+    this.#lastText = this.#make('');
   }
-  return out;
+
+  of(text: string): string {
+    if (text === this.#last) return this.#lastText;
+    let made = this.#remembered.get(text);
+    if (made === undefined) {
+      made = this.#make(text);
+      if (text.length > MAX_REMEMBERED_LENGTH) return made;
+      if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
+      this.#remembered.set(text, made);
+    }
+    this.#last = text;
+    this.#lastText = made;
+    return made;
+  }
+
+  #make(text: string): string {
+    return this.#before + jsonText(text) + this.#after;
+  }
 }

@@ -186,7 +186,7 @@ for (const protocol of ['grpc', 'http/json'] as const) {
     });
     for (let i = 0; i < 5; i++) await exchange(gate.port, request('GET', '/things'));
     const ids = (await gate.accessLines(5)).map((line) => line['span_id']);
-    const spans = await collector.wait('traces', 10);
+    const spans = await collector.wait('traces', 15);
     const servers = spans.filter((span) => span['kind'] === 2);
     assert.deepEqual(servers.map((span) => span['spanId']).sort(), ids.sort());
     assert.equal(attributesOf(servers[0]!)['client.address'], undefined);
