@@ -31,6 +31,7 @@ import { loadConfig } from './load-config.ts';
 import { OtlpPlane, tracingOf } from './otlp-plane.ts';
 import { RecordPlane } from './record-plane.ts';
 import { RelationPlane } from './relation-plane.ts';
+import { RotationPlane } from './rotation-plane.ts';
 import { ServicesPlane } from './services-plane.ts';
 import { VaultPlane } from './vault-plane.ts';
 import { version } from './version.ts';
@@ -134,6 +135,7 @@ class Gate implements RunningGate {
   readonly #vault: VaultPlane;
   readonly #audit: AuditPlane;
   readonly #services: ServicesPlane;
+  readonly #rotation: RotationPlane;
   readonly #admin: AdminPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
@@ -166,6 +168,7 @@ class Gate implements RunningGate {
     this.#limits = new LimitPlane(this.#log, this.#workers, (ids) =>
       this.#supervisor.broadcast({ kind: 'leases', ids }),
     );
+    this.#rotation = new RotationPlane(this.#log);
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#certificates = createCertificates(
       this.#log,
@@ -361,6 +364,7 @@ class Gate implements RunningGate {
       this.#control.configure(config),
     ]);
     await this.#services.configure(config, this.#identity.state);
+    this.#rotation.configure(config, this.#identity.state);
   }
 
   #startMonitors(config: GateConfig): Promise<void>[] {
@@ -483,6 +487,7 @@ class Gate implements RunningGate {
     this.#exports.addGauges(this.#registry);
     this.#otlp.addGauges(this.#registry);
     this.#services.addGauges(this.#registry);
+    this.#rotation.addGauges(this.#registry);
     this.#limits.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
@@ -560,6 +565,7 @@ class Gate implements RunningGate {
     await this.#control.close();
     await this.#admin.close();
     await this.#services.close();
+    this.#rotation.close();
     await this.#vault.close();
     await this.#identity.close();
     await this.#records.close();

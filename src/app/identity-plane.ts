@@ -31,10 +31,12 @@ import { openState, type State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
 import { LoginPlane } from './login-plane.ts';
 import { OAuthPlane } from './oauth-plane.ts';
+import { rotationHooks } from './rotation-plane.ts';
 
 export class IdentityPlane {
   readonly #log: GateLog;
   readonly #broadcast: (message: ToWorker) => void;
+  readonly #audit: (event: AuditEvent) => void;
   readonly #revocationMemory = createRevocationTable();
   readonly #replayMemory = createReplayTable();
   readonly #revocations = new RevocationWriter(this.#revocationMemory);
@@ -52,6 +54,7 @@ export class IdentityPlane {
   constructor(log: GateLog, broadcast: (message: ToWorker) => void, audit: (event: AuditEvent) => void) {
     this.#log = log;
     this.#broadcast = broadcast;
+    this.#audit = audit;
     this.oauth = new OAuthPlane({
       log,
       audit,
@@ -59,7 +62,12 @@ export class IdentityPlane {
       refresh: async () => this.#feed?.refresh(),
       onKeys: (keys) => broadcast({ kind: 'keys', keys }),
     });
-    this.#logins = new LoginPlane(log, broadcast, (issuer) => this.#sources.get(issuer)?.source ?? null);
+    this.#logins = new LoginPlane(
+      log,
+      audit,
+      broadcast,
+      (issuer) => this.#sources.get(issuer)?.source ?? null,
+    );
   }
 
   /** Opens the state and reads what callers are known. Rejects with StateError: without it nothing is withdrawn. */
@@ -195,13 +203,10 @@ export class IdentityPlane {
     if (forward === null) return;
     if (this.#state === null)
       throw new Error('identity.forward needs the state, which begins with a restart');
-    const ring = new SigningKeyRing(
-      this.#state.identity,
-      { purpose: 'forward', ...forward },
-      systemClock,
-      (key) => this.#broadcast({ kind: 'signing-key', key }),
-      (problem) => this.#log.write('error', 'rotation-failed', { problem }),
-    );
+    const ring = new SigningKeyRing(this.#state.identity, { purpose: 'forward', ...forward }, systemClock, {
+      ...rotationHooks(this.#log, this.#audit),
+      onChange: (key) => this.#broadcast({ kind: 'signing-key', key }),
+    });
     await ring.start();
     this.#ring = { settings, ring };
   }

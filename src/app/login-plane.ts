@@ -1,5 +1,6 @@
 // The control plane's half of logins: the keys of their cookies, what threads must know of the issuers, and answers to
 // what threads ask.
+import type { AuditEvent } from '../audit/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import type { LoginData, LoginRequest, LoginResult, ToWorker } from '../gateway/index.ts';
@@ -11,6 +12,7 @@ import {
   signingKeysOfLogin,
 } from '../identity/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
+import { rotationHooks } from './rotation-plane.ts';
 
 interface Login {
   readonly settings: string;
@@ -21,16 +23,19 @@ interface Login {
 
 export class LoginPlane {
   readonly #log: GateLog;
+  readonly #audit: (event: AuditEvent) => void;
   readonly #broadcast: (message: ToWorker) => void;
   readonly #source: (issuer: string) => JwksSource | null;
   readonly #logins = new Map<string, Login>();
 
   constructor(
     log: GateLog,
+    audit: (event: AuditEvent) => void,
     broadcast: (message: ToWorker) => void,
     source: (issuer: string) => JwksSource | null,
   ) {
     this.#log = log;
+    this.#audit = audit;
     this.#broadcast = broadcast;
     this.#source = source;
   }
@@ -48,13 +53,10 @@ export class LoginPlane {
       const kept = this.#logins.get(entry.name);
       if (kept?.settings === settings) continue;
       if (store === null) throw new Error('a login needs the state, which begins with a restart');
-      const ring = new SigningKeyRing(
-        store,
-        signingKeysOfLogin(entry),
-        systemClock,
-        () => this.announce(),
-        (problem) => this.#log.write('error', 'rotation-failed', { problem }),
-      );
+      const ring = new SigningKeyRing(store, signingKeysOfLogin(entry), systemClock, {
+        ...rotationHooks(this.#log, this.#audit),
+        onChange: () => this.announce(),
+      });
       await ring.start();
       kept?.ring.stop();
       const service = new LoginService(

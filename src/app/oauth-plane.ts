@@ -13,6 +13,7 @@ import { leaveOutLibraryNotices } from '../oauth/index.ts';
 import type { AuthorizationServer } from '../oauth/server.ts';
 import type { State } from '../stores/index.ts';
 import type { GateLog } from '../telemetry/index.ts';
+import { rotationHooks } from './rotation-plane.ts';
 
 export interface OAuthPlaneParts {
   readonly log: GateLog;
@@ -78,6 +79,7 @@ export class OAuthPlane {
         });
       },
       onProblem: (problem) => log.write('error', 'authorization-server', { problem }),
+      onRotated: rotationHooks(log, audit).onRotated,
     });
     await server.start();
     this.#running = { settings, server };

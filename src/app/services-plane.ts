@@ -93,6 +93,8 @@ export class ServicesPlane {
     if (this.#running?.settings !== settings) {
       await this.#stopRunning();
       if (services !== null && state !== null) await this.#start(services, showsSvid, settings, state);
+      // What is due has waited for there being somebody to do it.
+      this.#tidiedMs = 0;
     }
     this.#revision = -1;
     await this.look();
@@ -219,7 +221,11 @@ export class ServicesPlane {
     const running = this.#running;
     if (isTime) {
       this.#tidiedMs = nowMs;
-      if (running !== null) await rotateIssuingIfDue(state.services, running.config.trustDomain, systemClock);
+      if (running !== null) {
+        const { trustDomain } = running.config;
+        const made = await rotateIssuingIfDue(state.services, trustDomain, systemClock);
+        if (made !== null) this.#note({ kind: 'authority-created', subject: made, details: { trustDomain } });
+      }
       await state.services.pruneServices(nowMs - KEPT_MS);
       await this.watch.flush(state.services);
       this.#shared = reportShared([

@@ -9,6 +9,7 @@ import {
   GateEngine,
   type MountedEngine,
   readReference,
+  rotateVaultKeys,
   serveVault,
   Unsealing,
   VaultService,
@@ -143,16 +144,10 @@ export class VaultPlane {
     }
   }
 
-  /** Gives keys that are old a new version, and ends what a crash has left half moved. */
   async #rotateKeys({ barrier }: VaultService): Promise<void> {
-    const beforeMs = systemClock.epochMs() - this.#rotateMs;
-    for (const { name, createdMs, older } of await barrier.keyStatus()) {
-      const isOld = this.#rotateMs > 0 && createdMs <= beforeMs;
-      if (isOld) await barrier.rotate(name);
-      if (!isOld && older.length === 0) continue;
-      const records = await barrier.rewrap(name);
-      this.#log.write('info', 'vault-key-rotated', { key: name, records });
-    }
+    for (const report of await rotateVaultKeys(barrier, this.#rotateMs, systemClock.epochMs()))
+      if (report.rotated || report.records > 0)
+        this.#log.write('info', 'vault-key-rotated', { key: report.key, records: report.records });
   }
 
   async close(): Promise<void> {

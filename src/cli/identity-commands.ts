@@ -159,9 +159,10 @@ export function addStateCommands(program: Command, { action, config, json }: Com
     .description('replace keys of the gate that are due, and report what else is old')
     .option('--force', 'make the next keys now; they sign after ten minutes')
     .addOption(
-      new Option('--max-age <time>', 'age from which API keys are reported')
-        .default(90 * 86_400_000, '90d')
-        .argParser(duration),
+      new Option(
+        '--max-age <time>',
+        "age from which API keys and clients' secrets are reported; identity.rotation.max-age by default",
+      ).argParser(duration),
     )
     .addOption(config())
     .addOption(json())

@@ -1,5 +1,5 @@
 // `gatewright rotate`: replaces what is due, or everything with --force, and reports how old the rest is.
-import { loadConfig } from '../app/load-config.ts';
+import { overdueCredentials } from '../app/rotation-plane.ts';
 import type { GateConfig } from '../config/load.ts';
 import { systemClock } from '../core/index.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../identity/index.ts';
 import { keysOfServer } from '../oauth/contract.ts';
 import type { State } from '../stores/index.ts';
-import { statusOf } from './keys.ts';
+import { rotateVaultKeys } from '../vault/index.ts';
 import { Exit, print, printJson } from './output.ts';
 import { moment, table, withState } from './state.ts';
 
@@ -42,36 +42,26 @@ async function rotateAuthority(state: State, trustDomain: string): Promise<Issui
 }
 
 export const runRotate = (options: Readonly<Record<string, unknown>>): Promise<number> =>
-  withState(options, async ({ state, registry }) => {
-    const { config } = await loadConfig(options['config'] as string, process.env);
+  withState(options, async ({ state, config }) => {
     const nowMs = Date.now();
-    const reports: RotationReport[] = [];
-    for (const settings of config === null ? [] : signingKeysOf(config)) {
-      const ring = new SigningKeyRing(state.identity, settings, systemClock);
-      reports.push(await ring.rotate(options['force'] === true));
-    }
-    const issuing = config?.services ? await rotateAuthority(state, config.services.trustDomain) : null;
+    const force = options['force'] === true;
+    const signing: RotationReport[] = [];
+    for (const settings of signingKeysOf(config))
+      signing.push(await new SigningKeyRing(state.identity, settings, systemClock).rotate(force));
+    const issuing =
+      config.services === null ? null : await rotateAuthority(state, config.services.trustDomain);
+    // A vault that people unseal with shares rotates where it is open.
+    const vault = state.vault.sealed
+      ? []
+      : await rotateVaultKeys(state.vault, config.vault.rotateMs, nowMs, force);
     const removed = await state.identity.prune(nowMs);
-    // Only the caller can put a new API key into use: the gate can say that it is time.
-    const maxAgeMs = options['maxAge'] as number;
-    const old = (await registry.keys()).filter(
-      (key) => statusOf(key, nowMs) === 'active' && nowMs - key.createdMs > maxAgeMs,
-    );
+    const maxAgeMs = (options['maxAge'] as number | undefined) ?? config.rotation.maxAgeMs;
+    const overdue = await overdueCredentials(state, config, maxAgeMs, nowMs);
     if (options['json'] === true) {
-      printJson({
-        signing: reports,
-        issuing,
-        keysToRotate: old.map(({ id, principal, createdMs, lastUsedMs }) => ({
-          id,
-          principal,
-          createdMs,
-          lastUsedMs,
-        })),
-        removed,
-      });
+      printJson({ signing, issuing, vault, overdue, removed });
       return Exit.ok;
     }
-    for (const { purpose, current, next, dueMs, rotated } of reports) {
+    for (const { purpose, current, next, dueMs, rotated } of signing) {
       print(`${purpose}: ${current} signs${rotated ? ', a new key was made' : ''}.`);
       print(
         next === null
@@ -79,28 +69,45 @@ export const runRotate = (options: Readonly<Record<string, unknown>>): Promise<n
           : `  ${next.id} is published and signs from ${moment(next.activeMs)}.`,
       );
     }
-    if (issuing !== null) {
-      const { rotated, dueMs, byItself } = issuing;
-      if (rotated !== null) print(`The issuing authority ${rotated} was made and signs.`);
-      else if (dueMs === null) print('Nothing issues to services: run "gatewright ca init".');
-      else
-        print(
-          `The issuing authority ${dueMs <= nowMs ? 'was to be replaced' : 'is to be replaced'} on ${moment(dueMs)}` +
-            `${byItself ? ', which happens by itself' : ': "gatewright ca rotate --root-key FILE"'}.`,
-        );
+    if (issuing !== null) print(issuingText(issuing, nowMs));
+    for (const { key, dueMs, rotated, records } of vault) {
+      print(`vault: ${key} ${rotated ? `has a new version, ${records} records were moved` : 'stays'}.`);
+      if (dueMs !== null) print(`  The next version is due on ${moment(dueMs)}.`);
     }
-    if (reports.length === 0)
+    if (signing.length === 0 && vault.length === 0)
       print(
         'The gate signs and seals nothing: there is no identity.forward, no login and no authorization server.',
       );
-    if (old.length > 0) {
-      print('\nAPI keys that are older than they should be; "gatewright keys rotate <id>" makes the next:\n');
+    if (overdue.length > 0) {
+      print('\nOlder than it should be, and for somebody to replace:\n');
       print(
         table(
-          ['ID', 'OWNER', 'CREATED', 'LAST USED'],
-          old.map((key) => [key.id, key.principal, moment(key.createdMs), moment(key.lastUsedMs)]),
+          ['WHAT', 'ID', 'OWNER', 'SINCE', 'LAST USED', 'HOW'],
+          overdue.map(({ kind, id, owner, sinceMs, lastUsedMs }) => [
+            kind,
+            id,
+            owner,
+            moment(sinceMs),
+            moment(lastUsedMs),
+            `gatewright ${remedies[kind]}${kind === 'issuing-authority' ? '' : ` ${id}`}`,
+          ]),
         ),
       );
     }
     return Exit.ok;
   });
+
+const remedies = {
+  'api-key': 'keys rotate',
+  'client-secret': 'clients secret',
+  'issuing-authority': 'ca rotate --root-key FILE',
+} as const;
+
+function issuingText({ rotated, dueMs, byItself }: IssuingReport, nowMs: number): string {
+  if (rotated !== null) return `The issuing authority ${rotated} was made and signs.`;
+  if (dueMs === null) return 'Nothing issues to services: run "gatewright ca init".';
+  return (
+    `The issuing authority ${dueMs <= nowMs ? 'was to be replaced' : 'is to be replaced'} on ${moment(dueMs)}` +
+    `${byItself ? ', which happens by itself' : ': "gatewright ca rotate --root-key FILE"'}.`
+  );
+}

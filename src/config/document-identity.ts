@@ -133,6 +133,16 @@ export const forwardSchema = z.strictObject({
     .describe('How long a key signs.'),
 });
 
+export const rotationSchema = z.strictObject({
+  'max-age': duration()
+    .default(90 * 86_400_000)
+    .describe("Age from which API keys and clients' secrets are reported."),
+  report: duration()
+    .default(86_400_000)
+    .refine((ms) => ms >= 60_000 && ms <= 7 * 86_400_000, { message: 'is not between 1m and 7d' })
+    .describe('How often a running gate reports them.'),
+});
+
 export const loginSchema = z.strictObject({
   issuer: z.string().describe('Name under identity.issuers, with discover there.'),
   'client-id': z.string().min(1).describe('Name of the gate with the issuer.'),

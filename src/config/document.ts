@@ -22,6 +22,7 @@ import {
   forwardSchema,
   issuerSchema,
   loginSchema,
+  rotationSchema,
   signatureKeySchema,
 } from './document-identity.ts';
 import { defaultLimit, limits, plansSchema, tenantsSchema } from './document-limits.ts';
@@ -471,6 +472,7 @@ export const documentSchema = z.strictObject({
         .describe('The gate as an authorization server and OpenID provider; needs state.'),
       plans: plansSchema.prefault({}).describe('Plans of callers, which limits can go by.'),
       tenants: tenantsSchema.prefault({}).describe('To whom callers belong, for limits per tenant.'),
+      rotation: rotationSchema.prefault({}).describe('What is reported when it grows old.'),
       dpop: dpopSchema.prefault({}).describe('Proofs of possession (RFC 9449).'),
       services: servicesSchema
         .optional()

@@ -57,6 +57,8 @@ export interface GateConfig {
   readonly services: ServicesConfig | null;
   /** The gate as an authorization server; null where it is none. */
   readonly authorizationServer: AuthorizationServerConfig | null;
+  /** Age from which what others must replace is reported, and how often it is looked for. */
+  readonly rotation: { readonly maxAgeMs: number; readonly reportMs: number };
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
   /** Null: this gate counts alone. */

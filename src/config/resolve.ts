@@ -102,6 +102,10 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     forward: resolveForward(document, context),
     services: resolveServices(document, context),
     authorizationServer: resolveAuthorizationServer(document, apis, context),
+    rotation: {
+      maxAgeMs: document.identity.rotation['max-age'],
+      reportMs: document.identity.rotation.report,
+    },
     state:
       document.state === undefined
         ? null

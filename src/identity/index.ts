@@ -24,6 +24,7 @@ export {
 } from './registry/registry.ts';
 export { type OwnersAnswer, RelationSource, type RelationSourceConfig } from './relations/relation-source.ts';
 export * from './services/index.ts';
+export type { RotationHooks } from './signing/signing-keys.ts';
 export {
   type RotationReport,
   type SigningKey,

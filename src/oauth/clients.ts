@@ -151,13 +151,16 @@ export async function registerClient(
   store: OAuthStore,
   id: string,
   settings: ClientSettings,
+  nowMs = Date.now(),
 ): Promise<string | null> {
   checkSettings(settings);
   const needsSecret = settings.authMethod.startsWith('client_secret') && settings.secrets.length === 0;
   const made = needsSecret ? createSecret() : null;
   await store.setClient(
     id,
-    made === null ? settings : { ...settings, secrets: [{ sha256: made.sha256, untilMs: null }] },
+    made === null
+      ? settings
+      : { ...settings, secrets: [{ sha256: made.sha256, untilMs: null, createdMs: nowMs }] },
   );
   return made?.secret ?? null;
 }
@@ -177,6 +180,9 @@ export async function rotateSecret(
   const kept = client.settings.secrets
     .map((old) => ({ ...old, untilMs: Math.min(old.untilMs ?? endMs, endMs) }))
     .filter(({ untilMs }) => untilMs > nowMs);
-  await store.setClient(id, { ...client.settings, secrets: [{ sha256, untilMs: null }, ...kept] });
+  await store.setClient(id, {
+    ...client.settings,
+    secrets: [{ sha256, untilMs: null, createdMs: nowMs }, ...kept],
+  });
   return secret;
 }

@@ -133,8 +133,17 @@ export interface ClientSettings {
   /** Whether people are asked; false only for programs of the house. */
   readonly consent: boolean;
   readonly backchannelLogoutUri: string;
-  /** SHA-256 of secrets in hexadecimal, newest first, with the moment they end. */
-  readonly secrets: readonly { readonly sha256: string; readonly untilMs: number | null }[];
+  /** Newest first. */
+  readonly secrets: readonly ClientSecret[];
+}
+
+/** A secret as it is kept. */
+export interface ClientSecret {
+  /** SHA-256 in hexadecimal. */
+  readonly sha256: string;
+  /** When it ends; null while nothing has taken its place. */
+  readonly untilMs: number | null;
+  readonly createdMs: number;
 }
 
 export const defaultSettings: ClientSettings = {
@@ -241,6 +250,8 @@ export interface OAuthStore {
   pruneArtifacts(nowMs: number): Promise<number>;
 
   client(id: string): Promise<OAuthClient | null>;
+  /** By id, from the one after `after`. */
+  clients(after: string, limit: number): Promise<readonly OAuthClient[]>;
   /** Of a principal that is there. */
   setClient(id: string, settings: ClientSettings): Promise<void>;
   user(id: string): Promise<OAuthUser | null>;

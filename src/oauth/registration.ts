@@ -118,7 +118,7 @@ export function registeredClient(metadata: AdapterPayload, clock: Clock): readon
     resources: registering.resources,
     dpop: metadata['dpop_bound_access_tokens'] === true,
     backchannelLogoutUri: text('backchannel_logout_uri'),
-    secrets: secret === '' ? [] : [{ sha256: digest(secret), untilMs: null }],
+    secrets: secret === '' ? [] : [{ sha256: digest(secret), untilMs: null, createdMs: clock.epochMs() }],
   };
   try {
     checkSettings(settings);

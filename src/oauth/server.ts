@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Clock } from '../core/index.ts';
 import { type RevocationMemory, RevocationTable, TextSeal } from '../credentials/index.ts';
-import { type IdentityStore, SigningKeyRing } from '../identity/index.ts';
+import { type IdentityStore, type RotationReport, SigningKeyRing } from '../identity/index.ts';
 import { AccountService } from './account-service.ts';
 import { Accounts } from './accounts.ts';
 import { ArtifactMac } from './artifact-mac.ts';
@@ -36,6 +36,8 @@ export interface AuthorizationServerOptions {
   readonly onKeys: () => void;
   readonly onEvent: (event: LoginEvent) => void;
   readonly onProblem: (problem: string) => void;
+  /** Hears of keys that this node made. */
+  readonly onRotated?: (report: RotationReport) => void;
 }
 
 /** How often what has ended is removed, ms. */
@@ -73,8 +75,9 @@ export class AuthorizationServer {
     this.#options = options;
     const { config, identity, store, clock, revocations, onProblem } = options;
     const [signing, cookies] = keysOfServer(config);
-    this.#ring = new SigningKeyRing(identity, signing, clock, () => this.#renew(), onProblem);
-    this.#cookieRing = new SigningKeyRing(identity, cookies, clock, () => this.#renew(), onProblem);
+    const hooks = { onChange: () => this.#renew(), onProblem, onRotated: options.onRotated ?? (() => {}) };
+    this.#ring = new SigningKeyRing(identity, signing, clock, hooks);
+    this.#cookieRing = new SigningKeyRing(identity, cookies, clock, hooks);
     this.#frame = { title: config.title, base: new URL(config.issuer).pathname.replace(/\/$/, '') };
     this.#pages = new ProviderPages(this.#frame);
     this.#artifacts = new Artifacts(

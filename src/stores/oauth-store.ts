@@ -100,6 +100,19 @@ export class SqlOAuthStore extends AccountStore implements OAuthStore {
       [id],
     );
     if (row === undefined) return null;
+    return this.#clientOf(row);
+  }
+
+  async clients(after: string, limit: number): Promise<readonly OAuthClient[]> {
+    const rows = await this.#database.run(
+      `SELECT principals.id, note, scopes, disabled_ms, settings FROM oauth_clients
+       JOIN principals ON principals.id = oauth_clients.id WHERE oauth_clients.id > $1 ORDER BY oauth_clients.id LIMIT $2`,
+      [after, limit],
+    );
+    return Promise.all(rows.map((row) => this.#clientOf(row)));
+  }
+
+  async #clientOf(row: SqlRow): Promise<OAuthClient> {
     const user = await this.#userOf(row);
     return {
       ...user,

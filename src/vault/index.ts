@@ -19,6 +19,7 @@ export {
 export { DatabaseEngine } from './dynamic/database-engine.ts';
 export { GateEngine, type GateKeys } from './dynamic/gate-engine.ts';
 export { checkVault, type VaultCheck } from './fsck.ts';
+export { rotateVaultKeys, type VaultKeyReport } from './key-rotation.ts';
 export { findMount, type Mount, Mounts, type MountTable } from './mounts.ts';
 export { type ReferencedValue, readReference } from './reference.ts';
 export {

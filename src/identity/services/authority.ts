@@ -29,6 +29,7 @@ export interface ServiceEvent {
     | 'jwt-svid-issued'
     | 'svid-revoked'
     | 'authority-created'
+    | 'signing-key-created'
     | 'authority-revoked'
     | 'join-token-created'
     | 'attestation-refused';
@@ -81,7 +82,10 @@ export class ServiceAuthority {
     this.store = store;
     this.#clock = clock;
     this.#onEvent = onEvent;
-    this.#ring = new SigningKeyRing(identity, jwtSvidKeys(config), clock);
+    this.#ring = new SigningKeyRing(identity, jwtSvidKeys(config), clock, {
+      onRotated: ({ purpose, current, next }) =>
+        onEvent({ kind: 'signing-key-created', subject: next?.id ?? current, details: { purpose } }),
+    });
   }
 
   /** Reads the state anew, making the JWT key if it is due. Tells whether what is trusted or issued has changed. */

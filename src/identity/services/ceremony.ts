@@ -151,15 +151,14 @@ export interface RotationDue {
 
 /** Whether an issuing authority is to be replaced, and whether the state can do it alone. */
 export function issuingDue(known: readonly AuthorityRecord[], nowMs: number): RotationDue {
-  const usable = known.filter(
-    ({ certificate, revokedMs, untilMs }) => certificate !== '' && revokedMs === null && untilMs > nowMs,
-  );
-  const newest = usable
+  const standing = known.filter(({ certificate, revokedMs }) => certificate !== '' && revokedMs === null);
+  // One that has ended is due as well: a gate that was away for long goes on.
+  const newest = standing
     .filter(({ kind, key }) => kind === 'issuing' && key !== '')
     .toSorted((a, b) => a.activeMs - b.activeMs)
     .at(-1);
-  const root = usable
-    .filter(({ kind, key }) => kind === 'root' && key !== '')
+  const root = standing
+    .filter(({ kind, key, untilMs }) => kind === 'root' && key !== '' && untilMs > nowMs)
     .toSorted((a, b) => a.activeMs - b.activeMs)
     .at(-1);
   const dueMs =

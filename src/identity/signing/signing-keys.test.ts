@@ -34,19 +34,18 @@ function setUp(more: Partial<{ algorithm: 'ES256' | 'EdDSA' }> = {}, shelf = new
   const time = { ms: 1_800_000_000_000 };
   const clock: Clock = { epochMs: () => time.ms, monotonicMs: () => time.ms };
   const signed: SigningKey[] = [];
-  const ring = new SigningKeyRing(
-    shelf as unknown as IdentityStore,
-    { ...config, ...more },
-    clock,
-    (key) => void signed.push(key),
-  );
+  const made: string[] = [];
+  const ring = new SigningKeyRing(shelf as unknown as IdentityStore, { ...config, ...more }, clock, {
+    onChange: (key) => void signed.push(key),
+    onRotated: ({ next }) => void made.push(next?.id ?? ''),
+  });
   const published = (): string[] =>
     (JSON.parse(ring.jwks()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
-  return { ring, shelf, time, signed, published };
+  return { ring, shelf, time, signed, made, published };
 }
 
 test('a key is published before it signs and after it signed, and there is always one that signs', async () => {
-  const { ring, time, signed, published } = setUp();
+  const { ring, time, signed, made, published } = setUp();
   const first = (await ring.rotate(false)).current;
   assert.deepEqual(published(), [first]);
   time.ms += 29 * DAY;
@@ -56,6 +55,7 @@ test('a key is published before it signs and after it signed, and there is alway
   assert.deepEqual([due.rotated, due.current, due.next !== null], [true, first, true]);
   const second = due.next!.id;
   assert.deepEqual(published(), [first, second]);
+  assert.deepEqual(made, ['', second], 'each is told once, by the node that made it');
   assert.equal((await ring.rotate(true)).rotated, false, 'one at a time');
   time.ms += PUBLISH_AHEAD_MS;
   assert.equal((await ring.rotate(false)).current, second);

@@ -48,6 +48,15 @@ export interface RotationReport {
   readonly rotated: boolean;
 }
 
+/** Who hears of what a ring does. */
+export interface RotationHooks {
+  /** The key that signs, or those that are published, are others than before. */
+  readonly onChange?: (key: SigningKey) => void;
+  /** A key was made by this node. */
+  readonly onRotated?: (report: RotationReport) => void;
+  readonly onProblem?: (problem: string) => void;
+}
+
 /** Verifiers fetch key sets again within this time, ms: a key is published that long before it signs. */
 export const PUBLISH_AHEAD_MS = 600_000;
 /** How often the state is looked at, ms. */
@@ -59,32 +68,24 @@ export class SigningKeyRing {
   readonly #store: IdentityStore;
   readonly #config: SigningKeyConfig;
   readonly #clock: Clock;
-  readonly #onChange: (key: SigningKey) => void;
-  readonly #onProblem: (problem: string) => void;
+  readonly #hooks: RotationHooks;
   #keys: readonly SigningKeyRecord[] = [];
   #told = '';
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    store: IdentityStore,
-    config: SigningKeyConfig,
-    clock: Clock,
-    onChange: (key: SigningKey) => void = () => {},
-    onProblem: (problem: string) => void = () => {},
-  ) {
+  constructor(store: IdentityStore, config: SigningKeyConfig, clock: Clock, hooks: RotationHooks = {}) {
     this.#store = store;
     this.#config = config;
     this.#clock = clock;
-    this.#onChange = onChange;
-    this.#onProblem = onProblem;
+    this.#hooks = hooks;
   }
 
   /** Makes sure that there is a key. Rejects when the state can not be used. */
   async start(): Promise<void> {
     await this.rotate(false);
     this.#timer = setInterval(() => {
-      this.rotate(false).catch((error: Error) => this.#onProblem(error.message));
+      this.rotate(false).catch((error: Error) => this.#hooks.onProblem?.(error.message));
     }, LOOK_MS);
     this.#timer.unref();
   }
@@ -153,15 +154,17 @@ export class SigningKeyRing {
     const told = JSON.stringify([current?.id, this.#keys.map(({ id }) => id)]);
     if (current !== null && told !== this.#told) {
       this.#told = told;
-      this.#onChange(current);
+      this.#hooks.onChange?.(current);
     }
-    return {
+    const report = {
       purpose,
       current: current?.id ?? '',
       next: last.activeMs > nowMs ? { id: last.id, activeMs: last.activeMs } : null,
       dueMs: last.activeMs + rotateMs - PUBLISH_AHEAD_MS,
       rotated,
     };
+    if (rotated) this.#hooks.onRotated?.(report);
+    return report;
   }
 
   async #load(nowMs: number): Promise<void> {
