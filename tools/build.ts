@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildConsole } from './build-console.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -15,4 +16,5 @@ const files = globSync('src/**/*', { cwd: root, withFileTypes: true })
   .filter((entry) => entry.isFile() && !entry.name.endsWith('.ts'))
   .map((entry) => join(entry.parentPath, entry.name));
 for (const file of files) cpSync(file, file.replace(join(root, 'src'), join(root, 'dist')));
+await buildConsole();
 process.stdout.write(`built dist/ with ${files.length} files beside the code\n`);

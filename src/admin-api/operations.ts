@@ -45,24 +45,37 @@ const requestQuery = {
   text: z.string().max(200).optional().describe('Part of path, query, user agent, caller or reason.'),
 };
 
-const get = (
+type More = Partial<AdminOperation>;
+/** Nothing more. */
+type None = Record<never, never>;
+
+// What is given keeps its own type: clients know from it what an operation takes and answers.
+const get = <S extends z.ZodType, const M extends More = None>(
   tag: string,
   path: string,
   permission: AdminOperation['permission'],
   summary: string,
-  success: z.ZodType,
-  more: Partial<AdminOperation> = {},
-): AdminOperation => ({ method: 'GET', path, tag, summary, permission, success: [200, success], ...more });
+  success: S,
+  more?: M,
+) => ({
+  method: 'GET' as const,
+  path,
+  tag,
+  summary,
+  permission,
+  success: [200, success] as const,
+  ...(more as M),
+});
 
-const act = (
+const act = <const A extends AdminOperation['success'], const M extends More = None>(
   method: 'POST' | 'PATCH' | 'DELETE',
   tag: string,
   path: string,
   permission: AdminOperation['permission'],
   summary: string,
-  success: AdminOperation['success'],
-  more: Partial<AdminOperation> = {},
-): AdminOperation => ({ method, path, tag, summary, permission, success, ...more });
+  success: A,
+  more?: M,
+) => ({ method, path, tag, summary, permission, success, ...(more as M) });
 
 export const operations = {
   // signing in

@@ -123,6 +123,7 @@ export const now = name(
   z.strictObject({
     atMs: ms(),
     windowS: z.int(),
+    sinceMs: ms().describe('Since when requests are counted.'),
     stepS: z.int(),
     totals: z.strictObject({
       ...decisions,

@@ -69,6 +69,7 @@ export function trafficHandlers(parts: AdminParts, traffic: Traffic) {
         body: {
           atMs: nowMs,
           windowS,
+          sinceMs: traffic.sinceMs,
           stepS,
           totals,
           before: { allowed, refused, failed, answered },

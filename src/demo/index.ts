@@ -2,6 +2,7 @@
 import { createServer } from 'node:net';
 import { startGate } from '../app/index.ts';
 import { silentLog } from '../telemetry/index.ts';
+import { buildConsole } from './build-console.ts';
 import { startSampleApi } from './sample-api.ts';
 import { type DemoCredentials, setUpDemo } from './setup.ts';
 import { startTraffic } from './traffic.ts';
@@ -18,6 +19,8 @@ export interface RunningDemo {
   readonly port: number;
   readonly tlsPort: number;
   readonly telemetryPort: number;
+  /** One-time link to the console. */
+  readonly consoleLink: string;
   /** Everything it wrote; certificates are in `tls`. */
   readonly folder: string;
   readonly credentials: DemoCredentials;
@@ -33,7 +36,16 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
   const tlsPort = await freePort(isAny ? 0 : 8443);
   const internalPort = await freePort(isAny ? 0 : 9443);
   const telemetryPort = await freePort(isAny ? 0 : 9090);
-  const setup = await setUpDemo({ apiPort: sample.port, port, tlsPort, internalPort, telemetryPort });
+  const consolePort = await freePort(isAny ? 0 : 9444);
+  await buildConsole(options.print, options.json);
+  const setup = await setUpDemo({
+    apiPort: sample.port,
+    port,
+    tlsPort,
+    internalPort,
+    telemetryPort,
+    consolePort,
+  });
   const gate = await startGate({ file: setup.file, log: silentLog, watch: true }).catch(
     async (error: unknown) => {
       await sample.close();
@@ -42,6 +54,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
     },
   );
   const { credentials } = setup;
+  const consoleLink = (await gate.console?.firstLink()) ?? '';
   if (options.json) {
     options.print(
       JSON.stringify({
@@ -49,6 +62,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
         secure: `https://localhost:${tlsPort}`,
         services: `https://localhost:${internalPort}`,
         telemetry: `http://127.0.0.1:${telemetryPort}`,
+        console: consoleLink,
         folder: setup.folder,
         credentials,
       }),
@@ -57,7 +71,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
     if (!isAny && port !== options.port) options.print(`Port ${options.port} is taken, using ${port}.`);
     options.print(
       introduction(
-        { port, tlsPort, internalPort, telemetryPort, apiPort: sample.port },
+        { port, tlsPort, internalPort, telemetryPort, apiPort: sample.port, consoleLink },
         setup.folder,
         credentials,
       ),
@@ -68,6 +82,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
     port,
     tlsPort,
     telemetryPort,
+    consoleLink,
     folder: setup.folder,
     credentials,
     close: async () => {
@@ -99,11 +114,12 @@ function introduction(
     readonly internalPort: number;
     readonly telemetryPort: number;
     readonly apiPort: number;
+    readonly consoleLink: string;
   },
   folder: string,
   { ingrid, admin, expired, partnerKey }: DemoCredentials,
 ): string {
-  const { port, tlsPort, internalPort, telemetryPort, apiPort } = ports;
+  const { port, tlsPort, internalPort, telemetryPort, apiPort, consoleLink } = ports;
   const url = `http://127.0.0.1:${port}`;
   const services = `https://localhost:${internalPort}`;
   const payment = `'{"from":"acc_100001","to":"NO9386011117947","money":{"amount":"12.50","currency":"EUR"},"reference":"coffee"}'`;
@@ -114,6 +130,8 @@ function introduction(
   const sly = `'{"sku":"SAI-1042","quantity":1,"price":"0.01"}'`;
   return `Gatewright demo: Fjordbank, a small bank, behind a gate with all guards on.
 
+  the console      ${consoleLink}
+                   (good once: it sets your password; --traffic gives you something to see)
   the gate         ${url}
   by TLS           https://localhost:${tlsPort}
   for services     ${services}  (mutual TLS)

@@ -4,8 +4,11 @@ import { generateKeyPairSync } from 'node:crypto';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../core/index.ts';
 import { createApiKey } from '../credentials/index.ts';
+import { IdentityRegistry } from '../identity/index.ts';
 import { compileJwk, signJwt } from '../jose/index.ts';
+import { openState } from '../stores/index.ts';
 import { SETTLEMENT_ID, TRUST_DOMAIN, writeDemoCertificates } from './certificates.ts';
 
 const ISSUER = 'https://login.fjordbank.example';
@@ -19,6 +22,8 @@ export interface DemoCredentials {
   readonly admin: string;
   readonly expired: string;
   readonly partnerKey: string;
+  /** Key of the state, for the harbour office. */
+  readonly harbourKey: string;
 }
 
 export interface DemoSetup {
@@ -34,6 +39,7 @@ export async function setUpDemo(options: {
   readonly tlsPort: number;
   readonly internalPort: number;
   readonly telemetryPort: number;
+  readonly consolePort: number;
 }): Promise<DemoSetup> {
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-demo-'));
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -73,6 +79,7 @@ export async function setUpDemo(options: {
     writeFile(join(folder, 'jwks.json'), JSON.stringify({ keys: [publicJwk] })),
     writeFile(join(folder, 'gatewright.yaml'), configuration(options, partner.sha256)),
   ]);
+  const harbourKey = await fillState(join(folder, 'state.db'));
   return {
     folder,
     file: join(folder, 'gatewright.yaml'),
@@ -82,9 +89,34 @@ export async function setUpDemo(options: {
       admin: token('astrid', 'accounts:read admin:accounts'),
       expired: token('ingrid', customer, ofIngrid, nowMs - 3_600_000),
       partnerKey: partner.key,
+      harbourKey,
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** Callers that are not in the file: what the console's identities and keys begin with. */
+async function fillState(file: string): Promise<string> {
+  const state = await openState({ kind: 'sqlite', file, sealKey: null });
+  try {
+    const registry = new IdentityRegistry(state.identity, systemClock);
+    const made = await registry.add(
+      'client',
+      'harbour-office',
+      ['orders:read'],
+      'Orders of the harbour office',
+      {},
+    );
+    await registry.add('client', 'bookkeeper', ['orders:read'], 'Reports at night', {
+      addresses: ['10.0.0.0/8'],
+    });
+    await registry.add('service', 'mailroom', ['orders:read', 'orders:write'], '', {
+      lifetimeMs: 30 * 86_400_000,
+    });
+    return made!.key;
+  } finally {
+    await state.close();
+  }
 }
 
 function configuration(
@@ -94,10 +126,11 @@ function configuration(
     readonly tlsPort: number;
     readonly internalPort: number;
     readonly telemetryPort: number;
+    readonly consolePort: number;
   },
   partnerHash: string,
 ): string {
-  const { apiPort, port, tlsPort, internalPort, telemetryPort } = ports;
+  const { apiPort, port, tlsPort, internalPort, telemetryPort, consolePort } = ports;
   return `# The demo's configuration. Yours is written by "gatewright init".
 listeners:
   public: { port: ${port}, host: 127.0.0.1 }
@@ -113,6 +146,12 @@ listeners:
       key: "\${file:./tls/server.key}"
       clients: require
       trust: [ { file: ./tls/services-ca.pem, trust-domain: ${TRUST_DOMAIN} } ]
+  console:                           # people who run the gate; loopback, and by this name alone
+    port: ${consolePort}
+    exposure: internal
+
+state: { sqlite: ./state.db }        # callers and keys that are not in this file, and who may use the console
+audit: { folder: ./audit }           # who did what, in a signed tree
 
 upstreams:
   bank:
@@ -159,6 +198,7 @@ apis:
           - { per: consumer, rate: 5/s, burst: 10 }
           - { per: address, rate: 20/s, burst: 40 }
       createOrder: { writable: { /discount: [ sales ] } }
+  console: { service: admin, exposure: internal, listeners: [ console ], hosts: [ localhost ] }
 
 risk:
   addresses: [ { from: [ 198.51.100.0/24 ], adds: 60 } ]

@@ -64,7 +64,7 @@ function makeShots(base: string, port: number, credentials: DemoCredentials): Sh
       headers: { ...as(token), 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
-  const { ingrid, mateus, partnerKey, expired } = credentials;
+  const { ingrid, mateus, partnerKey, harbourKey, expired } = credentials;
   const payment = {
     from: 'acc_100001',
     to: 'NO9386011117947',
@@ -84,6 +84,11 @@ function makeShots(base: string, port: number, credentials: DemoCredentials): Sh
       kind: 'partner',
       good: true,
       run: () => call('/orders?status=open', { headers: { 'x-api-key': partnerKey } }),
+    },
+    {
+      kind: 'harbour',
+      good: true,
+      run: () => call('/orders?limit=5', { headers: { 'x-api-key': harbourKey } }),
     },
     {
       kind: 'key-guessing',
