@@ -7,6 +7,7 @@ export type {
   ContractResponse,
   ParameterPlace,
 } from './contract.ts';
+export { convertDraft7 } from './draft7.ts';
 export { JsonBody, type JsonProblem, MAX_JSON_DEPTH, parseJsonBody } from './json-body.ts';
 export {
   compileParameters,

@@ -4,8 +4,9 @@ import { closestName, type DiagnosticId, type Diagnostics, type Place } from '..
 import { type PlacedText, readJsonText } from '../core/json-text.ts';
 import { YamlText } from '../core/yaml-text.ts';
 import type { ContractBody, ContractOperation, ContractParameter, ContractResponse } from './contract.ts';
+import { convertDraft7, isDraft7 } from './draft7.ts';
 import { lookUp } from './parse-pointer.ts';
-import { convertSchema30 } from './schema30.ts';
+import { convertSchema30, convertSchemas } from './schema30.ts';
 import {
   contentOf,
   dialects,
@@ -52,6 +53,7 @@ export function parseContract(text: string, file: string, diagnostics: Diagnosti
 class ContractParser {
   readonly #file: string;
   readonly #diagnostics: Diagnostics;
+  readonly #mentionsDraft7: boolean;
   readonly #yaml: PlacedText;
   #root: Json = {};
   #version: ContractVersion = '3.1';
@@ -59,6 +61,7 @@ class ContractParser {
   constructor(text: string, file: string, diagnostics: Diagnostics) {
     this.#file = file;
     this.#diagnostics = diagnostics;
+    this.#mentionsDraft7 = text.includes('json-schema.org/draft-0');
     this.#yaml = readJsonText(text) ?? new YamlText(text);
   }
 
@@ -86,8 +89,8 @@ class ContractParser {
       return null;
     }
     if (!this.#takeVersion(root)) return null;
-    // 3.0 schemas become 2020-12 once, here; positions still come from the text.
-    this.#root = this.#version === '3.0' ? convertSchema30(root) : root;
+    // Schemas of other dialects become 2020-12 once, here; positions still come from the text.
+    this.#root = this.#inOneDialect(root);
     const operations = this.#operations();
     const title = isObject(this.#root['info']) ? this.#root['info']['title'] : undefined;
     return {
@@ -99,17 +102,27 @@ class ContractParser {
     };
   }
 
+  #inOneDialect(root: Json): Json {
+    if (this.#version === '3.0') return convertSchema30(root);
+    const byDefault = isDraft7(root['jsonSchemaDialect']);
+    const isOld = (schema: unknown): boolean =>
+      isObject(schema) && schema['$schema'] !== undefined ? isDraft7(schema['$schema']) : byDefault;
+    // A document that says nothing of draft 7 is not copied: it may be large.
+    if (!byDefault && !this.#mentionsDraft7) return root;
+    return convertSchemas(root, (schema) => (isOld(schema) ? convertDraft7(schema) : schema));
+  }
+
   #takeVersion(root: Json): boolean {
     const version = root['openapi'];
     if (typeof version === 'string' && /^3\.[012]\.\d+/.test(version)) {
       this.#version = version.slice(0, 3) as ContractVersion;
       const dialect = root['jsonSchemaDialect'];
-      if (dialect !== undefined && !dialects.has(String(dialect))) {
+      if (dialect !== undefined && !dialects.has(String(dialect)) && !isDraft7(dialect)) {
         this.#error(
           'contract-dialect',
           ['jsonSchemaDialect'],
           'This JSON Schema dialect is not supported.',
-          'Use https://json-schema.org/draft/2020-12/schema.',
+          'Use https://json-schema.org/draft/2020-12/schema, or http://json-schema.org/draft-07/schema#.',
         );
         return false;
       }

@@ -5,6 +5,7 @@ import { Ajv2020, type AnySchema, type ErrorObject, type ValidateFunction } from
 import type { DataValidateFunction } from 'ajv/dist/types/index.js';
 import addFormatsModule from 'ajv-formats';
 import { DEFINITION_KEYWORD, type RewriteOptions, rewriteApart } from './closed-schema.ts';
+import { formats } from './formats/index.ts';
 import { lookUp } from './parse-pointer.ts';
 
 // A contract's patterns run on clients' strings. Expressions that backtrack too long fall back to V8's linear engine.
@@ -49,6 +50,7 @@ export function createAjv({ assertFormats = true, checked = false }: AjvOptions 
   });
   if (assertFormats) {
     addFormats(ajv);
+    for (const [name, format] of Object.entries(formats)) ajv.addFormat(name, format);
     const integer = (value: number): boolean => Number.isInteger(value);
     ajv.addFormat('int32', {
       type: 'number',

@@ -11,22 +11,23 @@ const one = ['not', 'items', 'additionalProperties'];
 const many = ['allOf', 'oneOf', 'anyOf'];
 
 /** The document with every schema in it rewritten. The input is left as it is. */
-export function convertSchema30(document: Json): Json {
-  return convertNode(document, false) as Json;
-}
+export const convertSchema30 = (document: Json): Json => convertSchemas(document, convertSchema);
 
-/** Walks the document; a value under a `schema` or `schemas` key is a schema. */
-function convertNode(value: unknown, isSchemaMap: boolean): unknown {
-  if (Array.isArray(value)) return value.map((entry) => convertNode(entry, false));
-  if (!isObject(value)) return value;
-  const out: Record<string, unknown> = {};
-  for (const [key, entry] of Object.entries(value)) {
-    if (isSchemaMap) define(out, key, convertSchema(entry));
-    else if (key === 'schema') define(out, key, convertSchema(entry));
-    else if (key === 'example' || key === 'examples' || key.startsWith('x-')) define(out, key, entry);
-    else define(out, key, convertNode(entry, key === 'schemas'));
-  }
-  return out;
+/** The document with every schema in it replaced by what `convert` makes of it. */
+export function convertSchemas(document: Json, convert: (schema: unknown) => unknown): Json {
+  /** A value under a `schema` or `schemas` key is a schema. */
+  const walk = (value: unknown, isSchemaMap: boolean): unknown => {
+    if (Array.isArray(value)) return value.map((entry) => walk(entry, false));
+    if (!isObject(value)) return value;
+    const out: Record<string, unknown> = {};
+    for (const [key, entry] of Object.entries(value)) {
+      if (isSchemaMap || key === 'schema') define(out, key, convert(entry));
+      else if (key === 'example' || key === 'examples' || key.startsWith('x-')) define(out, key, entry);
+      else define(out, key, walk(entry, key === 'schemas'));
+    }
+    return out;
+  };
+  return walk(document, false) as Json;
 }
 
 function define(target: Record<string, unknown>, key: string, value: unknown): void {

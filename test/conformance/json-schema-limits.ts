@@ -13,9 +13,6 @@ const unevaluated =
   'unevaluatedItems: ajv does not count what contains, a nested items or a lone if has evaluated';
 const metaschema =
   'the vocabulary format-assertion: ajv does not know it; whether formats count is an option of ours';
-const lax = 'ajv-formats: its expression for the format lets this through';
-const tight = 'ajv-formats: its expression for the format refuses this';
-const unknownFormat = 'ajv-formats does not know the format, and what is unknown is not asserted';
 
 export const limits: Readonly<Record<string, readonly Limit[]>> = {
   'dynamicRef.json': [
@@ -104,30 +101,6 @@ export const limits: Readonly<Record<string, readonly Limit[]>> = {
       reason: metaschema,
     },
   ],
-  'optional/format/date-time.json': [{ group: 'validation of date-time strings', failing: 3, reason: lax }],
-  'optional/format/duration.json': [{ group: 'validation of duration strings', failing: 2, reason: lax }],
-  'optional/format/ecmascript-regex.json': [
-    {
-      group: '\\a is not an ECMA 262 control escape',
-      failing: 1,
-      reason: 'ajv-formats compiles a regex with the flag u and without it; \\a is the letter then',
-    },
-  ],
-  'optional/format/hostname.json': [{ group: 'validation of host names', failing: 1, reason: lax }],
-  'optional/format/idn-email.json': [
-    { group: 'validation of an internationalized e-mail addresses', failing: 2, reason: unknownFormat },
-  ],
-  'optional/format/idn-hostname.json': [
-    { group: 'validation of separators in internationalized host names', failing: 12, reason: unknownFormat },
-  ],
-  'optional/format/iri-reference.json': [
-    { group: 'validation of IRI References', failing: 2, reason: unknownFormat },
-  ],
-  'optional/format/iri.json': [{ group: 'validation of IRIs', failing: 6, reason: unknownFormat }],
-  'optional/format/uri-reference.json': [{ group: 'validation of URI References', failing: 6, reason: lax }],
-  'optional/format/uri-template.json': [{ group: 'format: uri-template', failing: 3, reason: tight }],
-  'optional/format/uri.json': [{ group: 'validation of URIs', failing: 3, reason: lax }],
-  'optional/format/uuid.json': [{ group: 'uuid format', failing: 1, reason: lax }],
   'optional/unknownKeyword.json': [
     {
       group: '$id inside an unknown keyword is not a real identifier',
