@@ -47,6 +47,15 @@ const distinct = policyText((n) =>
     : `when { context.risk < 90 && context.parameters.account == "acc_${n}" }`,
 );
 
+/** Nothing that an index could use: every policy asks for a pattern of its own, of the same text. */
+const patterns = policyText((n) =>
+  n % 10 === 0
+    ? `when { context.request.path like "*/${n}/*x${n}" }`
+    : `when { context.request.path like "*/${n}/*y${n}" || context.risk == 0 }`,
+);
+/** A thousand forbids of which one might be met. */
+const blocked = `permit(principal, action, resource);\n${Array.from({ length: POLICIES - 1 }, (_, n) => `forbid(principal in Role::"r${n * 10}", action in [Action::"pay"], resource) when { context.parameters.account == "blocked_${n}" };`).join('\n')}`;
+
 const roles = Array.from({ length: ROLES }, (_, i) => `r${i}`);
 const principals = new Principals({
   roles: roles.map((name) => ({ name, includes: [], groups: [], members: [] })),
@@ -98,6 +107,8 @@ measure('three roles, conditions that policies share', shared, consumer(['r0', '
 measure('no role', shared, consumer([]));
 measure('all 10,000 roles, 1,000 conditions of their own', distinct, consumer(roles));
 measure('three roles, conditions of their own', distinct, consumer(['r0', 'r10', 'r20']));
+measure('all 10,000 roles, 999 forbids of an account each', blocked, consumer(roles));
+measure('all 10,000 roles, 100 forbids of a pattern each', patterns, consumer(roles));
 
 const parseMs = median(Array.from({ length: ROUNDS }, () => cpuUs(() => parse(shared)) / 1000));
 const syntax = parse(shared);

@@ -218,6 +218,10 @@ export const diagnosticTable = {
     'Remove it, or permit less.',
   ),
   'policy-duplicate-id': row('Two policies have the same `@id`.', 'Give each its own.'),
+  'policy-unused': row(
+    'A role opens operations that nobody with the role called in the recorded time.',
+    'Take away what is not needed; a right that is needed once a year may stay.',
+  ),
   'policy-limit': row(
     'A policy has `@limit` where it can have none, or with something that is no rate.',
     'Write it on a forbid, for instance `@limit("10/m")`.',

@@ -69,6 +69,8 @@ export const caseSchema = z.strictObject({
     })
     .optional(),
   risk: z.int().min(0).max(100).optional(),
+  /** Signs that made `risk`: another configuration may weigh them otherwise. */
+  signs: z.array(z.string()).optional(),
   time: z.iso.datetime({ offset: true }).optional(),
   agent: z.string().optional(),
   relations: z.record(z.string(), z.record(z.string(), z.array(z.string()))).default({}),
@@ -97,8 +99,21 @@ export interface CaseOutcome {
   readonly place: { readonly country: string; readonly asn: number };
 }
 
+const MAX_CONSUMERS = 10_000;
+
 /** Where a case's own clock starts, after the longest time that anything is remembered. */
 const MONOTONIC_START_MS = 1e12;
+
+/** An outcome without its explanation. */
+export interface CaseVerdict {
+  readonly allowed: boolean;
+  /** Code of the refusal; empty when allowed. */
+  readonly code: string;
+  /** The policy that decided; empty when none did. */
+  readonly policy: string;
+  /** Rules of the operation look into the body. */
+  readonly asksBody: boolean;
+}
 
 /** What is wrong with a case beside its form. */
 export class CaseProblem extends Error {
@@ -115,6 +130,8 @@ export class CaseJudge {
   #owners: PolicyCase['relations'] = {};
   readonly #relations: ReadonlyMap<string, Relation>;
   readonly #places: Geography | null;
+  /** By what the case says of them. */
+  readonly #consumers = new Map<string, Consumer>();
   /** Of the case at hand. */
   #risk: Risk | null = null;
 
@@ -169,6 +186,23 @@ export class CaseJudge {
       },
       place: { country: exchange.place?.country ?? '', asn: exchange.place?.asn ?? 0 },
     };
+  }
+
+  /** The same, up to the first refusal and without explanations: for many cases. */
+  async decide(request: PolicyCase, part: 'all' | 'head' = 'all'): Promise<CaseVerdict> {
+    this.#owners = request.relations;
+    const [api, operation] = this.find(request.api, request.operation);
+    const exchange = this.#exchangeOf(request, api, operation);
+    const body = request.body === undefined ? NO_BODY : request.body;
+    const rules = this.#rulesOf(api, operation);
+    const asksBody = rules.some(({ needsBody }) => needsBody);
+    for (const rule of rules) {
+      if (part === 'head' && rule.needsBody) continue;
+      const judged = rule.judge(exchange, body);
+      const refusal = judged instanceof Promise ? await judged : judged;
+      if (refusal !== null) return { allowed: false, code: refusal.code, policy: exchange.policy, asksBody };
+    }
+    return { allowed: true, code: '', policy: exchange.policy, asksBody };
   }
 
   find(apiName: string | undefined, id: string): [ApiConfig, OperationConfig] {
@@ -256,9 +290,18 @@ export class CaseJudge {
     exchange.receivedMs = request.time === undefined ? Date.now() : Date.parse(request.time);
     if (request.agent !== undefined) exchange.fields.append('user-agent', request.agent);
     exchange.consumer = this.#consumerOf(request.as);
-    if (request.risk !== undefined) exchange.risk = request.risk;
+    if (request.signs !== undefined) exchange.risk = this.#weigh(exchange, request);
+    else if (request.risk !== undefined) exchange.risk = request.risk;
     else this.#assess(exchange, request);
     return exchange;
+  }
+
+  /** What the signs that were seen add up to here; those that need no memory are looked for anew. */
+  #weigh(exchange: Exchange, request: PolicyCase): number {
+    const { risk: config } = this.#config;
+    if (config === null) return 0;
+    this.#assess(exchange, request);
+    return this.#risk!.weigh(exchange, request.signs ?? []);
   }
 
   /** What is remembered is what the case says: nothing of one case is known to the next. */
@@ -295,7 +338,19 @@ export class CaseJudge {
     return placeOf([{ country_code: country, asn }, isThere ? found : { asn: found?.asn }]);
   }
 
+  /** The same object for the same caller: what its rules found out of it is kept. */
   #consumerOf(as: PolicyCase['as']): Consumer {
+    const key = JSON.stringify(as);
+    let consumer = this.#consumers.get(key);
+    if (consumer === undefined) {
+      if (this.#consumers.size >= MAX_CONSUMERS) this.#consumers.clear();
+      consumer = this.#createConsumer(as);
+      this.#consumers.set(key, consumer);
+    }
+    return consumer;
+  }
+
+  #createConsumer(as: PolicyCase['as']): Consumer {
     const known = this.#config.consumers.find(({ id }) => id === (as.client ?? as.service));
     const claimed = as.claims['scope'];
     const fromToken = typeof claimed === 'string' ? claimed.split(' ') : [];

@@ -150,6 +150,8 @@ function compileGet(node: Expression, attribute: string, offset: number): Evalua
   const target = compileExpression(node);
   const missing = new EvaluationError('attribute-missing', `there is no attribute "${attribute}"`, offset);
   const unknown = new EvaluationError('entity-missing', 'nothing is known of the entity', offset);
+  // The context is always a record.
+  if (isContext(node)) return (request) => request.context.get(attribute) ?? missing;
   return (request) => {
     const value = target(request);
     if (value instanceof CedarRecord) return value.get(attribute) ?? missing;
@@ -159,8 +161,12 @@ function compileGet(node: Expression, attribute: string, offset: number): Evalua
   };
 }
 
+const isContext = (node: Expression): boolean => node.kind === 'variable' && node.name === 'context';
+
 function compileHas(node: Expression, path: readonly string[], offset: number): Evaluate {
   const target = compileExpression(node);
+  const [only] = path;
+  if (isContext(node) && path.length === 1) return (request) => request.context.get(only!) !== undefined;
   return (request) => {
     let value = target(request);
     for (let i = 0; i < path.length; i++) {
@@ -177,13 +183,20 @@ function compileHas(node: Expression, path: readonly string[], offset: number): 
 
 function compileLike(node: Expression, pattern: Pattern, offset: number): Evaluate {
   const target = compileExpression(node);
-  const first = pattern[0]!;
-  const last = pattern.at(-1)!;
-  const middle = pattern.slice(1, -1).filter((piece) => piece !== '');
+  const matches = compilePattern(pattern);
   return (request) => {
     const text = target(request);
-    if (typeof text !== 'string') return wrongType(text, 'A string', offset);
-    if (pattern.length === 1) return text === first;
+    return typeof text === 'string' ? matches(text) : wrongType(text, 'A string', offset);
+  };
+}
+
+/** Whether a text is like the pattern. */
+export function compilePattern(pattern: Pattern): (text: string) => boolean {
+  const first = pattern[0]!;
+  if (pattern.length === 1) return (text) => text === first;
+  const last = pattern.at(-1)!;
+  const middle = pattern.slice(1, -1).filter((piece) => piece !== '');
+  return (text) => {
     const end = text.length - last.length;
     if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false;
     let from = first.length;

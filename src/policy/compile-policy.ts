@@ -1,6 +1,13 @@
 // One policy, compiled: what its head asks, as keys that an index can use, and its clauses as conjuncts, of which those
 // that ask only of the principal and the action can be answered before the request. HOT
-import { type EntityName, type Expression, type PolicySyntax, type ScopeConstraint, textOf } from './ast.ts';
+import {
+  type EntityName,
+  type Expression,
+  type PolicySource,
+  type PolicySyntax,
+  type ScopeConstraint,
+  textOf,
+} from './ast.ts';
 import { compileExpression, type Evaluate, wrongType } from './compile-expression.ts';
 import type { PolicyRequest } from './request.ts';
 import { type EntityRef, EvaluationError, entityKey } from './values.ts';
@@ -15,15 +22,30 @@ export interface CompiledScope {
 }
 
 /** One thing that must be so for the policy to hold. */
-export interface Conjunct {
+export class Conjunct {
   readonly node: Expression;
-  readonly evaluate: Evaluate;
+  readonly source: PolicySource;
   /** False for an `unless`. */
   readonly wanted: boolean;
   /** Reads neither resource nor context. */
   readonly isStatic: boolean;
   /** Conjuncts with the same text mean the same. */
   readonly text: string;
+  #evaluate: Evaluate | null = null;
+
+  constructor(node: Expression, source: PolicySource, wanted: boolean) {
+    this.node = node;
+    this.source = source;
+    this.wanted = wanted;
+    this.isStatic = isStatic(node);
+    this.text = `${wanted ? 'when' : 'unless'} ${textOf(source, node)}`;
+  }
+
+  /** Compiled when it is first needed: of many policies most are never asked one by one. */
+  get evaluate(): Evaluate {
+    this.#evaluate ??= compileExpression(this.node);
+    return this.#evaluate;
+  }
 }
 
 export type Condition = (request: PolicyRequest) => boolean | EvaluationError;
@@ -63,13 +85,7 @@ function compileConjuncts({ clauses, source }: PolicySyntax): Conjunct[] {
   const conjuncts: Conjunct[] = [];
   for (const { kind, body } of clauses) {
     for (const node of kind === 'when' ? conjunctsOf(body) : [body]) {
-      conjuncts.push({
-        node,
-        evaluate: compileExpression(node),
-        wanted: kind === 'when',
-        isStatic: isStatic(node),
-        text: `${kind} ${textOf(source, node)}`,
-      });
+      conjuncts.push(new Conjunct(node, source, kind === 'when'));
     }
   }
   return conjuncts;

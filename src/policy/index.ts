@@ -9,7 +9,7 @@ export {
   type Span,
   textOf,
 } from './ast.ts';
-export { CompiledPolicy, type CompiledScope, type Conjunct, matchesScope } from './compile-policy.ts';
+export { CompiledPolicy, type CompiledScope, Conjunct, matchesScope } from './compile-policy.ts';
 export { CedarTime } from './extensions/datetime.ts';
 export { Decimal } from './extensions/decimal.ts';
 export { IpRange } from './extensions/ip.ts';

@@ -1,13 +1,13 @@
 // What is left of policies once principal and action are known: conjuncts about them are answered, policies that can not
 // hold any more are gone, and policies that ask the same of the rest are asked once.
-import { type CompiledPolicy, type Condition, type Conjunct, compileCondition } from './compile-policy.ts';
+import type { CompiledPolicy, Conjunct } from './compile-policy.ts';
 import { PolicyRequest } from './request.ts';
 import { type EntityData, EntityRef, emptyRecord } from './values.ts';
 
 export interface Residual {
   readonly policy: CompiledPolicy;
-  /** Null when nothing is left to ask. */
-  readonly condition: Condition | null;
+  /** What is left to ask, in its order. */
+  readonly conjuncts: readonly Conjunct[];
   /** Equal for residuals that ask the same, of the same resources. */
   readonly signature: string;
 }
@@ -44,7 +44,7 @@ export function residualsOf(
     if (left === null) continue;
     const { kind, keys, type } = policy.resource;
     const signature = [policy.effect, kind, type, ...keys, ...left.map(({ text }) => text)].join('\n');
-    if (!out.has(signature)) out.set(signature, { policy, condition: compileCondition(left), signature });
+    if (!out.has(signature)) out.set(signature, { policy, conjuncts: left, signature });
   }
   return [...out.values()];
 }

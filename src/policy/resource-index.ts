@@ -1,56 +1,60 @@
 // Policies of one effect, grouped by what their heads ask of the resource: those for a resource that is not the
 // request's cost nothing. HOT
 import type { CompiledPolicy, CompiledScope } from './compile-policy.ts';
+import { ConditionTree } from './condition-tree.ts';
 import type { Verdict } from './policy-set.ts';
 import type { PolicyRequest } from './request.ts';
 import type { Residual } from './residuals.ts';
-import type { EvaluationError } from './values.ts';
 
-type Group = readonly Residual[];
+/** Policies for one place: those for resources of any type, and those for one type. */
+interface Place {
+  readonly any: ConditionTree;
+  readonly byType: ReadonlyMap<string, ConditionTree>;
+}
 
 export class ResourceIndex {
-  readonly #any: Group;
-  readonly #byType: ReadonlyMap<string, Group>;
-  readonly #byKey: ReadonlyMap<string, Group>;
+  readonly #any: ConditionTree;
+  readonly #byType: ReadonlyMap<string, ConditionTree>;
+  readonly #byKey: ReadonlyMap<string, ConditionTree>;
   /** `in`, with or without `is`, by the key of the place. */
-  readonly #byPlace: ReadonlyMap<string, Group>;
+  readonly #byPlace: ReadonlyMap<string, Place>;
 
+  /** `residuals` in the order of their policies. */
   constructor(residuals: readonly Residual[]) {
-    // What needs no condition comes first: it may spare the rest.
-    const sorted = [...residuals].sort(
-      (a, b) =>
-        Number(a.condition !== null) - Number(b.condition !== null) || a.policy.order - b.policy.order,
+    const ofKind = (test: (scope: CompiledScope) => boolean): Residual[] =>
+      residuals.filter(({ policy }) => test(policy.resource));
+    this.#any = new ConditionTree(ofKind(({ kind }) => kind === 'any'));
+    this.#byKey = treesBy(
+      ofKind(({ kind }) => kind === 'equals'),
+      ({ keys }) => keys,
     );
-    const grouped = (keysOf: (scope: CompiledScope) => readonly string[]): Map<string, Group> => {
-      const groups = new Map<string, Residual[]>();
-      for (const residual of sorted) {
-        for (const key of keysOf(residual.policy.resource)) {
-          const group = groups.get(key);
-          if (group === undefined) groups.set(key, [residual]);
-          else group.push(residual);
-        }
-      }
-      return groups;
-    };
-    this.#any = sorted.filter(({ policy }) => policy.resource.kind === 'any');
-    this.#byKey = grouped(({ kind, keys }) => (kind === 'equals' ? keys : []));
-    this.#byType = grouped(({ kind, keys, type }) => (kind === 'is' && keys.length === 0 ? [type] : []));
-    this.#byPlace = grouped(({ kind, keys }) => (kind === 'equals' ? [] : keys));
+    this.#byType = treesBy(ofKind(isType), ({ type }) => [type]);
+    const places = ofKind((scope) => scope.kind === 'in' || (scope.kind === 'is' && !isType(scope)));
+    this.#byPlace = new Map(
+      [...groupsBy(places, ({ keys }) => keys)].map(([key, group]) => [
+        key,
+        {
+          any: new ConditionTree(group.filter(({ policy }) => policy.resource.kind === 'in')),
+          byType: treesBy(
+            group.filter(({ policy }) => policy.resource.kind === 'is'),
+            ({ type }) => [type],
+          ),
+        },
+      ]),
+    );
   }
 
   /** The first policy that holds; failures on the way go to `verdict`. */
   first(request: PolicyRequest, verdict: Verdict): CompiledPolicy | null {
     const { resource } = request;
-    let found = this.#any.length === 0 ? null : firstOf(this.#any, request, verdict);
+    let found = this.#any.first(request, verdict);
     if (found !== null) return found;
     if (this.#byKey.size > 0) {
-      const group = this.#byKey.get(resource.key);
-      if (group !== undefined) found = firstOf(group, request, verdict);
+      found = this.#byKey.get(resource.key)?.first(request, verdict) ?? null;
       if (found !== null) return found;
     }
     if (this.#byType.size > 0) {
-      const group = this.#byType.get(resource.type);
-      if (group !== undefined) found = firstOf(group, request, verdict);
+      found = this.#byType.get(resource.type)?.first(request, verdict) ?? null;
       if (found !== null) return found;
     }
     return this.#byPlace.size === 0 ? null : this.#firstInPlaces(request, verdict);
@@ -58,39 +62,53 @@ export class ResourceIndex {
 
   #firstInPlaces(request: PolicyRequest, verdict: Verdict): CompiledPolicy | null {
     const { resource } = request;
-    const own = this.#byPlace.get(resource.key);
-    if (own !== undefined) {
-      const found = firstOf(own, request, verdict);
-      if (found !== null) return found;
-    }
+    const own = firstAt(this.#byPlace.get(resource.key), request, verdict);
+    if (own !== null) return own;
     const ancestors = request.dataOf(resource)?.ancestors;
     if (ancestors === undefined || ancestors.size === 0) return null;
     // Whichever is shorter is walked.
     if (ancestors.size <= this.#byPlace.size) {
       for (const key of ancestors) {
-        const group = this.#byPlace.get(key);
-        const found = group === undefined ? null : firstOf(group, request, verdict);
+        const found = firstAt(this.#byPlace.get(key), request, verdict);
         if (found !== null) return found;
       }
       return null;
     }
-    for (const [key, group] of this.#byPlace) {
-      if (!ancestors.has(key)) continue;
-      const found = firstOf(group, request, verdict);
+    for (const [key, place] of this.#byPlace) {
+      const found = ancestors.has(key) ? firstAt(place, request, verdict) : null;
       if (found !== null) return found;
     }
     return null;
   }
 }
 
-function firstOf(group: Group, request: PolicyRequest, verdict: Verdict): CompiledPolicy | null {
-  for (let i = 0; i < group.length; i++) {
-    const { policy, condition } = group[i]!;
-    const { resource } = policy;
-    if (resource.kind === 'is' && resource.type !== request.resource.type) continue;
-    const value: boolean | EvaluationError = condition === null ? true : condition(request);
-    if (value === true) return policy;
-    if (value !== false) verdict.fail(policy, value);
+/** `is T`, wherever it is. */
+const isType = ({ kind, keys }: CompiledScope): boolean => kind === 'is' && keys.length === 0;
+
+function groupsBy(
+  residuals: readonly Residual[],
+  keysOf: (scope: CompiledScope) => readonly string[],
+): Map<string, Residual[]> {
+  const groups = new Map<string, Residual[]>();
+  for (const residual of residuals) {
+    for (const key of keysOf(residual.policy.resource)) {
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [residual]);
+      else group.push(residual);
+    }
   }
-  return null;
+  return groups;
+}
+
+const treesBy = (
+  residuals: readonly Residual[],
+  keysOf: (scope: CompiledScope) => readonly string[],
+): ReadonlyMap<string, ConditionTree> =>
+  new Map([...groupsBy(residuals, keysOf)].map(([key, group]) => [key, new ConditionTree(group)]));
+
+function firstAt(place: Place | undefined, request: PolicyRequest, verdict: Verdict): CompiledPolicy | null {
+  if (place === undefined) return null;
+  const found = place.any.first(request, verdict);
+  if (found !== null || place.byType.size === 0) return found;
+  return place.byType.get(request.resource.type)?.first(request, verdict) ?? null;
 }

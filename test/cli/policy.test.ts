@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { root, run } from '../support/command.ts';
+import { startTestGate } from '../support/gate.ts';
+import { exchange, request } from '../support/raw-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gatewright-policy-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -78,8 +80,11 @@ test('tests of policies pass, fail with an explanation, and are checked themselv
   assert.match(broken.err, /broken\.yaml:2:\d+: error\[policy-test\]/);
 });
 
+let lines = 0;
 const line = (values: Readonly<Record<string, unknown>>): string =>
   JSON.stringify({
+    id: String(++lines),
+    status: 200,
     time: '2026-01-05T08:05:00.000Z',
     client_address: '127.0.0.1',
     api: 'notes',
@@ -145,13 +150,141 @@ test('simulate says what a change would flip, for whom, and why', async () => {
         flip['operation'],
         flip['consumer'],
         flip['policy'],
-        flip['example'],
+        (flip['examples'] as { path: string }[]).map(({ path }) => path).join(','),
       ].join(' '),
     ),
-    ['2 allowed listNotes reader  /notes', '1 allowed deleteNote corp|tom office-hours /notes/n1'],
+    ['2 allowed listNotes reader  /notes,/notes', '1 allowed deleteNote corp|tom office-hours /notes/n1'],
   );
   assert.equal((await policy([...args, '--fail'])).code, 1);
   assert.equal((await policy(['simulate', 'access.log', '--against', 'gatewright.yaml', '--fail'])).code, 0);
+});
+
+test('simulate judges bodies that are given, and says what it could not judge', async () => {
+  const made = { operation: 'createNote', path: '/notes', consumer: 'corp|tom' };
+  const log = [
+    line({ ...made, id: 'plain' }),
+    line({ ...made, id: 'pinned' }),
+    line({ ...made, id: 'unseen', query: 'team=*' }),
+    line({ ...made, id: 'old', time: '2025-01-05T08:05:00.000Z' }),
+  ];
+  writeFileSync(join(folder, 'bodies.log'), `${log.join('\n')}\n`);
+  writeFileSync(
+    join(folder, 'bodies.jsonl'),
+    '{"id":"plain","body":{"text":"hello"}}\n{"id":"pinned","body":{"text":"hello","pinned":true}}\n',
+  );
+  change('closed.yaml', 'gatewright.yaml', (text) =>
+    text.replace('writable: { /pinned: [ moderator ] }', 'writable: { /text: [ moderator ] }'),
+  );
+  const args = ['simulate', 'bodies.log', '--against', 'closed.yaml', '--principals', 'people.yaml'];
+  const whole = await policy([...args, '--bodies', 'bodies.jsonl', '--since', '2026-01-01', '--json']);
+  const report = JSON.parse(whole.out) as Record<string, unknown>;
+  assert.deepEqual(
+    ['requests', 'judged', 'flipped', 'withoutBody', 'withoutQuery', 'unlikeRecorded'].map(
+      (name) => report[name],
+    ),
+    [3, 3, 1, 1, 1, 1],
+  );
+  assert.deepEqual(
+    (report['flips'] as Record<string, unknown>[]).map((flip) => [
+      flip['code'],
+      flip['policy'],
+      flip['examples'],
+    ]),
+    [['field-denied', '', [{ id: 'plain', time: '2026-01-05T08:05:00.000Z', path: '/notes' }]]],
+  );
+  const without = await policy(args);
+  assert.match(
+    without.out,
+    /^4 of 4 requests judged, 0 would be decided differently\.\n4 without the rules about their bodies/m,
+  );
+  writeFileSync(join(folder, 'bad.jsonl'), '{"id":"x","body":1}\n{"id":2}\n');
+  assert.match((await policy([...args, '--bodies', 'bad.jsonl'])).err, /bad\.jsonl:2 is no/);
+});
+
+test('review and check say from a log who did what, and which rights nobody used', async () => {
+  const log = [
+    line({ operation: 'listNotes', path: '/notes', consumer: 'reader', method_of_authentication: 'api-key' }),
+    line({ operation: 'deleteNote', path: '/notes/n1', consumer: 'corp|tom' }),
+    line({
+      operation: 'deleteNote',
+      path: '/notes/n9',
+      consumer: 'corp|tom',
+      decision: 'refused',
+      guard: 'authorize',
+    }),
+    line({ operation: 'createNote', path: '/notes', consumer: '=cmd|mia' }),
+  ];
+  writeFileSync(join(folder, 'used.log'), `${log.join('\n')}\n`);
+  const args = ['--log', 'used.log', '--principals', 'people.yaml', '--since', '2026-01-01'];
+  const table = await policy(['review', ...args, '--csv']);
+  assert.deepEqual(
+    table.out
+      .split('\n')
+      .filter((row) => /,(?:reader|corp\|tom|'=cmd\|mia|role editor),/.test(row))
+      .map((row) => row.replace('2026-01-05T08:05:00.000Z', 'then')),
+    [
+      'notes,listNotes,role editor,conditional,,own-team,,0,0,',
+      "notes,listNotes,'=cmd|mia,conditional,,own-team,,0,0,",
+      'notes,listNotes,reader,yes,,readers,,1,0,then',
+      'notes,createNote,role editor,conditional,,editors-write,,0,0,',
+      "notes,createNote,'=cmd|mia,unknown,,,,1,0,then",
+      'notes,createNote,corp|tom,conditional,,editors-write,,0,0,',
+      'notes,deleteNote,role editor,conditional,,editors-write,office-hours fresh-login,1,1,then',
+      'notes,deleteNote,corp|tom,conditional,,editors-write,office-hours fresh-login,1,1,then',
+    ],
+  );
+  const told = await policy(['review', ...args]);
+  assert.match(
+    told.out,
+    /role editor {2}by editors-write {2}unless [^\n]+ {2}once, last 2026-01-05T08:05:00\.000Z, refused once/,
+  );
+  assert.match(told.out, /^4 requests of 3 callers/m);
+
+  const checked = await policy(['check', ...args, '--json']);
+  const { roles, diagnostics } = JSON.parse(checked.out) as {
+    readonly roles: readonly Record<string, unknown>[];
+    readonly diagnostics: readonly { readonly id: string; readonly message: string }[];
+  };
+  assert.deepEqual(
+    roles.map(({ role, callers, unused, uncertain }) => [role, callers, unused, uncertain]),
+    [
+      ['editor', 1, ['notes createNote'], true],
+      ['moderator', 0, ['notes createNote', 'notes deleteNote'], false],
+    ],
+  );
+  const messages = diagnostics.filter(({ id }) => id === 'policy-unused').map(({ message }) => message);
+  assert.match(
+    messages[0]!,
+    /"editor" opens 2 operations, of which 1 were not used since 2026-01-05: notes createNote\. But/,
+  );
+  assert.match(messages[1]!, /^Nobody used what the role "moderator" opens/);
+  assert.equal((await policy(['check', ...args, '--strict'])).code, 1);
+  const late = await policy(['check', '--log', 'used.log', '--since', '1h']);
+  assert.match(late.err, /no requests were recorded/);
+});
+
+test("the gate's own segments are the log where none is named", async (t) => {
+  const gate = await startTestGate(t, {
+    contract: readFileSync(join(folder, 'openapi.yaml'), 'utf8'),
+    config: readFileSync(join(folder, 'gatewright.yaml'), 'utf8')
+      .replace('port: 8080', 'port: 0')
+      .concat('telemetry: { listen: false, access-log: { to: { segments: ./logs } } }\n'),
+    files: {
+      'jwks.json': readFileSync(join(folder, 'jwks.json'), 'utf8'),
+      'notes.cedar': readFileSync(join(folder, 'notes.cedar'), 'utf8'),
+    },
+  });
+  const key = `gwk_example_${'A'.repeat(43)}`;
+  const answer = await exchange(gate.port, request('GET', '/notes', { 'x-api-key': key }), 'GET');
+  assert.equal(answer.status, 502);
+  await gate.gate.close();
+  const reviewed = await run(['policy', 'review', '--log', '-c', join(gate.folder, 'gatewright.yaml')]);
+  assert.match(reviewed.out, /may {9}reader {2}by readers {2}once, last 20/, reviewed.err);
+  const simulated = await run(
+    ['policy', 'simulate', '--against', 'proposed.yaml', '-c', join(gate.folder, 'gatewright.yaml')],
+    { cwd: folder },
+  );
+  assert.match(simulated.out, /1 {2}allowed → refused {2}notes listNotes {2}reader/, simulated.err);
 });
 
 test('check finds policies that decide nothing, operations that are closed, roles without use', async () => {

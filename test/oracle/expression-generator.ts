@@ -27,7 +27,7 @@ const all: readonly Wanted[] = [
   'duration',
 ];
 
-const longs = [
+export const longs = [
   '0',
   '1',
   '2',
@@ -42,8 +42,21 @@ const longs = [
   '-9223372036854775808',
 ];
 
-const strings = ['', 'a', 'ab', 'abc', 'a*b', 'User', 'é', '😀x', 'a"b', '10.0.0.1', 'read', 'x\ny'];
-const patterns = ['*', 'a*', '*b', '*a*b*', 'a\\*b', '', 'abc', '**', 'a*c*', '\\u{1F600}*', '*é*', 'ab*ab'];
+export const strings = ['', 'a', 'ab', 'abc', 'a*b', 'User', 'é', '😀x', 'a"b', '10.0.0.1', 'read', 'x\ny'];
+export const patterns = [
+  '*',
+  'a*',
+  '*b',
+  '*a*b*',
+  'a\\*b',
+  '',
+  'abc',
+  '**',
+  'a*c*',
+  '\\u{1F600}*',
+  '*é*',
+  'ab*ab',
+];
 
 const ips = [
   '10.0.0.1',

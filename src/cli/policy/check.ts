@@ -1,4 +1,4 @@
-// `gatewright policy check`, `schema` and `review`: what is wrong with policies, what they can see, and whom they let in.
+// `gatewright policy check` and `schema`: what is wrong with policies and roles, and what policies can see.
 import { readFileSync } from 'node:fs';
 import type { GateConfig } from '../../config/index.ts';
 import { schemaOf } from '../../config/load.ts';
@@ -8,6 +8,9 @@ import { callerMethod, singleMethods } from '../../guards/authenticate/contract.
 import { type LintedApi, lintPolicies, lintRoles, reviewAccess } from '../../guards/authorize/index.ts';
 import { CommandError, Exit, print, printDiagnostics, printJson } from '../output.ts';
 import { loadForPolicies } from './load.ts';
+import { readPrincipals } from './recorded.ts';
+import { type RoleUse, reportUnused, roleUses } from './unused.ts';
+import { readUsage } from './usage.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -16,10 +19,19 @@ export async function runPolicyCheck(options: Options): Promise<number> {
   const found = new Diagnostics();
   const apis = lintedApis(config);
   for (const api of apis) lintPolicies(api, config.identity, found);
-  lintRoles(apis, config.identity, rolePlaces(config), found);
+  const places = rolePlaces(config);
+  lintRoles(apis, config.identity, places, found);
+  const unused = options['log'] === undefined ? null : await lintUse(options, config, apis);
+  if (unused !== null) reportUnused(unused.uses, unused.since, places, found);
   const all = [...diagnostics, ...found.all];
   const policies = apis.reduce((sum, api) => sum + (api.policies?.length ?? 0), 0);
-  if (options['json'] === true) printJson({ ok: true, policies, diagnostics: all });
+  if (options['json'] === true)
+    printJson({
+      ok: true,
+      policies,
+      diagnostics: all,
+      ...(unused === null ? {} : { since: unused.since, roles: unused.uses }),
+    });
   else {
     printDiagnostics(all);
     print(
@@ -27,6 +39,26 @@ export async function runPolicyCheck(options: Options): Promise<number> {
     );
   }
   return options['strict'] === true && all.length > 0 ? Exit.failed : Exit.ok;
+}
+
+/** Days that a right may go unused. */
+const UNUSED_MS = 90 * 86_400_000;
+
+async function lintUse(
+  options: Options,
+  config: GateConfig,
+  apis: ReturnType<typeof lintedApis>,
+): Promise<{ readonly uses: readonly RoleUse[]; readonly since: string }> {
+  const known = readPrincipals(options['principals']);
+  const log = options['log'] === true ? undefined : (options['log'] as string);
+  const fromMs = (options['since'] as number | undefined) ?? Date.now() - UNUSED_MS;
+  const usage = await readUsage(log, config, { fromMs });
+  if (usage.requests === 0)
+    throw new CommandError('no requests were recorded since then: nothing can be said of their use');
+  const rows = apis.flatMap((api) => reviewAccess(api, config.identity));
+  // A log that begins later knows nothing of the time before.
+  const since = usage.from > new Date(fromMs).toISOString() ? usage.from : new Date(fromMs).toISOString();
+  return { uses: roleUses(config, rows, usage, known), since: since.slice(0, 10) };
 }
 
 export async function runPolicySchema(options: Options): Promise<number> {
@@ -40,27 +72,7 @@ export async function runPolicySchema(options: Options): Promise<number> {
   return Exit.ok;
 }
 
-export async function runPolicyReview(options: Options): Promise<number> {
-  const { config } = await loadForPolicies(options);
-  const rows = lintedApis(config).flatMap((api) => reviewAccess(api, config.identity));
-  if (options['json'] === true) {
-    printJson({ ok: true, access: rows });
-    return Exit.ok;
-  }
-  let heading = '';
-  for (const { api, operation, who, access, scopes, permits, forbids } of rows) {
-    if (access === 'no') continue;
-    const here = `${api}  ${operation}${scopes.length === 0 ? '' : `  (scope ${scopes.join(' or ')})`}`;
-    if (here !== heading) print(here);
-    heading = here;
-    const by = permits.length === 0 ? '' : `  by ${permits.join(', ')}`;
-    const unless = forbids.length === 0 ? '' : `  unless ${forbids.join(', ')}`;
-    print(`  ${access === 'yes' ? 'may        ' : 'may, if so '} ${who}${by}${unless}`);
-  }
-  return Exit.ok;
-}
-
-function lintedApis(config: GateConfig) {
+export function lintedApis(config: GateConfig) {
   return config.apis.map(({ name, authorize, operations }) => ({
     name,
     policies: authorize.policies,

@@ -1,6 +1,9 @@
 // The commands of policies, as the command line knows them.
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandParts } from '../identity-commands.ts';
+import { instant } from '../logs-commands.ts';
+
+const principals = 'YAML with scopes and claims by consumer, which the log does not hold';
 
 const riskValue = (text: string): number => {
   const value = Number(text);
@@ -15,6 +18,12 @@ export function addPolicyCommands(program: Command, { action, config, json }: Co
     .command('check')
     .description('check policies and roles: errors, policies that decide nothing, roles that open everything')
     .option('--strict', 'warnings fail the command, too')
+    .option(
+      '--log [file]',
+      'also roles whose rights nobody used, by an access log or segments; those of the gate by default',
+    )
+    .option('--since <time>', 'from when on the log counts: RFC 3339, or 90d (default)', instant)
+    .option('--principals <file>', principals)
     .addOption(config())
     .addOption(json())
     .action(action(async () => (await import('./check.ts')).runPolicyCheck));
@@ -55,10 +64,15 @@ export function addPolicyCommands(program: Command, { action, config, json }: Co
       }),
     );
   group
-    .command('simulate <log>')
-    .description('judge the requests of an access log by another configuration, and say what changes')
+    .command('simulate [log]')
+    .description(
+      "judge recorded requests by another configuration, and say what changes: a file, a folder of segments, or the gate's own log",
+    )
     .requiredOption('--against <file>', 'the proposed configuration')
-    .option('--principals <file>', 'YAML with scopes and claims by consumer, which the log does not hold')
+    .option('--principals <file>', principals)
+    .option('--bodies <file>', 'JSON lines with the body of requests by id, which the log does not hold')
+    .option('--since <time>', 'from when on: RFC 3339, or 24h', instant)
+    .option('--until <time>', 'until when: RFC 3339, or 5m', instant)
     .option('--fail', 'fail when a request would be decided differently')
     .addOption(config())
     .addOption(json())
@@ -66,9 +80,16 @@ export function addPolicyCommands(program: Command, { action, config, json }: Co
   group
     .command('review')
     .description('who can call what: every operation with the roles and callers that may use it')
+    .option(
+      '--log [file]',
+      'also who did, and when last, by an access log or segments; those of the gate by default',
+    )
+    .option('--since <time>', 'from when on the log counts: RFC 3339, or 90d', instant)
+    .option('--principals <file>', principals)
+    .option('--csv', 'as a table for spreadsheets')
     .addOption(config())
     .addOption(json())
-    .action(action(async () => (await import('./check.ts')).runPolicyReview));
+    .action(action(async () => (await import('./review.ts')).runPolicyReview));
   group
     .command('schema')
     .description('print the Cedar schema that policies are checked against')

@@ -1,38 +1,17 @@
 // `gatewright policy simulate`: recorded requests against a proposed configuration; what would be decided differently. The
-// access log holds neither claims nor bodies: claims come from a file, and rules about the body are left out.
-import { createReadStream, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { z } from 'zod';
-import { YamlText } from '../../core/yaml-text.ts';
-import { CaseJudge, type CaseOutcome, CaseProblem, type PolicyCase } from '../../decisions/index.ts';
-import { CommandError, Exit, print, printJson } from '../output.ts';
+// access log holds neither claims nor bodies: both come from files, and what they leave open is counted and told.
+import { CaseJudge, CaseProblem, type CaseVerdict, type PolicyCase } from '../../decisions/index.ts';
+import type { ExchangeRecord } from '../../telemetry/index.ts';
+import { Exit, print, printJson } from '../output.ts';
 import { loadForPolicies } from './load.ts';
+import { type Known, readBodies, readPrincipals, recordedLines } from './recorded.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
-const principalsSchema = z.record(
-  z.string(),
-  z.strictObject({
-    scopes: z.array(z.string()).optional(),
-    claims: z.record(z.string(), z.unknown()).default({}),
-  }),
-);
-
-type Known = z.output<typeof principalsSchema>;
-
-interface LogLine {
-  readonly api?: string;
-  readonly operation?: string;
-  readonly consumer?: string;
-  readonly method_of_authentication?: string;
-  readonly path?: string;
-  readonly client_address?: string;
-  readonly country?: string;
-  readonly asn?: number;
-  readonly time?: string;
-  readonly user_agent?: string;
-  readonly risk?: number;
-}
+/** Examples of each kind of flip. */
+const MAX_EXAMPLES = 3;
+/** Kinds of flips that are kept; more are counted only. */
+const MAX_FLIPS = 10_000;
 
 interface Flip {
   readonly api: string;
@@ -43,114 +22,165 @@ interface Flip {
   readonly code: string;
   readonly policy: string;
   count: number;
-  /** Path of the first such request. */
-  readonly example: string;
+  /** The first such requests. */
+  readonly examples: { readonly id: string; readonly time: string; readonly path: string }[];
 }
 
-export async function runPolicySimulate(options: Options, log: string): Promise<number> {
+interface Counts {
+  requests: number;
+  judged: number;
+  flipped: number;
+  /** No operation, no caller, or an operation that one of the configurations does not have. */
+  skipped: number;
+  /** Judged without the rules about the body, which nobody gave. */
+  withoutBody: number;
+  /** Judged without query parameters, whose values the log masks. */
+  withoutQuery: number;
+  /** The present configuration decides differently from the gate at the time. */
+  unlikeRecorded: number;
+}
+
+export async function runPolicySimulate(options: Options, log: string | undefined): Promise<number> {
   const [now, proposed] = [
     await loadForPolicies(options),
     await loadForPolicies(options, options['against'] as string),
   ];
   const known = readPrincipals(options['principals']);
-  const judges = {
-    now: new CaseJudge(now.config, now.places),
-    proposed: new CaseJudge(proposed.config, proposed.places),
-  };
+  const bodies = readBodies(options['bodies']);
+  const judges = [
+    new CaseJudge(now.config, now.places),
+    new CaseJudge(proposed.config, proposed.places),
+  ] as const;
   const flips = new Map<string, Flip>();
-  const counts = { requests: 0, judged: 0, flipped: 0, skipped: 0 };
-  const input = createReadStream(log);
-  const opened = new Promise<void>((resolve, reject) => {
-    input.once('open', () => resolve());
-    input.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new CommandError(`${log} can not be read (${error.code})`, Exit.usage)),
-    );
-  });
-  await opened;
-  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (text === '') continue;
+  const counts: Counts = {
+    requests: 0,
+    judged: 0,
+    flipped: 0,
+    skipped: 0,
+    withoutBody: 0,
+    withoutQuery: 0,
+    unlikeRecorded: 0,
+  };
+  const window = { fromMs: options['since'] as number, untilMs: options['until'] as number };
+  for await (const line of recordedLines(log, now.config, window)) {
     counts.requests++;
-    const line = parseLine(text);
-    const before = line === null ? null : await outcomeOf(judges.now, line, known);
-    const after = line === null ? null : await outcomeOf(judges.proposed, line, known);
-    if (line === null || before === null || after === null) {
+    const outcomes = line === null ? null : await judge(judges, line, known, bodies, counts);
+    if (line === null || outcomes === null) {
       counts.skipped++;
       continue;
     }
     counts.judged++;
+    const [before, after] = outcomes;
+    if (isUnlike(line, before)) counts.unlikeRecorded++;
     if (before.allowed === after.allowed) continue;
     counts.flipped++;
     count(flips, line, before, after);
   }
-  const list = [...flips.values()].sort((a, b) => b.count - a.count);
-  if (options['json'] === true) printJson({ ok: true, ...counts, flips: list });
-  else {
-    for (const flip of list) {
-      const to = flip.from === 'allowed' ? 'refused' : 'allowed';
-      const why = flip.policy === '' ? flip.code : `${flip.code}, policy "${flip.policy}"`;
-      print(
-        `${String(flip.count).padStart(7)}  ${flip.from} → ${to}  ${flip.api} ${flip.operation}  ${flip.consumer}  (${why})  ${flip.example}`,
-      );
-    }
-    print(
-      `${counts.judged} of ${counts.requests} requests judged, ${counts.flipped} would be decided differently.`,
-    );
-  }
+  report(
+    options,
+    counts,
+    [...flips.values()].sort((a, b) => b.count - a.count),
+  );
   return options['fail'] === true && counts.flipped > 0 ? Exit.failed : Exit.ok;
 }
 
-function readPrincipals(file: unknown): Known {
-  if (typeof file !== 'string') return {};
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new CommandError(`${file} can not be read (${(error as NodeJS.ErrnoException).code})`, Exit.usage);
+function report(options: Options, counts: Counts, flips: readonly Flip[]): void {
+  if (options['json'] === true) {
+    printJson({ ok: true, ...counts, flips });
+    return;
   }
-  const yaml = new YamlText(text);
-  const parsed = principalsSchema.safeParse(yaml.problems.length > 0 ? null : yaml.toJS(0));
-  if (!parsed.success)
-    throw new CommandError(`${file} is no map of consumers with scopes and claims`, Exit.usage);
-  return parsed.data;
+  for (const flip of flips) {
+    const to = flip.from === 'allowed' ? 'refused' : 'allowed';
+    const why = flip.policy === '' ? flip.code : `${flip.code}, policy "${flip.policy}"`;
+    print(
+      `${String(flip.count).padStart(7)}  ${flip.from} → ${to}  ${flip.api} ${flip.operation}  ${flip.consumer}  (${why})`,
+    );
+    for (const { time, path, id } of flip.examples) print(`             ${time}  ${path}  ${id}`.trimEnd());
+  }
+  print(
+    `${counts.judged} of ${counts.requests} requests judged, ${counts.flipped} would be decided differently.`,
+  );
+  if (counts.withoutBody > 0)
+    print(`${counts.withoutBody} without the rules about their bodies: --bodies brings them.`);
+  if (counts.withoutQuery > 0)
+    print(
+      `${counts.withoutQuery} without query parameters: the log masks them, unless query-values is "keep".`,
+    );
+  if (counts.unlikeRecorded > 0)
+    print(
+      `${counts.unlikeRecorded} are judged by the present configuration differently from the log: --principals brings claims.`,
+    );
 }
 
-function parseLine(text: string): LogLine | null {
-  try {
-    const line: unknown = JSON.parse(text);
-    return typeof line === 'object' && line !== null ? (line as LogLine) : null;
-  } catch {
-    return null;
-  }
+/** What authorization said at the time; other guards refuse for other reasons. */
+function isUnlike({ decision, guard }: ExchangeRecord, before: CaseVerdict): boolean {
+  if (decision === 'refused') return guard === 'authorize' && before.allowed;
+  return !before.allowed;
 }
 
-/** Null for a request that reached no operation or no identity, or that the configuration does not have. */
-async function outcomeOf(judge: CaseJudge, line: LogLine, known: Known): Promise<CaseOutcome | null> {
-  const { api, operation, consumer, method_of_authentication: method } = line;
-  if (typeof api !== 'string' || typeof operation !== 'string' || typeof consumer !== 'string') return null;
+/** Null for a request that reached no operation or no identity, or that a configuration does not have. */
+async function judge(
+  judges: readonly [CaseJudge, CaseJudge],
+  line: ExchangeRecord,
+  known: Known,
+  bodies: ReadonlyMap<string, unknown>,
+  counts: Counts,
+): Promise<readonly [CaseVerdict, CaseVerdict] | null> {
+  const { api, operation, consumer } = line;
+  if (api === undefined || operation === undefined || consumer === undefined) return null;
   try {
-    const [, found] = judge.find(api, operation);
-    const parameters = parametersOf(found.template, line.path ?? '');
-    if (parameters === null) return null;
-    const kind = method === 'jwt' ? 'user' : method === 'mtls' ? 'service' : 'client';
-    const says = Object.hasOwn(known, consumer) ? known[consumer] : undefined;
-    const request: PolicyCase = {
-      api,
-      operation,
-      as: { [kind]: consumer, scopes: says?.scopes, claims: says?.claims ?? {} },
-      parameters,
-      address: line.client_address ?? '127.0.0.1',
-      country: line.country,
-      asn: line.asn,
-      risk: line.risk,
-      time: line.time,
-      agent: line.user_agent,
-      relations: {},
-    };
-    return await judge.judge(request, 'head');
+    const found = judges[0].find(api, operation)[1];
+    const path = parametersOf(found.template, line.path ?? '');
+    if (path === null) return null;
+    const query = queryOf(line.query ?? '');
+    const request = caseOf(line, { ...query, ...path }, known, bodies);
+    const part = bodies.has(line.id) ? 'all' : 'head';
+    const before = await judges[0].decide(request, part);
+    const after = await judges[1].decide(request, part);
+    if (part === 'head' && (before.asksBody || after.asksBody)) counts.withoutBody++;
+    if (query === null) counts.withoutQuery++;
+    return [before, after];
   } catch (error) {
     if (error instanceof CaseProblem) return null;
     throw error;
   }
+}
+
+function caseOf(
+  line: ExchangeRecord,
+  parameters: PolicyCase['parameters'],
+  known: Known,
+  bodies: ReadonlyMap<string, unknown>,
+): PolicyCase {
+  const { consumer = '', method_of_authentication: method } = line;
+  const kind = method === 'jwt' ? 'user' : method === 'mtls' ? 'service' : 'client';
+  const says = Object.hasOwn(known, consumer) ? known[consumer] : undefined;
+  return {
+    api: line.api,
+    operation: line.operation!,
+    as: { [kind]: consumer, scopes: says?.scopes, claims: says?.claims ?? {} },
+    parameters,
+    body: bodies.get(line.id),
+    address: line.client_address ?? '127.0.0.1',
+    country: line.country,
+    asn: line.asn,
+    risk: line.risk ?? 0,
+    signs: [...(line.risk_signs ?? [])],
+    time: line.time,
+    agent: line.user_agent,
+    relations: {},
+  };
+}
+
+/** Null where the log masks the values. */
+function queryOf(query: string): Record<string, string | string[]> | null {
+  const out: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (value === '*') return null;
+    const before = out[name];
+    out[name] = before === undefined ? value : [before, value].flat();
+  }
+  return out;
 }
 
 function parametersOf(template: string, path: string): Record<string, string> | null {
@@ -168,13 +198,32 @@ function parametersOf(template: string, path: string): Record<string, string> | 
   }
 }
 
-function count(flips: Map<string, Flip>, line: LogLine, before: CaseOutcome, after: CaseOutcome): void {
-  const { code, policy } = before.allowed ? after : before;
+/** Refusals that a policy stands behind. */
+const byPolicy: ReadonlySet<string> = new Set([
+  'policy-denied',
+  'authentication-insufficient',
+  'rate-limited',
+]);
+
+function count(
+  flips: Map<string, Flip>,
+  line: ExchangeRecord,
+  before: CaseVerdict,
+  after: CaseVerdict,
+): void {
+  const refused = before.allowed ? after : before;
+  const { code } = refused;
+  const policy = byPolicy.has(code) ? refused.policy : '';
   const from = before.allowed ? 'allowed' : 'refused';
-  const consumer = line.consumer ?? '';
-  const { api, operation } = before;
+  const { consumer = '', api = '', operation = '' } = line;
   const key = JSON.stringify([from, api, operation, consumer, code, policy]);
-  const known = flips.get(key);
-  if (known !== undefined) known.count++;
-  else flips.set(key, { api, operation, consumer, from, code, policy, count: 1, example: line.path ?? '' });
+  let flip = flips.get(key);
+  if (flip === undefined) {
+    if (flips.size >= MAX_FLIPS) return;
+    flip = { api, operation, consumer, from, code, policy, count: 0, examples: [] };
+    flips.set(key, flip);
+  }
+  flip.count++;
+  if (flip.examples.length < MAX_EXAMPLES)
+    flip.examples.push({ id: line.id, time: line.time, path: line.path ?? '' });
 }

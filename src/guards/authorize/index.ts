@@ -28,6 +28,6 @@ export { EnumerationWatch } from './ownership.ts';
 export { type ApiPolicies, compileApiPolicies, type PoliciesRule } from './policies.ts';
 export { claimAt, Principals, roleKey } from './principal.ts';
 export { closedDesk, type Owners, Relation, RelationDesk } from './relations.ts';
-export { type Access, type ReviewRow, reviewAccess } from './review.ts';
+export { type Access, type ReviewRow, type ReviewSubject, reviewAccess } from './review.ts';
 export { MAX_RISK, Risk, type RiskMemory } from './risk.ts';
 export { NO_BODY, type Rule } from './rule.ts';

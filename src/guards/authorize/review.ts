@@ -38,12 +38,20 @@ export interface ReviewedApi extends LintedApi {
   })[];
 }
 
-interface Subject {
+/** Somebody whose access is looked at. */
+export interface ReviewSubject {
   readonly who: string;
   readonly principal: EntityRef;
+  /** Null where they are not known: then they are not asked for. */
+  readonly scopes: ReadonlySet<string> | null;
 }
 
-export function reviewAccess(api: ReviewedApi, identity: IdentityConfig): ReviewRow[] {
+/** A member of each role, callers without any, and `named` ones. */
+export function reviewAccess(
+  api: ReviewedApi,
+  identity: IdentityConfig,
+  named: readonly ReviewSubject[] = [],
+): ReviewRow[] {
   const resource = resourceOf(api.name);
   const policies =
     api.policies
@@ -54,7 +62,11 @@ export function reviewAccess(api: ReviewedApi, identity: IdentityConfig): Review
     const { own, fields, roles } = operation.authorize;
     const wanted = roles.map(roleKey);
     const types = [...new Set(operation.kinds.map((kind) => principalTypes[kind]))];
-    return subjectsOf(identity, types).map(({ who, principal }): ReviewRow => {
+    const subjects = [
+      ...subjectsOf(identity, types),
+      ...named.filter(({ principal }) => (types as readonly string[]).includes(principal.type)),
+    ];
+    return subjects.map(({ who, principal, scopes }): ReviewRow => {
       const { ancestors } = principal.data!;
       const matching = (policies ?? []).filter(
         (policy) =>
@@ -69,10 +81,11 @@ export function reviewAccess(api: ReviewedApi, identity: IdentityConfig): Review
       const isClosed =
         (wanted.length > 0 && !wanted.some((key) => ancestors.has(key))) ||
         (policies !== null && permits.length === 0) ||
-        forbids.some(({ condition }) => condition === null);
+        !hasScopes(operation, principal.type, scopes) ||
+        forbids.some(({ conjuncts }) => conjuncts.length === 0);
       const isOpen =
         own.length + fields.length + forbids.length === 0 &&
-        (policies === null || permits.some(({ condition }) => condition === null));
+        (policies === null || permits.some(({ conjuncts }) => conjuncts.length === 0));
       return {
         api: api.name,
         operation: operation.id,
@@ -86,18 +99,34 @@ export function reviewAccess(api: ReviewedApi, identity: IdentityConfig): Review
   });
 }
 
+function hasScopes(
+  { scopes: alternatives }: ReviewedApi['operations'][number],
+  type: string,
+  held: ReadonlySet<string> | null,
+): boolean {
+  if (held === null) return true;
+  const possible = alternatives.filter(({ method }) => method === 'any' || principalTypes[method] === type);
+  return possible.length === 0
+    ? alternatives.length === 0
+    : possible.some(({ scopes }) => scopes.every((scope) => held.has(scope)));
+}
+
 /** A member of each role, and callers without any, as they can authenticate. */
-function subjectsOf(identity: IdentityConfig, types: readonly string[]): Subject[] {
+function subjectsOf(identity: IdentityConfig, types: readonly string[]): ReviewSubject[] {
   // Attributes are not known, so that whatever asks for one has no value yet.
   const member = (type: string, ancestors: ReadonlySet<string>): EntityRef =>
     new EntityRef(type, '*', { attributes: emptyRecord, ancestors, tags: emptyRecord });
   const parents = new Map(identity.roles.map(({ name, includes }) => [roleKey(name), includes.map(roleKey)]));
   return [
-    ...types.map((type) => ({ who: `any ${type.toLowerCase()}`, principal: member(type, new Set()) })),
+    ...types.map((type) => ({
+      who: `any ${type.toLowerCase()}`,
+      principal: member(type, new Set()),
+      scopes: null,
+    })),
     ...identity.roles.map(({ name }) => {
       const key = roleKey(name);
       const roles = new Set([key, ...ancestorsOf(key, parents)]);
-      return { who: `role ${name}`, principal: member(types[0] ?? 'User', roles) };
+      return { who: `role ${name}`, principal: member(types[0] ?? 'User', roles), scopes: null };
     }),
   ];
 }

@@ -64,6 +64,22 @@ export class Risk {
     return this.#signs.filter(({ name }) => open.includes(name)).map(({ name, adds }) => ({ name, adds }));
   }
 
+  /**
+   * What the exchange's own signs and those that were recorded add up to. Of recorded ones only those count that memory
+   * has found; an address is asked for again.
+   */
+  weigh(exchange: Exchange, recorded: readonly string[]): number {
+    let risk = 0;
+    for (const { name, adds, holds } of this.#signs) {
+      const isRemembered = name === 'new-device' || name === 'travel' || name === 'refusals';
+      if (
+        isRemembered ? recorded.includes(name) : holds(exchange) || (isAged(name) && recorded.includes(name))
+      )
+        risk += adds;
+    }
+    return Math.min(risk, MAX_RISK);
+  }
+
   #namesOf(bits: number): readonly RiskSign[] {
     let names = this.#names.get(bits);
     if (names === undefined) {
@@ -143,6 +159,9 @@ const signsOfRefusals = ({ refusals }: RiskConfig, bad: BadAddresses | null): Si
     : [{ name: 'refusals', adds: refusals.adds, holds: (exchange) => bad.has(exchange) }];
 
 const idOf = (text: string): number => createHash('sha256').update(text).digest().readUIntBE(0, 6);
+
+/** The log does not say when credentials were issued. */
+const isAged = (name: RiskSign): boolean => name === 'token-age' || name === 'credential-age';
 
 /** Addresses from which more was refused than honest callers get refused: what the gate itself knows of them. */
 class BadAddresses {
