@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GateConfig } from '../config/index.ts';
 import { createSink, Exporter } from '../export/index.ts';
-import type { GateLog, MetricsRegistry, RecordStream } from '../telemetry/index.ts';
+import type { GateLog, MetricsRegistry, RecordBatch, RecordStream } from '../telemetry/index.ts';
 import { TrailFollower } from './trail-follower.ts';
 import { version } from './version.ts';
 
@@ -21,11 +21,12 @@ export class ExportPlane {
   readonly #exporters: Exporter[] = [];
   readonly #followers: TrailFollower[] = [];
 
-  /** Opens the spools; rejects with Error when one can not be had. Before the record stream begins. */
+  /** `tag` adds what is known of threats. Opens the spools; rejects with Error when one can not be had. Before the record stream begins. */
   async start(
     { export: config, audit }: Pick<GateConfig, 'export' | 'audit'>,
     stream: RecordStream,
     log: GateLog,
+    tag: ((batch: RecordBatch) => RecordBatch) | null,
   ): Promise<void> {
     const origin = { hostname: hostname(), version };
     for (const sink of config?.sinks ?? []) {
@@ -41,7 +42,7 @@ export class ExportPlane {
         name: `export ${sink.name}`,
         maxPendingBytes: MAX_PENDING_BYTES[whenFull],
         whenFull,
-        take: (batch) => exporter.take(batch),
+        take: (batch) => exporter.take(tag === null ? batch : tag(batch)),
       });
     }
     for (const follower of this.#followers) follower.start();

@@ -26,6 +26,7 @@ import { ControlPlane } from './control-plane.ts';
 import { ExportPlane } from './export-plane.ts';
 import { GeographyPlane } from './geography-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
+import { IntelPlane } from './intel-plane.ts';
 import { LimitPlane } from './limit-plane.ts';
 import { loadConfig } from './load-config.ts';
 import { OtlpPlane, tracingOf } from './otlp-plane.ts';
@@ -122,6 +123,7 @@ class Gate implements RunningGate {
   readonly #places = createLastPlaces();
   readonly #records: RecordPlane;
   readonly #exports = new ExportPlane();
+  readonly #intel: IntelPlane;
   readonly #otlp: OtlpPlane;
   readonly #workers: number;
   /** What the file said at start, whatever the command line made of it. */
@@ -169,6 +171,7 @@ class Gate implements RunningGate {
       this.#supervisor.broadcast({ kind: 'leases', ids }),
     );
     this.#rotation = new RotationPlane(this.#log);
+    this.#intel = new IntelPlane(this.#log, (event) => this.#audit.note(event));
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#certificates = createCertificates(
       this.#log,
@@ -277,7 +280,8 @@ class Gate implements RunningGate {
   async #startAll(): Promise<void> {
     const { telemetry } = this.config;
     this.#audit.start(this.config, this.#records.stream);
-    await this.#exports.start(this.config, this.#records.stream, this.#log);
+    await this.#intel.start(this.config, this.#records.stream);
+    await this.#exports.start(this.config, this.#records.stream, this.#log, this.#intel.tag);
     await this.#otlp.start(this.config, this.#records.stream, this.#registry);
     if (this.config.services !== null) this.#records.stream.subscribe(this.#services.watch);
     this.#admin.start(this.config, this.#records.stream);
@@ -338,7 +342,13 @@ class Gate implements RunningGate {
     }
     return {
       generation,
-      config: { ...config, export: null, telemetry: { ...config.telemetry, otlp: null } },
+      config: {
+        ...config,
+        export: null,
+        intel: null,
+        audit: null,
+        telemetry: { ...config.telemetry, otlp: null },
+      },
       metrics,
       keys: this.#identity.keySets(),
       logins: this.#identity.loginData(),
@@ -485,6 +495,7 @@ class Gate implements RunningGate {
     this.#records.addGauges(this.#registry);
     this.#audit.addGauges(this.#registry);
     this.#exports.addGauges(this.#registry);
+    this.#intel.addGauges(this.#registry);
     this.#otlp.addGauges(this.#registry);
     this.#services.addGauges(this.#registry);
     this.#rotation.addGauges(this.#registry);
@@ -569,6 +580,7 @@ class Gate implements RunningGate {
     await this.#vault.close();
     await this.#identity.close();
     await this.#records.close();
+    await this.#intel.close();
     await this.#audit.close();
     await this.#exports.close();
     await this.#otlp.close();

@@ -19,6 +19,7 @@ export const auditActions = [
   // what guards decided
   'request.refuse',
   'request.refuse-more',
+  'threat.match',
   // the trail itself
   'audit.shred',
   'audit.lost',

@@ -10,6 +10,7 @@ import {
   addStateCommands,
   addTokenCommands,
 } from './identity-commands.ts';
+import { addIntelCommands } from './intel-commands.ts';
 import { addLogCommands } from './logs-commands.ts';
 import { addOAuthCommands } from './oauth-commands.ts';
 import { Exit, reportError } from './output.ts';
@@ -120,6 +121,7 @@ export function buildProgram(): Command {
   addSecretCommands(program, parts);
   addBackupCommands(program, parts);
   addContractCommands(program, parts);
+  addIntelCommands(program, parts);
   addLogCommands(program, parts);
   addWafCommands(program, parts);
   addAuditCommands(program, config, json, action);

@@ -1,5 +1,6 @@
 // Where what the gate knows goes, in words: the access log, OpenTelemetry, the receivers of records.
 import type { SinkConfig, SinkTarget } from '../export/contract.ts';
+import type { IntelConfig } from '../intel/contract.ts';
 import type { OtlpConfig, TraceSettings } from '../otlp/contract.ts';
 import type { AuditConfig, GateConfig, TelemetryConfig } from './gate-config.ts';
 import { spanText } from './period-text.ts';
@@ -24,6 +25,7 @@ export function describeOutlets(config: GateConfig): OutletView[] {
     },
     { name: 'access log', ...logView(telemetry.accessLog) },
     ...(config.audit === null ? [] : [auditView(config.audit)]),
+    ...(config.intel === null ? [] : intelViews(config.intel)),
     ...(otlp === null ? [] : [otlpView(otlp)]),
     ...(config.export?.sinks ?? []).map(sinkView),
   ];
@@ -117,6 +119,38 @@ function sinkView(sink: SinkConfig): OutletView {
 function recordsText(records: SinkConfig['records']): string {
   if (!records.includes('audit')) return 'all records';
   return records.includes('requests') ? 'all records, and the audit trail' : 'the audit trail';
+}
+
+function intelViews({ feeds, sightings }: IntelConfig): OutletView[] {
+  const proofs = {
+    none: 'not signed',
+    sha256: 'held to a hash',
+    'sha256-url': 'held to a hash',
+    ed25519: 'signed',
+  };
+  return [
+    ...feeds.map(({ name, source, everyMs, minConfidence }) => ({
+      name: `threat feed ${name}`,
+      to:
+        source.kind === 'taxii'
+          ? `TAXII ${source.server.url}, collection ${source.server.collection}`
+          : source.from,
+      how: [
+        `read every ${periodText(everyMs)}`,
+        ...(source.kind === 'plain' ? [proofs[source.proof.kind]] : []),
+        ...(minConfidence === 0 ? [] : [`confidence ${minConfidence} and above`]),
+      ],
+    })),
+    ...(sightings === null
+      ? []
+      : [
+          {
+            name: 'sightings',
+            to: sightings.to.kind === 'file' ? sightings.to.path : `TAXII ${sightings.to.server.url}`,
+            how: [`every ${periodText(sightings.everyMs)}`],
+          },
+        ]),
+  ];
 }
 
 function auditView(audit: AuditConfig): OutletView {

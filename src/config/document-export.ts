@@ -154,7 +154,7 @@ const sink = z
       .strictObject({
         remove: z.array(field).default([]).describe('Fields that the receiver does not get.'),
         hash: z
-          .array(field.exclude(['matches']))
+          .array(field.exclude(['matches', 'threats']))
           .default([])
           .describe('Fields that become a keyed hash; equal values stay equal.'),
         key: z.string().min(16).optional().describe('Key of the hash, only as a reference.'),

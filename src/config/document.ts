@@ -25,6 +25,7 @@ import {
   rotationSchema,
   signatureKeySchema,
 } from './document-identity.ts';
+import { intelSchema } from './document-intel.ts';
 import { defaultLimit, limits, plansSchema, tenantsSchema } from './document-limits.ts';
 import { authorizationServerSchema } from './document-oauth.ts';
 import { servicesSchema } from './document-services.ts';
@@ -485,6 +486,7 @@ export const documentSchema = z.strictObject({
     .default({})
     .describe('Authorities that issue certificates to the gate by ACME (RFC 8555).'),
   audit: auditSchema,
+  intel: intelSchema,
   export: exportSchema.optional().describe('Receivers of records: SIEM, log stores, message brokers, files.'),
   vault: vaultSchema
     .optional()

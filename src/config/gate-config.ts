@@ -30,6 +30,7 @@ import type { MaskConfig } from '../guards/mask/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 import type { ServicesConfig } from '../identity/services/settings.ts';
+import type { IntelConfig } from '../intel/contract.ts';
 import type { SegmentSettings } from '../logs/contract.ts';
 import type { TlsSettings, UpstreamTls } from '../net/tls/index.ts';
 import type { AuthorizationServerConfig } from '../oauth/contract.ts';
@@ -66,6 +67,8 @@ export interface GateConfig {
   /** Null: no audit trail is kept. */
   readonly audit: AuditConfig | null;
   readonly vault: VaultConfig;
+  /** Threat intelligence; null without any. Main thread only: threads get null. */
+  readonly intel: IntelConfig | null;
   /** Main thread only: threads get null. */
   readonly export: ExportConfig | null;
   readonly identity: IdentityConfig;

@@ -47,6 +47,11 @@ const secretPaths = [
   'export.sinks.*.s3.secret-access-key',
   'export.sinks.*.nats.password',
   'export.sinks.*.redact.key',
+  'audit.seal',
+  'intel.feeds.*.taxii.password',
+  'intel.feeds.*.taxii.token',
+  'intel.sightings.taxii.password',
+  'intel.sightings.taxii.token',
 ];
 const MAX_FILE_BYTES = 1_048_576;
 

@@ -14,6 +14,7 @@ import { resolveExport } from './resolve-export.ts';
 import { resolveGeography } from './resolve-geography.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
+import { resolveIntel } from './resolve-intel.ts';
 import { resolveMembership } from './resolve-limits.ts';
 import { resolveListener } from './resolve-listener.ts';
 import { loginApis, resolveLogins } from './resolve-login.ts';
@@ -114,6 +115,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     audit: resolveAudit(document.audit, context),
     vault: resolveVault(document, context),
     export: resolveExport(document, context),
+    intel: resolveIntel(document, context),
     identity,
     membership: resolveMembership(document),
     relations: resolveRelations(document.relations, context),

@@ -130,4 +130,5 @@ export const removableFields = [
   'upstream_address',
   'user_agent',
   'matches',
+  'threats',
 ] as const;

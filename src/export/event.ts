@@ -65,7 +65,16 @@ export function nameOf(record: ExchangeRecord): EventName {
   }
 }
 
+/** Of a record; one that threat intelligence knows is `medium` at least, and `high` where it is sure (80 or more). */
 export function severityOf(record: ExchangeRecord): Severity {
+  const own = ownSeverity(record);
+  const { threats } = record;
+  if (threats === undefined || threats.length === 0) return own;
+  const known = threats.some(({ confidence }) => confidence >= 80) ? 'high' : 'medium';
+  return ranks[own] >= ranks[known] ? own : known;
+}
+
+function ownSeverity(record: ExchangeRecord): Severity {
   switch (nameOf(record)) {
     case 'inspection.refused':
       return 'high';
@@ -103,8 +112,26 @@ export function redactRecord(record: ExchangeRecord, redaction: SinkRedaction): 
       out.set(field, digest.slice(0, 32));
     }
   }
+  const hidden = new Set([...redaction.remove, ...redaction.hash]);
+  if (record.threats !== undefined && out.has('threats'))
+    out.set(
+      'threats',
+      record.threats.map((threat) =>
+        shownIn(threat.kind).some((field) => hidden.has(field))
+          ? { ...threat, value: '', indicator: '' }
+          : threat,
+      ),
+    );
   return Object.fromEntries(out) as unknown as ExchangeRecord;
 }
+
+/** Fields of a record that the value of a threat repeats. */
+const shownIn = (kind: string): readonly string[] =>
+  kind === 'address'
+    ? ['client_address']
+    : kind === 'user-agent'
+      ? ['user_agent']
+      : ['host', 'path', 'query'];
 
 export function toEvent(record: ExchangeRecord): RequestEvent {
   return {

@@ -19,6 +19,18 @@ export interface RecordedGuard {
   readonly verdict: 'passed' | 'refused' | 'answered' | 'threw';
 }
 
+/** What threat intelligence knows of what a record shows. */
+export interface RecordedThreat {
+  readonly feed: string;
+  /** STIX id. */
+  readonly indicator: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly value: string;
+  /** 0 to 100. */
+  readonly confidence: number;
+}
+
 /** A finished exchange. Durations are whole microseconds since its first byte; see docs/observability.md for each field. */
 export interface ExchangeRecord {
   /** RFC 3339 in UTC with milliseconds. */
@@ -74,6 +86,8 @@ export interface ExchangeRecord {
   readonly response_score?: number;
   readonly would_refuse?: string;
   readonly matches?: readonly RecordedMatch[];
+  /** In exported records alone. */
+  readonly threats?: readonly RecordedThreat[];
 }
 
 /**

@@ -187,6 +187,23 @@ test('events are valid by the published schema', { skip }, () => {
     ],
     [6003, { ...record, consumer: 'alice', decision: 'allowed' }],
     [
+      4002,
+      {
+        ...record,
+        decision: 'allowed',
+        threats: [
+          {
+            feed: 'f',
+            indicator: 'indicator--x',
+            name: 'n',
+            kind: 'address',
+            value: '203.0.113.7',
+            confidence: 90,
+          },
+        ],
+      },
+    ],
+    [
       6003,
       {
         ...record,

@@ -12,6 +12,7 @@ const readers: ReadonlySet<string> = new Set([
   'demo',
   'fsck',
   'init',
+  'intel',
   'logs',
   'policy',
   'start',

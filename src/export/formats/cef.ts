@@ -3,7 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Severity } from '../contract.ts';
 import { type ExportEvent, titleOf } from '../event.ts';
 import type { Origin } from '../sink.ts';
-import { oneLine } from './text.ts';
+import { oneLine, threatText } from './text.ts';
 import { putTrailCef } from './trail.ts';
 
 const severities: Readonly<Record<Severity, number>> = { info: 1, low: 3, medium: 5, high: 8, critical: 10 };
@@ -61,5 +61,6 @@ export function encodeCef(event: ExportEvent, origin: Origin): string {
   labelled('cs4', 'guard', record.guard, 4000);
   labelled('cs5', 'traceId', record.trace_id, 4000);
   labelled('cs6', 'policy', record.policy, 4000);
+  labelled('flexString1', 'threats', threatText(record), 1023);
   return line();
 }

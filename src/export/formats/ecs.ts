@@ -1,6 +1,7 @@
 // Elastic Common Schema 9: one JSON document an event. Only addresses stand in fields of type `ip`, because anything
 // else there makes a receiver refuse the document.
 import { isIP } from 'node:net';
+import type { ExchangeRecord } from '../../telemetry/index.ts';
 import { type ExportEvent, eventTitles, type RequestEvent, titleOf } from '../event.ts';
 import type { Origin } from '../sink.ts';
 import { encodeTrailEcs } from './trail.ts';
@@ -21,6 +22,30 @@ function categories({ record, name }: RequestEvent): { category: string[]; type:
   const category = ['api', 'web'];
   if (record.rules !== undefined) category.push('intrusion_detection');
   return { category, type: ['access', isDenied ? 'denied' : 'allowed'] };
+}
+
+const ecsTypes: Readonly<Record<string, string>> = {
+  domain: 'domain-name',
+  url: 'url',
+  'user-agent': 'user-agent',
+};
+
+/** Enrichments, as the field set of threats has them. */
+function threatOf({ threats }: ExchangeRecord): object | undefined {
+  if (threats === undefined) return undefined;
+  return {
+    enrichments: threats.map(({ feed, indicator, name, kind, value, confidence }) => ({
+      indicator: {
+        id: [indicator],
+        name: name === '' ? undefined : name,
+        provider: feed,
+        type: kind === 'address' ? (value.includes(':') ? 'ipv6-addr' : 'ipv4-addr') : ecsTypes[kind],
+        confidence: confidence >= 70 ? 'High' : confidence >= 30 ? 'Medium' : 'Low',
+        ip: kind === 'address' ? value : undefined,
+      },
+      matched: { atomic: value, type: 'indicator_match_rule' },
+    })),
+  };
 }
 
 export function encodeEcs(event: ExportEvent, origin: Origin): Record<string, unknown> {
@@ -72,6 +97,7 @@ export function encodeEcs(event: ExportEvent, origin: Origin): Record<string, un
     trace: record.trace_id === undefined ? undefined : { id: record.trace_id },
     span: record.span_id === undefined ? undefined : { id: record.span_id },
     rule: record.rules === undefined ? undefined : { id: record.rules.map(String) },
+    threat: threatOf(record),
     labels: {
       operation: record.operation,
       guard: record.guard,

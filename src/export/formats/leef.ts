@@ -3,7 +3,7 @@
 import type { Severity } from '../contract.ts';
 import type { ExportEvent } from '../event.ts';
 import type { Origin } from '../sink.ts';
-import { oneLine } from './text.ts';
+import { oneLine, threatText } from './text.ts';
 import { putTrailLeef } from './trail.ts';
 
 const severities: Readonly<Record<Severity, number>> = { info: 1, low: 3, medium: 5, high: 8, critical: 10 };
@@ -36,6 +36,7 @@ export function encodeLeef(event: ExportEvent, origin: Origin): string {
   put('policy', record.rules?.join(',') ?? record.policy);
   put('resource', record.operation);
   put('reason', record.reason ?? record.code);
+  put('threats', threatText(record));
   put('eventUid', record.id);
   put('guard', record.guard);
   put('domain', record.host);

@@ -118,7 +118,30 @@ function http({ record }: RequestEvent): Json {
   };
 }
 
-const unmapped = ({ record }: RequestEvent): Json => ({
+/** What threat intelligence knows, as enrichments of the values that it knows. */
+const enrichments = ({ record }: RequestEvent): Json =>
+  record.threats === undefined
+    ? {}
+    : {
+        enrichments: record.threats.map(({ feed, indicator, name, kind, value, confidence }) => ({
+          name: attributeNames[kind] ?? kind,
+          value,
+          type: 'threat intelligence',
+          provider: feed,
+          data: { indicator, name, confidence },
+        })),
+      };
+
+const attributeNames: Readonly<Record<string, string>> = {
+  address: 'src_endpoint.ip',
+  domain: 'http_request.url.hostname',
+  url: 'http_request.url.path',
+  'user-agent': 'http_request.user_agent',
+};
+
+const unmapped = (event: RequestEvent): Json => ({ ...enrichments(event), ...unmappedOf(event) });
+
+const unmappedOf = ({ record }: RequestEvent): Json => ({
   unmapped: {
     listener: record.listener,
     guard: record.guard,

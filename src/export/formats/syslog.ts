@@ -2,7 +2,7 @@
 import type { Severity } from '../contract.ts';
 import { type ExportEvent, type RequestEvent, titleOf } from '../event.ts';
 import type { Origin } from '../sink.ts';
-import { oneLine } from './text.ts';
+import { oneLine, threatText } from './text.ts';
 import { trailFields } from './trail.ts';
 
 const severities: Readonly<Record<Severity, number>> = { info: 6, low: 5, medium: 4, high: 3, critical: 2 };
@@ -57,6 +57,7 @@ function requestFields({ record }: RequestEvent): [string, string | number | und
     ['reason', record.reason],
     ['rules', record.rules?.join(',')],
     ['policy', record.policy],
+    ['threats', threatText(record)],
     ['risk', record.risk],
     ['signs', record.risk_signs?.join(',')],
     ['durationUs', record.duration_us],

@@ -1,4 +1,5 @@
 // What the line formats share: values without characters that a receiver could take for the end of something.
+import type { ExchangeRecord } from '../../telemetry/index.ts';
 
 /** Everything up to U+001F, DEL, C1 controls, line separators and lone surrogates: none may reach a line format as it is. */
 const unsafe =
@@ -12,3 +13,7 @@ export function oneLine(text: string, max: number): string {
   const last = cut.charCodeAt(max - 1);
   return last >= 0xd800 && last <= 0xdbff ? cut.slice(0, -1) : cut;
 }
+
+/** What threat intelligence knows, as `feed:kind:confidence` with commas between; undefined for nothing. */
+export const threatText = ({ threats }: ExchangeRecord): string | undefined =>
+  threats?.map(({ feed, kind, confidence }) => `${feed}:${kind}:${confidence}`).join(',');

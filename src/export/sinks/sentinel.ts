@@ -69,6 +69,7 @@ export function sentinelRow(event: ExportEvent, origin: Origin): Record<string, 
     ResponseBytes: record.response_bytes,
     DurationUs: record.duration_us,
     Rules: record.rules,
+    Threats: record.threats,
     TraceId: record.trace_id,
     UserAgent: record.user_agent,
   };
