@@ -146,15 +146,25 @@ export class IntelPlane {
     add('intel_matches_total', 'counter', 'Matches of records.', (feed) => intel.matchesOf(feed.config.name));
     const single = (name: string, type: 'gauge' | 'counter', help: string, value: () => number): void =>
       registry.gauge({
-        name: `gatewright_${name}`,
+        name,
         type,
         help,
         samples: () => [{ labels: {}, value: value() }],
       });
     const { sightings } = intel;
     if (sightings === null) return;
-    single('intel_sightings_sent_total', 'counter', 'Sightings that were told.', () => sightings.sent);
-    single('intel_sightings_waiting', 'gauge', 'Sightings that wait to be told.', () => sightings.waiting);
+    single(
+      'gatewright_intel_sightings_sent_total',
+      'counter',
+      'Sightings that were told.',
+      () => sightings.sent,
+    );
+    single(
+      'gatewright_intel_sightings_waiting',
+      'gauge',
+      'Sightings that wait to be told.',
+      () => sightings.waiting,
+    );
   }
 
   async close(): Promise<void> {

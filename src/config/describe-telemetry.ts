@@ -136,7 +136,7 @@ function intelViews({ feeds, sightings }: IntelConfig): OutletView[] {
           ? `TAXII ${source.server.url}, collection ${source.server.collection}`
           : source.from,
       how: [
-        `read every ${periodText(everyMs)}`,
+        `read every ${spanText(everyMs)}`,
         ...(source.kind === 'plain' ? [proofs[source.proof.kind]] : []),
         ...(minConfidence === 0 ? [] : [`confidence ${minConfidence} and above`]),
       ],
@@ -147,7 +147,7 @@ function intelViews({ feeds, sightings }: IntelConfig): OutletView[] {
           {
             name: 'sightings',
             to: sightings.to.kind === 'file' ? sightings.to.path : `TAXII ${sightings.to.server.url}`,
-            how: [`every ${periodText(sightings.everyMs)}`],
+            how: [`every ${spanText(sightings.everyMs)}`],
           },
         ]),
   ];
