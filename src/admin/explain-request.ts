@@ -8,7 +8,7 @@ import { adviceFor } from './advice.ts';
 
 type Outcome = 'passed' | 'refused' | 'not-reached' | 'not-configured' | 'answered' | 'failed';
 
-interface Step {
+export interface ExplainedStep {
   readonly guard: string;
   readonly outcome: Outcome;
   readonly text: string;
@@ -50,7 +50,7 @@ export function explainRequest(
     ({ api, operation }) => api === record.api && operation === record.operation,
   );
   const endedAt = placeOf(record);
-  const steps = order.map((guard, at): Step => {
+  const steps = order.map((guard, at): ExplainedStep => {
     const facts = factsOf(guard, record, view);
     if (at < endedAt)
       return {
