@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { BanKeeper } from '../admission/index.ts';
 import type { GateConfig } from '../config/load.ts';
 import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
 import { createDecisionsHandler } from '../decisions/index.ts';
@@ -20,6 +21,7 @@ import {
   type TelemetryServer,
 } from '../telemetry/index.ts';
 import { AdminPlane, consoleUrl } from './admin-plane.ts';
+import { AdmissionPlane } from './admission-plane.ts';
 import { AuditPlane, segmentEvent } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -88,6 +90,8 @@ export interface RunningGate {
   reload(): Promise<ReloadResult>;
   /** Ends one data-plane thread as a crash would; it is replaced. For tests. */
   killWorker(workerId: number): Promise<void>;
+  /** Addresses that are refused for a while: detection and hands set them here. */
+  readonly bans: Pick<BanKeeper, 'add' | 'remove' | 'list'>;
   /** Replaces the keys of session tickets before their time. */
   rotateTicketKeys(): void;
   reopenLogs(): void;
@@ -120,6 +124,7 @@ class Gate implements RunningGate {
   readonly #log: GateLog;
   readonly #registry: MetricsRegistry;
   readonly #limits: LimitPlane;
+  readonly #admission: AdmissionPlane;
   readonly #places = createLastPlaces();
   readonly #records: RecordPlane;
   readonly #exports = new ExportPlane();
@@ -172,6 +177,11 @@ class Gate implements RunningGate {
     );
     this.#rotation = new RotationPlane(this.#log);
     this.#intel = new IntelPlane(this.#log, (event) => this.#audit.note(event));
+    this.#admission = new AdmissionPlane({
+      log: this.#log,
+      onAudit: (event) => this.#audit.note(event),
+      onList: (list) => this.#supervisor.broadcast({ kind: 'address-list', list }),
+    });
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#certificates = createCertificates(
       this.#log,
@@ -237,6 +247,7 @@ class Gate implements RunningGate {
         leases: this.#limits.leases,
         places: this.#places,
         concurrency: this.#limits.concurrency,
+        bans: this.#admission.bans,
         accessLog: this.#records.memoryOf(workerId),
         tracing,
         credentials: {
@@ -290,6 +301,7 @@ class Gate implements RunningGate {
     await this.#startParts(this.config, true);
     this.#vault.start(this.config, this.#identity.state);
     await this.#limits.start(this.config, this.#identity.state);
+    await this.#admission.start(this.config, this.#limits.banStore);
     await this.#supervisor.start();
     this.#tellRoutes();
     this.#certificates.serve();
@@ -305,6 +317,10 @@ class Gate implements RunningGate {
 
   #tellRoutes(): void {
     this.#otlp.configure(this.config, (listener) => this.#supervisor.ports[listener] ?? null);
+  }
+
+  get bans(): BanKeeper {
+    return this.#admission.keeper;
   }
 
   get listeners(): RunningGate['listeners'] {
@@ -358,6 +374,7 @@ class Gate implements RunningGate {
       ],
       tls: this.#certificates.materials,
       challenges: this.#certificates.challenges,
+      lists: this.#admission.lists,
       geography: this.#geography.memoryOf(config),
     };
   }
@@ -367,6 +384,7 @@ class Gate implements RunningGate {
   async #startParts(config: GateConfig, first = false): Promise<void> {
     // What can not be loaded must leave all else as it was.
     await this.#geography.load(config);
+    await this.#admission.configure(config);
     await Promise.all([
       ...this.#startMonitors(config),
       first ? this.#identity.start(config) : this.#identity.configure(config),
@@ -500,6 +518,7 @@ class Gate implements RunningGate {
     this.#services.addGauges(this.#registry);
     this.#rotation.addGauges(this.#registry);
     this.#limits.addGauges(this.#registry);
+    this.#admission.addGauges(this.#registry);
     addCertificateGauges(this.#registry, this.#certificates, () => this.config.listeners);
     const single = (value: number) => [{ labels: {}, value }];
     const add = (
@@ -572,6 +591,7 @@ class Gate implements RunningGate {
     await this.#supervisor.stop(this.config.drainMs);
     for (const { monitor } of this.#monitors.values()) monitor.stop();
     this.#certificates.stop();
+    this.#admission.close();
     await this.#limits.close();
     await this.#control.close();
     await this.#admin.close();

@@ -1,6 +1,7 @@
 // Limits as the gate runs them, on the main thread: the memory that threads count in, and the keepers of what is shared with other
 // gates or must outlast this one.
-import { type ClusterConfig, Redis, RedisBuckets } from '../cluster/index.ts';
+import type { BanStore } from '../admission/index.ts';
+import { type ClusterConfig, Redis, RedisBans, RedisBuckets } from '../cluster/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import {
@@ -18,8 +19,9 @@ import {
   LimitTable,
   type LimitTableMemory,
 } from '../limits/index.ts';
-import { SqlQuotaStore, type State } from '../stores/index.ts';
+import { SqlBanStore, SqlQuotaStore, type State } from '../stores/index.ts';
 import type { GateLog, MetricsRegistry } from '../telemetry/index.ts';
+import { sharedPlace } from './ban-access.ts';
 
 /** A gate does not wait longer than this for Redis before it serves, ms. */
 const START_MS = 1000;
@@ -35,6 +37,7 @@ export class LimitPlane {
   readonly #table = new LeaseTable(this.leases);
   readonly #keepers = new Map<Kind, LeaseKeeper>();
   #redis: Redis | null = null;
+  #bans: BanStore | null = null;
 
   /** `onAnswered`: threads that asked about these keys can go on. */
   constructor(log: GateLog, threads: number, onAnswered: (ids: readonly string[]) => void) {
@@ -44,7 +47,8 @@ export class LimitPlane {
   }
 
   /** Meets the other gates. Rejects where the client is missing, not where Redis is away. */
-  async start({ cluster }: GateConfig, state: State | null): Promise<void> {
+  async start(config: GateConfig, state: State | null): Promise<void> {
+    const { cluster } = config;
     if (cluster !== null) {
       this.#redis = await Redis.open(cluster.redis, 'gatewright', {
         onLost: (problem) => {
@@ -57,10 +61,14 @@ export class LimitPlane {
     const shared =
       this.#redis === null || cluster === null ? null : new RedisBuckets(this.#redis, cluster.prefix);
     if (shared !== null) await this.#keep('rate', shared, cluster, true);
-    // A file belongs to one gate: where there are several their quotas are in Redis, unless they have a database in common.
-    const inState = state !== null && (cluster === null || state.database.kind === 'postgres');
-    if (inState) await this.#keep('quota', new SqlQuotaStore(state.database), cluster, false);
-    else if (shared !== null) await this.#keep('quota', shared, cluster, true);
+    const place = sharedPlace(config);
+    if (place === 'state' && state !== null) {
+      this.#bans = new SqlBanStore(state.database);
+      await this.#keep('quota', new SqlQuotaStore(state.database), cluster, false);
+    } else if (shared !== null && cluster !== null) {
+      this.#bans = new RedisBans(this.#redis!, cluster.prefix);
+      await this.#keep('quota', shared, cluster, true);
+    }
   }
 
   async #keep(
@@ -87,6 +95,11 @@ export class LimitPlane {
     });
     this.#keepers.set(kind, keeper);
     await keeper.start();
+  }
+
+  /** Where bans are kept, after `start`: beside quotas. Null without state and cluster. */
+  get banStore(): BanStore | null {
+    return this.#bans;
   }
 
   ask(asks: readonly LeaseAsk[]): void {

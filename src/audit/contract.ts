@@ -16,6 +16,9 @@ export const auditActions = [
   'identity.event',
   'service.event',
   'vault.use',
+  // addresses that were banned, and bans that were taken back
+  'ban.add',
+  'ban.remove',
   // what guards decided
   'request.refuse',
   'request.refuse-more',

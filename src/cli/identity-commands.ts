@@ -168,3 +168,30 @@ export function addStateCommands(program: Command, { action, config, json }: Com
     .addOption(json())
     .action(action(async () => (await import('./rotate.ts')).runRotate));
 }
+
+export function addBanCommands(program: Command, { action, config, json }: CommandParts): void {
+  const bans = program.command('bans').description('addresses that are refused for a while');
+  bans
+    .command('add <block>')
+    .description(
+      'refuse an address or block from now on, everywhere within a second; an IPv6 address with its /64',
+    )
+    .addOption(new Option('--for <time>', 'how long').default(3_600_000, '1h').argParser(duration))
+    .option('--reason <text>', 'for people and the log')
+    .option('--by <name>', 'who bans; the user of the system by default')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./bans.ts')).runBansAdd));
+  bans
+    .command('remove <block>')
+    .description('admit it again')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./bans.ts')).runBansRemove));
+  bans
+    .command('list')
+    .description('list what is banned, with reasons and ends')
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./bans.ts')).runBansList));
+}

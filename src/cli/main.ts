@@ -5,6 +5,7 @@ import { addAuditCommands } from './audit/commands.ts';
 import { addConsoleCommands } from './console/commands.ts';
 import { addContractCommands } from './contract/commands.ts';
 import {
+  addBanCommands,
   addKeyCommands,
   addPrincipalCommands,
   addStateCommands,
@@ -115,6 +116,7 @@ export function buildProgram(): Command {
   addServiceCommands(program, parts);
   addCaCommands(program, parts);
   addTokenCommands(program, parts);
+  addBanCommands(program, parts);
   addOAuthCommands(program, parts);
   addStateCommands(program, parts);
   addVaultCommands(program, parts);

@@ -21,7 +21,9 @@ export function describeRules(api: ApiConfig, operation: OperationConfig): strin
 }
 
 /** From where an API may be called, one line each. */
-export function describeAdmission({ admit: { allow, deny, places } }: ApiConfig): string[] {
+export function describeAdmission({
+  admit: { allow, deny, allowLists, denyLists, places },
+}: ApiConfig): string[] {
   const lines: string[] = [];
   const list = (what: string, allowed: readonly unknown[], denied: readonly unknown[]): void => {
     if (allowed.length > 0)
@@ -29,6 +31,7 @@ export function describeAdmission({ admit: { allow, deny, places } }: ApiConfig)
     if (denied.length > 0) lines.push(`not ${what} ${denied.slice(0, MAX_SHOWN).join(', ')}${more(denied)}`);
   };
   list('addresses', allow, deny);
+  list('addresses of the lists', allowLists, denyLists);
   if (places === null) return lines;
   const before = lines.length;
   list('countries', places.countries.allow, places.countries.deny);

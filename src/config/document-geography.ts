@@ -1,6 +1,6 @@
 // The parts of the configuration that speak of places: databases of networks, and who is admitted from where.
 import { z } from 'zod';
-import { addressBlock, duration } from './values.ts';
+import { addressBlock, duration, nameKey } from './values.ts';
 
 export const geography = z
   .strictObject({
@@ -37,6 +37,14 @@ export const addresses = z
   .strictObject({
     allow: z.array(addressBlock()).default([]).describe('If not empty, nobody else is admitted.'),
     deny: z.array(addressBlock()).default([]).describe('Never admitted.'),
+    'allow-lists': z
+      .array(nameKey())
+      .default([])
+      .describe('Names under address-lists whose addresses count as allowed.'),
+    'deny-lists': z
+      .array(nameKey())
+      .default([])
+      .describe('Names under address-lists whose addresses are never admitted.'),
     countries: z
       .strictObject({
         allow: countries().describe('If not empty, nobody from elsewhere is admitted.'),

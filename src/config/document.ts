@@ -1,6 +1,7 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
+import { addressListSchema, bansSchema } from './document-admission.ts';
 import { auditSchema } from './document-audit.ts';
 import {
   authorize,
@@ -492,6 +493,11 @@ export const documentSchema = z.strictObject({
     .optional()
     .describe("How secrets of the state are sealed; by the state's seal key by default."),
   state: stateSchema.optional().describe('Where the gate keeps what must outlast it; nowhere by default.'),
+  'address-lists': z
+    .record(nameKey(), addressListSchema)
+    .default({})
+    .describe('Lists of addresses in files or at URLs; they are read anew without a reload.'),
+  bans: bansSchema.prefault({}).describe('Addresses that are refused for a while, by hand or by detection.'),
   cluster: clusterSchema
     .optional()
     .describe('Where several gates meet, so that their limits count together; each counts alone by default.'),

@@ -1,6 +1,7 @@
 // The validated configuration: plain data without references, defaults filled in, names checked, ready to be
 // posted to every thread and compiled there. The raw file has types of its own (document.ts).
 
+import type { AddressListConfig, BansConfig } from '../admission/contract.ts';
 import type { ClusterConfig } from '../cluster/contract.ts';
 import type { ExportConfig } from '../export/contract.ts';
 import type { GeographyConfig } from '../geography/contract.ts';
@@ -62,6 +63,8 @@ export interface GateConfig {
   readonly rotation: { readonly maxAgeMs: number; readonly reportMs: number };
   /** Null: nothing is kept. */
   readonly state: StateConfig | null;
+  readonly addressLists: readonly AddressListConfig[];
+  readonly bans: BansConfig;
   /** Null: this gate counts alone. */
   readonly cluster: ClusterConfig | null;
   /** Null: no audit trail is kept. */

@@ -7,6 +7,7 @@ import { type DatabaseInfo, databaseInfo, type GeographyConfig, METADATA_BYTES }
 import type { AdmitConfig } from '../guards/admit/contract.ts';
 import type { ConfigDocument } from './document.ts';
 import { fail, type ResolveContext } from './resolve.ts';
+import { checkListNames } from './resolve-admission.ts';
 import type { Path } from './yaml-source.ts';
 
 const DAY_MS = 86_400_000;
@@ -74,12 +75,15 @@ function infoOf(file: string, name: string, path: Path, context: ResolveContext)
 /** Rules about places need a database that knows them. */
 export function resolveAddresses(
   api: string,
-  { allow, deny, countries, networks, anywhere }: ConfigDocument['apis'][string]['addresses'],
+  addresses: ConfigDocument['apis'][string]['addresses'],
   document: ConfigDocument,
   context: ResolveContext,
 ): AdmitConfig {
+  const { allow, deny, countries, networks, anywhere } = addresses;
+  checkListNames(api, document, context);
+  const lists = { allow, deny, allowLists: addresses['allow-lists'], denyLists: addresses['deny-lists'] };
   const count = [countries.allow, countries.deny, networks.allow, networks.deny].flat().length;
-  if (count === 0) return { allow, deny, places: null };
+  if (count === 0) return { ...lists, places: null };
   if (document.geography === undefined)
     fail(
       context,
@@ -88,5 +92,5 @@ export function resolveAddresses(
       'Nothing tells where addresses are.',
       'Name a database: geography: { databases: [ ./country.mmdb ] }.',
     );
-  return { allow, deny, places: { countries, networks, anywhere } };
+  return { ...lists, places: { countries, networks, anywhere } };
 }

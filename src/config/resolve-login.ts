@@ -137,7 +137,7 @@ export function loginApis(
       upstream,
       service: null,
       stripBase: false,
-      admit: { allow: [], deny: [], places: null },
+      admit: { allow: [], deny: [], allowLists: [], denyLists: [], places: null },
       harden: {
         securityFields: true,
         hstsSeconds: isSecure ? 31_536_000 : 0,

@@ -6,6 +6,7 @@ import { closestName, type DiagnosticId, type Diagnostics } from '../core/index.
 import { canonicalSubject, normaliseEmail } from '../net/tls/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { AcmeAccountConfig, GateConfig } from './gate-config.ts';
+import { resolveAddressLists } from './resolve-admission.ts';
 import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
@@ -111,6 +112,8 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
       document.state === undefined
         ? null
         : resolveStateConfig(document.state, document.vault, context.folder),
+    addressLists: resolveAddressLists(document, context),
+    bans: { never: document.bans.never, longestMs: document.bans.longest },
     cluster: resolveCluster(document.cluster),
     audit: resolveAudit(document.audit, context),
     vault: resolveVault(document, context),

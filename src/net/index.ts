@@ -6,7 +6,8 @@ export {
   parseAddress,
   parseCidr,
 } from './address/address.ts';
-export { AddressSet, addressSetOf } from './address/address-set.ts';
+export { AddressSet, AddressSetBuilder, type AddressSetMemory, addressSetOf } from './address/address-set.ts';
+export { parseWords, V4_WORD } from './address/address-words.ts';
 export { resolveClientAddress } from './address/client-address.ts';
 export {
   FetchError,

@@ -38,6 +38,7 @@ const tables = [
   'federated_users',
   'login_attempts',
   'quota_counts',
+  'bans',
 ] as const;
 /** Columns that tell a row apart, for the order of pages and for messages. */
 const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
@@ -57,6 +58,7 @@ const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
   federated_users: ['provider', 'subject'],
   login_attempts: ['bucket'],
   quota_counts: ['bucket', 'period'],
+  bans: ['block'],
 };
 
 export async function checkState(

@@ -1,6 +1,7 @@
 // The shape of the state, as steps that are applied once and never changed afterwards: a fingerprint of each is kept, so
 // that a step that was edited is found. A program meets a newer state by stopping.
 import { hash } from 'node:crypto';
+import { banTables } from './ban-store.ts';
 import { type SqlDatabase, type SqlSession, StateError } from './contract.ts';
 import { oauthTables } from './oauth-tables.ts';
 import { quotaTables } from './quota-store.ts';
@@ -106,7 +107,9 @@ const oauth: Migration = { version: 4, name: 'oauth', statements: oauthTables };
 
 const quotas: Migration = { version: 5, name: 'quotas', statements: quotaTables };
 
-export const migrations: readonly Migration[] = [identity, vault, services, oauth, quotas];
+const bans: Migration = { version: 6, name: 'bans', statements: banTables };
+
+export const migrations: readonly Migration[] = [identity, vault, services, oauth, quotas, bans];
 
 /** Texts that are ordered by their bytes; in PostgreSQL the database's collation may say otherwise. */
 const binaryText = { sqlite: 'TEXT', postgres: 'TEXT COLLATE "C"' } as const;

@@ -1,6 +1,7 @@
 // From the validated configuration to what a data-plane thread serves: routers with compiled pipelines at their
 // entries. Upstreams and limit counters outlive the snapshot, so that a reload forgets nothing.
 import { randomBytes } from 'node:crypto';
+import { BanTable, createBanTable } from '../../admission/index.ts';
 import type {
   ApiConfig,
   GateConfig,
@@ -13,7 +14,7 @@ import { type Clock, systemClock } from '../../core/index.ts';
 import { createReplayTable, ReplayTable, type RevocationTable } from '../../credentials/index.ts';
 import type { Guard, GuardName, Operation } from '../../exchange/index.ts';
 import { createLastPlaces, type Geography, LastPlaces } from '../../geography/index.ts';
-import { compileAdmit } from '../../guards/admit/index.ts';
+import { AddressLists, compileAdmit } from '../../guards/admit/index.ts';
 import {
   ApiKeyTable,
   CertificateTable,
@@ -87,6 +88,9 @@ export interface LastingState {
   readonly places: LastPlaces;
   /** Requests under way. */
   readonly concurrency: ConcurrencyTable;
+  /** Lists that come from elsewhere, and bans. */
+  readonly lists: AddressLists;
+  readonly bans: BanTable;
   readonly clock: Clock;
   /** Open ACME challenges over HTTP, key authorizations by token. */
   readonly challenges: Map<string, string>;
@@ -126,11 +130,14 @@ export const createLastingState = (
   leases: LeaseDesk = new LeaseDesk({ table: new LeaseTable(createLeaseTable(8)), send: () => {} }),
   places: LastPlaces = new LastPlaces(createLastPlaces(64)),
   concurrency: ConcurrencyTable = new ConcurrencyTable(createConcurrencyTable(1, 8), 0),
+  bans: BanTable = new BanTable(createBanTable(8)),
 ): LastingState => ({
   limits,
   leases,
   places,
   concurrency,
+  lists: new AddressLists(),
+  bans,
   clock: systemClock,
   challenges: new Map(),
   revocations,
@@ -358,7 +365,7 @@ function compileEntry(
     : compileAuthorize(rules, risk);
   // Limits that need to know no caller come before authentication: guessing credentials must cost as much as using them.
   const guards = [
-    shared.get('admit', api.admit, () => compileAdmit(api.admit)),
+    shared.get('admit', api.admit, () => compileAdmit(api.admit, state)),
     context.methodOverride,
     risk?.watch ?? null,
     limit(false),

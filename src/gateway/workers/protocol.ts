@@ -1,5 +1,6 @@
 // Messages between the control plane (main thread) and the data-plane threads. Everything is plain data; shared
 // memory travels as SharedArrayBuffer inside it.
+import type { BanMemory, NamedList } from '../../admission/index.ts';
 import type { GateConfig } from '../../config/index.ts';
 import type { ControlAddress } from '../../control/index.ts';
 import type {
@@ -45,6 +46,7 @@ export interface SnapshotMessage {
   readonly keys: readonly IssuerKeys[];
   readonly logins: readonly LoginData[];
   readonly endpoints: readonly UpstreamEndpoints[];
+  readonly lists: readonly NamedList[];
   /** For every TLS listener. */
   readonly tls: readonly TlsMaterial[];
   readonly challenges: ChallengeAnswers;
@@ -75,6 +77,7 @@ export interface WorkerStart {
   /** Where callers were seen last, over all threads. */
   readonly places: LastPlacesMemory;
   readonly concurrency: ConcurrencyMemory;
+  readonly bans: BanMemory;
   readonly accessLog: AccessLogMemory | null;
   /** Null where the gate records no traces. */
   readonly tracing: TracingStart | null;
@@ -122,6 +125,7 @@ export type ToWorker =
       readonly answer: Introspection;
     }
   | { readonly kind: 'related'; readonly id: number; readonly answer: Owners }
+  | { readonly kind: 'address-list'; readonly list: NamedList }
   /** The store has been asked about these keys, for better or worse. */
   | { readonly kind: 'leases'; readonly ids: readonly string[] }
   | { readonly kind: 'drain'; readonly deadlineMs: number };

@@ -2,6 +2,7 @@
 // when a token names one that it does not know.
 import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
+import { BanTable } from '../../admission/index.ts';
 import type { ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { ReplayTable, RevocationKind, RevocationTable } from '../../credentials/index.ts';
@@ -60,6 +61,7 @@ class DataPlaneThread {
       }),
       new LastPlaces(start.places),
       new ConcurrencyTable(start.concurrency, start.workerId),
+      new BanTable(start.bans),
     );
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
@@ -165,6 +167,9 @@ class DataPlaneThread {
         identifyUpstreams(this.#state.upstreams, message.identity);
         if (this.#prepared !== null) identifyUpstreams(this.#prepared.compiled.upstreams, message.identity);
         return;
+      case 'address-list':
+        this.#state.lists.update(message.list);
+        return;
       case 'leases':
         this.#state.leases.answered(message.ids);
         return;
@@ -174,6 +179,7 @@ class DataPlaneThread {
   }
 
   #prepare(message: SnapshotMessage): Prepared {
+    for (const list of message.lists) this.#state.lists.update(list);
     const issuers = new Map<string, IssuerReplica>();
     for (const config of message.config.issuers) {
       const known = this.#issuers.get(config.name);

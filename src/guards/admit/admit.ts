@@ -1,26 +1,47 @@
-// Address lists, countries and networks. Deny wins; with an allow list everybody else is refused, and so is who comes from
+// Bans, address lists, countries and networks. Deny wins; with an allow list everybody else is refused, and so is who comes from
 // a place that nobody knows where places count. HOT
+import type { BanTable } from '../../admission/index.ts';
+import type { Clock } from '../../core/index.ts';
 import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
 import { addressSetOf } from '../../net/index.ts';
+import type { AddressList, AddressLists } from './address-lists.ts';
 import type { AdmitConfig, PlaceConfig } from './contract.ts';
 
-/** Guard for the lists; null when all are empty. */
-export function compileAdmit(config: AdmitConfig): Guard | null {
-  if (config.allow.length === 0 && config.deny.length === 0 && config.places === null) return null;
+/** What admission knows beside the configuration. */
+export interface AdmitContext {
+  readonly lists: AddressLists;
+  readonly bans: BanTable;
+  readonly clock: Clock;
+}
+
+/** Guard for bans, lists and places. Bans come first: they are meant to cost nothing. */
+export function compileAdmit(config: AdmitConfig, { lists, bans, clock }: AdmitContext): Guard {
   const allow = config.allow.length === 0 ? null : addressSetOf(config.allow);
   const deny = config.deny.length === 0 ? null : addressSetOf(config.deny);
+  const allowLists = config.allowLists.map((name) => lists.of(name));
+  const denyLists = config.denyLists.map((name) => lists.of(name));
+  const asksAllowed = allow !== null || allowLists.length > 0;
   const places = config.places === null ? null : compilePlaces(config.places);
   const onRequest = (exchange: Exchange): Decision => {
     const address = exchange.clientAddress;
+    if (bans.size > 0 && bans.until(address, clock.epochMs() / 1000) !== 0) return banned;
     if (deny?.has(address) === true) return denied;
-    if (allow !== null && !allow.has(address)) return notAllowed;
+    for (let i = 0; i < denyLists.length; i++) if (denyLists[i]!.set.has(address)) return onList;
+    if (asksAllowed && allow?.has(address) !== true && !holds(allowLists, address)) return notAllowed;
     return places === null ? null : places(exchange);
   };
   return { ...noHooks, name: 'admit', onRequest };
 }
 
+function holds(lists: readonly AddressList[], address: string): boolean {
+  for (let i = 0; i < lists.length; i++) if (lists[i]!.set.has(address)) return true;
+  return false;
+}
+
 const refusal = (reason: string): Refusal => new Refusal('address-denied', 'admit', reason);
+const banned = refusal('banned');
 const denied = refusal('deny-list');
+const onList = refusal('on-list');
 const notAllowed = refusal('not-allowed');
 const countryUnknown = refusal('country-unknown');
 const countryDenied = refusal('country-denied');

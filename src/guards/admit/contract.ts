@@ -3,6 +3,9 @@ export interface AdmitConfig {
   /** CIDR blocks or single addresses, IPv4 or IPv6. */
   readonly allow: readonly string[];
   readonly deny: readonly string[];
+  /** Names of lists that come from elsewhere. */
+  readonly allowLists: readonly string[];
+  readonly denyLists: readonly string[];
   /** Null: wherever they are. */
   readonly places: PlaceConfig | null;
 }

@@ -1,2 +1,3 @@
-export { compileAdmit } from './admit.ts';
+export { AddressLists } from './address-lists.ts';
+export { type AdmitContext, compileAdmit } from './admit.ts';
 export type { AdmitConfig, PlaceConfig } from './contract.ts';

@@ -1,60 +1,90 @@
-// A set of address blocks: sorted, merged ranges in typed arrays, searched by halving. IPv4, nearly all of the
-// traffic, is looked up as one 32-bit number without a BigInt; a million blocks take twenty steps. HOT
-import { parseAddress, parseCidr } from './address.ts';
+// A set of address blocks in memory that threads can share: sorted, merged ranges in typed arrays. IPv4, nearly all of the traffic,
+// is looked up as one 32-bit number: its upper bits point at the few ranges that it can be in, so that a million blocks cost what ten
+// cost. IPv6 is looked up by halving, on words. HOT
+import { type AddressRange, parseCidr } from './address.ts';
+import { parseWords, V4_WORD } from './address-words.ts';
 
-const V4_FIRST = 0xffff_0000_0000n;
-const V4_LAST = 0xffff_ffff_ffffn;
+/** Plain data, to be posted to other threads. */
+export interface AddressSetMemory {
+  /** Ranges of IPv4 (first, last), the directory over them, ranges of IPv6 (four words first, four words last). */
+  readonly words: Uint32Array;
+  readonly v4Count: number;
+  readonly v6Count: number;
+  /** Upper bits of an IPv4 address that the directory goes by, 0 to 16. */
+  readonly directoryBits: number;
+}
+
+/** Words that an address is looked up by; one for the thread. */
+const sought = new Uint32Array(4);
 
 export class AddressSet {
-  readonly #v4First: Uint32Array;
-  readonly #v4Last: Uint32Array;
-  readonly #first: BigUint64Array;
-  readonly #last: BigUint64Array;
+  readonly #words: Uint32Array;
+  readonly #v4Count: number;
+  readonly #directory: number;
+  readonly #shift: number;
+  readonly #v6: number;
+  readonly #v6Count: number;
 
-  /** Throws RangeError for a text that is no block; check with `parseCidr` before. */
-  constructor(blocks: readonly string[]) {
-    const ranges = blocks.map((block) => {
-      const range = parseCidr(block);
-      if (range === null) throw new RangeError(`not an address block: ${block}`);
-      return range;
-    });
-    const merged = merge(ranges);
-    const v4 = clip(merged, V4_FIRST, V4_LAST);
-    this.#v4First = Uint32Array.from(v4, (range) => Number(range.first - V4_FIRST));
-    this.#v4Last = Uint32Array.from(v4, (range) => Number(range.last - V4_FIRST));
-    this.#first = halves(merged.map((range) => range.first));
-    this.#last = halves(merged.map((range) => range.last));
+  /** Of texts, RangeError for one that is no block (check with `parseCidr` before), or of what a builder made. */
+  constructor(blocks: readonly string[] | AddressSetMemory) {
+    const { words, v4Count, v6Count, directoryBits } = Array.isArray(blocks)
+      ? packed(blocks as readonly string[])
+      : (blocks as AddressSetMemory);
+    this.#words = words;
+    this.#v4Count = v4Count;
+    this.#directory = v4Count * 2;
+    this.#shift = 32 - directoryBits;
+    this.#v6 = v4Count * 2 + 2 ** directoryBits + 1;
+    this.#v6Count = v6Count;
+  }
+
+  /** Ranges after merging. */
+  get size(): number {
+    return this.#v4Count + this.#v6Count;
   }
 
   /** Whether `address` is in a block; false for a text that is no address. */
   has(address: string): boolean {
-    const v4 = parseV4(address);
-    return v4 === -1 ? this.#hasLong(address) : this.#hasV4(v4);
+    if (this.#v4Count + this.#v6Count === 0 || !parseWords(address, sought)) return false;
+    return sought[0] === 0 && sought[1] === 0 && sought[2] === V4_WORD
+      ? this.#hasV4(sought[3]!)
+      : this.#hasV6();
   }
 
   #hasV4(value: number): boolean {
-    const first = this.#v4First;
-    let low = 0;
-    let high = first.length;
+    const words = this.#words;
+    const slot = this.#shift === 32 ? 0 : value >>> this.#shift;
+    // Ranges that begin in the slot, and the last that began before it.
+    let low = words[this.#directory + slot]!;
+    let high = words[this.#directory + slot + 1]!;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (first[middle]! <= value) low = middle + 1;
+      if (words[middle * 2]! <= value) low = middle + 1;
       else high = middle;
     }
-    return low > 0 && value <= this.#v4Last[low - 1]!;
+    return low > 0 && value <= words[low * 2 - 1]!;
   }
 
-  #hasLong(address: string): boolean {
-    const value = parseAddress(address);
-    if (value === null) return false;
+  #hasV6(): boolean {
     let low = 0;
-    let high = this.#first.length >>> 1;
+    let high = this.#v6Count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compare(this.#first, middle, value.high, value.low) <= 0) low = middle + 1;
+      if (this.#compare(this.#v6 + middle * 8) <= 0) low = middle + 1;
       else high = middle;
     }
-    return low > 0 && compare(this.#last, low - 1, value.high, value.low) >= 0;
+    return low > 0 && this.#compare(this.#v6 + low * 8 - 4) >= 0;
+  }
+
+  /** Order of the value at `at` against what is sought. */
+  #compare(at: number): number {
+    const words = this.#words;
+    for (let i = 0; i < 4; i++) {
+      const word = words[at + i]!;
+      const other = sought[i]!;
+      if (word !== other) return word < other ? -1 : 1;
+    }
+    return 0;
   }
 }
 
@@ -71,31 +101,111 @@ export function addressSetOf(blocks: readonly string[]): AddressSet {
   return set;
 }
 
-/** Order of entry `index` against a value: negative, zero or positive. */
-function compare(list: BigUint64Array, index: number, high: bigint, low: bigint): number {
-  const entryHigh = list[index * 2]!;
-  if (entryHigh !== high) return entryHigh < high ? -1 : 1;
-  const entryLow = list[index * 2 + 1]!;
-  return entryLow === low ? 0 : entryLow < low ? -1 : 1;
+function packed(blocks: readonly string[]): AddressSetMemory {
+  const builder = new AddressSetBuilder();
+  for (const block of blocks) if (!builder.add(block)) throw new RangeError(`not an address block: ${block}`);
+  return builder.finish(false);
 }
 
-function halves(values: readonly bigint[]): BigUint64Array {
-  const out = new BigUint64Array(values.length * 2);
-  values.forEach((value, i) => {
-    out[i * 2] = value >> 64n;
-    out[i * 2 + 1] = value & 0xffff_ffff_ffff_ffffn;
-  });
-  return out;
+const V4_FIRST = 0xffff_0000_0000n;
+const V4_LAST = 0xffff_ffff_ffffn;
+
+/** Collects blocks, a million and more, and packs them. */
+export class AddressSetBuilder {
+  /** IPv4 as `first × 64 + free bits`: numbers that sort by themselves. */
+  #v4 = new Float64Array(64);
+  #v4Count = 0;
+  readonly #ranges: AddressRange[] = [];
+
+  /** Blocks so far. */
+  get size(): number {
+    return this.#v4Count + this.#ranges.length;
+  }
+
+  /** False for a text that is no address or block. */
+  add(text: string): boolean {
+    const slash = text.indexOf('/');
+    const isV4 = text.indexOf(':') === -1;
+    if (isV4) {
+      if (!parseWords(slash === -1 ? text : text.slice(0, slash), sought)) return false;
+      const digits = slash === -1 ? '32' : text.slice(slash + 1);
+      if (!/^(?:0|[1-9]|[12][0-9]|3[0-2])$/.test(digits)) return false;
+      const free = 32 - Number(digits);
+      const first = sought[3]!;
+      if (free > 0 && first % 2 ** free !== 0) return false;
+      this.#push(first * 64 + free);
+      return true;
+    }
+    const range = parseCidr(text);
+    if (range === null) return false;
+    this.#ranges.push(range);
+    return true;
+  }
+
+  /** Sorted, merged, with a directory; in shared memory, unless for one thread alone. */
+  finish(isShared = true): AddressSetMemory {
+    const v6 = merge(this.#ranges);
+    // Blocks of IPv6 that hold the mapped part, `::/0` for one, hold all or some of IPv4.
+    for (const { first, last } of clip(v6)) this.#addRange(first, last);
+    const v4 = this.#v4.subarray(0, this.#v4Count).sort();
+    const ranges = new Uint32Array(v4.length * 2);
+    let v4Count = 0;
+    for (const entry of v4) {
+      const first = Math.floor(entry / 64);
+      const last = first + 2 ** (entry % 64) - 1;
+      const before = v4Count * 2 - 1;
+      if (v4Count > 0 && first <= ranges[before]! + 1) {
+        if (last > ranges[before]!) ranges[before] = last;
+      } else {
+        ranges[v4Count * 2] = first;
+        ranges[v4Count * 2 + 1] = last;
+        v4Count++;
+      }
+    }
+    const directoryBits = Math.min(16, Math.ceil(Math.log2(Math.max(1, v4Count))));
+    const slots = 2 ** directoryBits;
+    const length = v4Count * 2 + slots + 1 + v6.length * 8;
+    const words = isShared ? new Uint32Array(new SharedArrayBuffer(length * 4)) : new Uint32Array(length);
+    words.set(ranges.subarray(0, v4Count * 2));
+    let at = 0;
+    for (let slot = 0; slot <= slots; slot++) {
+      while (at < v4Count && ranges[at * 2]! < slot * 2 ** (32 - directoryBits)) at++;
+      words[v4Count * 2 + slot] = at;
+    }
+    v6.forEach(({ first, last }, index) => {
+      const place = v4Count * 2 + slots + 1 + index * 8;
+      for (let i = 0; i < 4; i++) {
+        const bits = BigInt(96 - i * 32);
+        words[place + i] = Number((first >> bits) & 0xffff_ffffn);
+        words[place + 4 + i] = Number((last >> bits) & 0xffff_ffffn);
+      }
+    });
+    return { words, v4Count, v6Count: v6.length, directoryBits };
+  }
+
+  /** A range of IPv4, as the blocks that it is made of. */
+  #addRange(first: number, last: number): void {
+    for (let from = first; from <= last; ) {
+      let free = 0;
+      while (free < 32 && from % 2 ** (free + 1) === 0 && from + 2 ** (free + 1) - 1 <= last) free++;
+      this.#push(from * 64 + free);
+      from += 2 ** free;
+    }
+  }
+
+  #push(entry: number): void {
+    if (this.#v4Count === this.#v4.length) {
+      const larger = new Float64Array(this.#v4.length * 2);
+      larger.set(this.#v4);
+      this.#v4 = larger;
+    }
+    this.#v4[this.#v4Count++] = entry;
+  }
 }
 
-interface Range {
-  first: bigint;
-  last: bigint;
-}
-
-function merge(ranges: readonly Readonly<Range>[]): Range[] {
+function merge(ranges: readonly AddressRange[]): { first: bigint; last: bigint }[] {
   const sorted = [...ranges].sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
-  const out: Range[] = [];
+  const out: { first: bigint; last: bigint }[] = [];
   for (const range of sorted) {
     const previous = out.at(-1);
     if (previous !== undefined && range.first <= previous.last + 1n) {
@@ -105,34 +215,12 @@ function merge(ranges: readonly Readonly<Range>[]): Range[] {
   return out;
 }
 
-function clip(ranges: readonly Range[], first: bigint, last: bigint): Range[] {
+/** What the ranges hold of IPv4. */
+function clip(ranges: readonly AddressRange[]): { first: number; last: number }[] {
   return ranges
-    .filter((range) => range.last >= first && range.first <= last)
+    .filter((range) => range.last >= V4_FIRST && range.first <= V4_LAST)
     .map((range) => ({
-      first: range.first < first ? first : range.first,
-      last: range.last > last ? last : range.last,
+      first: Number((range.first < V4_FIRST ? V4_FIRST : range.first) - V4_FIRST),
+      last: Number((range.last > V4_LAST ? V4_LAST : range.last) - V4_FIRST),
     }));
-}
-
-/** Value of a dotted quad, -1 when the text is none. */
-function parseV4(text: string): number {
-  let value = 0;
-  let part = -1;
-  let dots = 0;
-  if (text.length > 15) return -1;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 46) {
-      if (part === -1) return -1;
-      value = value * 256 + part;
-      part = -1;
-      dots++;
-    } else {
-      const digit = code - 48;
-      if (digit < 0 || digit > 9 || part === 0) return -1;
-      part = part === -1 ? digit : part * 10 + digit;
-      if (part > 255) return -1;
-    }
-  }
-  return dots === 3 && part !== -1 ? value * 256 + part : -1;
 }

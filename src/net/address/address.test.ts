@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { AddressSet, canonicalAddress } from '../index.ts';
-import { parseCidr } from './address.ts';
+import { parseAddress, parseCidr } from './address.ts';
+import { AddressSetBuilder } from './address-set.ts';
+import { parseWords } from './address-words.ts';
 
 const octet = fc.nat(255);
 const v4 = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join('.'));
@@ -100,4 +102,64 @@ test('blocks with bits beyond their prefix are refused', () => {
     assert.equal(parseCidr(text), null, text);
   }
   assert.notEqual(parseCidr('10.0.0.0/8'), null);
+});
+
+const words = new Uint32Array(4);
+
+/** What the fast reader says, as the careful one says it. */
+function readFast(text: string): { high: bigint; low: bigint } | null {
+  if (!parseWords(text, words)) return null;
+  const [a, b, c, d] = [...words].map(BigInt) as [bigint, bigint, bigint, bigint];
+  return { high: (a << 32n) | b, low: (c << 32n) | d };
+}
+
+test('property: the fast reader of addresses reads what the careful one reads, and refuses the same', () => {
+  const part = fc.constantFrom(
+    '0',
+    '1',
+    'ffff',
+    '00a',
+    '12345',
+    'g',
+    '',
+    ':',
+    '::',
+    '.',
+    '1.2.3.4',
+    '255',
+    '256',
+    '01',
+  );
+  const soup = fc.array(part, { maxLength: 12 }).map((parts) => parts.join(':'));
+  const loose = fc.array(part, { maxLength: 12 }).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(fc.oneof(v4, v6, soup, loose, fc.ipV6(), fc.ipV4()), (text) => {
+      assert.deepEqual(readFast(text), parseAddress(text), JSON.stringify(text));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('property: a packed set says the same, and blocks that are none are refused', () => {
+  fc.assert(
+    fc.property(fc.array(block, { maxLength: 300 }), fc.array(fc.oneof(v4, v6)), (blocks, addresses) => {
+      fc.pre(!blocks.some((entry) => entry.startsWith('0:0:0:0:0:')) && !addresses.some(isMapped));
+      const builder = new AddressSetBuilder();
+      for (const entry of blocks) assert.ok(builder.add(entry));
+      const set = new AddressSet(builder.finish());
+      for (const address of [...addresses, ...blocks.map((entry) => entry.split('/')[0]!)])
+        assert.equal(set.has(canonicalAddress(address)!), naivelyIn(address, blocks), address);
+    }),
+  );
+  for (const text of ['', 'x', '10.0.0.1/8', '1.2.3.4/33', '1.2.3.4/', '::1/129', '1.2.3.4/01'])
+    assert.equal(new AddressSetBuilder().add(text), false, text);
+});
+
+test('everything holds IPv4 too', () => {
+  assert.equal(new AddressSet(['::/0']).has('192.0.2.1'), true);
+  assert.equal(new AddressSet(['::ffff:192.0.2.0/120']).has('192.0.2.7'), true);
+  assert.equal(new AddressSet(['::ffff:192.0.2.0/120']).has('192.0.3.7'), false);
+  assert.equal(new AddressSet(['0.0.0.0/0']).has('255.255.255.255'), true);
+  assert.equal(new AddressSet(['0.0.0.0/0']).has('::1'), false);
+  assert.equal(new AddressSet([]).has('192.0.2.1'), false);
 });
