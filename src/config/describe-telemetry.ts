@@ -187,6 +187,8 @@ function targetText(target: SinkTarget): string {
       return `webhook ${target.url}, signed with ${target.keyId}, ${target.format}`;
     case 's3':
       return `S3 ${target.endpoint}, bucket ${target.bucket}, ${target.format}`;
+    case 'kafka':
+      return `Kafka ${target.brokers.join(', ')} ${target.tls === null ? 'in clear over TCP' : 'over TLS'}, topic ${target.topic}, ${target.format}`;
     case 'nats':
       return `NATS ${target.servers.join(', ')}, subject ${target.subject}, ${target.format}`;
     case 'file':

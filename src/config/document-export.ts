@@ -11,10 +11,9 @@ const ca = z
 const jsonFormat = z.enum(['json', 'ecs', 'ocsf']);
 const lineFormat = z.enum(['json', 'ecs', 'ocsf', 'cef', 'leef']);
 
-const syslog = z.strictObject({
-  host: z.string().min(1).describe('Name or address of the receiver.'),
-  port: port().default(6514).describe('TCP port.'),
-  tls: z
+/** TLS of receivers that are not HTTP; `false` for none. */
+const streamTls = (what: string) =>
+  z
     .union([
       z.literal(false),
       z.strictObject({
@@ -24,7 +23,12 @@ const syslog = z.strictObject({
       }),
     ])
     .prefault({})
-    .describe('TLS (RFC 5425); `false` sends in clear over TCP.'),
+    .describe(what);
+
+const syslog = z.strictObject({
+  host: z.string().min(1).describe('Name or address of the receiver.'),
+  port: port().default(6514).describe('TCP port.'),
+  tls: streamTls('TLS (RFC 5425); `false` sends in clear over TCP.'),
   format: z
     .enum(['rfc5424', 'cef', 'leef', 'json', 'ecs', 'ocsf'])
     .default('rfc5424')
@@ -110,6 +114,32 @@ const nats = z.strictObject({
   format: jsonFormat.default('json').describe('Vocabulary of a message.'),
 });
 
+const kafka = z
+  .strictObject({
+    brokers: z
+      .array(
+        z.string().regex(/^(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { message: 'is not host:port' }),
+      )
+      .min(1)
+      .describe('Some brokers of the cluster.'),
+    topic: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,249}$/, { message: 'is not the name of a topic' })
+      .describe('Topic; it must be there.'),
+    tls: streamTls('TLS; `false` sends in clear over TCP.'),
+    user: z.string().default('').describe('User of SASL; none by default.'),
+    password: z.string().default('').describe('Its password, only as a reference.'),
+    mechanism: z
+      .enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])
+      .default('SCRAM-SHA-512')
+      .describe('Mechanism of SASL; PLAIN over TLS only.'),
+    format: jsonFormat.default('json').describe('Vocabulary of a message.'),
+  })
+  .refine(({ user, mechanism, tls }) => user === '' || mechanism !== 'PLAIN' || tls !== false, {
+    path: ['mechanism'],
+    message: 'must not be PLAIN without TLS: everybody on the way would read the password',
+  });
+
 const file = z.strictObject({
   path: z.string().min(1).describe('File that lines are appended to.'),
   format: lineFormat.default('json').describe('Format of a line.'),
@@ -125,6 +155,7 @@ const targets = {
   webhook: webhook.optional().describe('HTTP POST signed by RFC 9421.'),
   s3: s3.optional().describe('Objects in S3 or what speaks its protocol.'),
   nats: nats.optional().describe('NATS JetStream; needs @nats-io/transport-node and @nats-io/jetstream.'),
+  kafka: kafka.optional().describe('Kafka; needs @platformatic/kafka.'),
   file: file.optional().describe('A file.'),
 };
 

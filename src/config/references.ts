@@ -46,6 +46,8 @@ const secretPaths = [
   'export.sinks.*.webhook.key',
   'export.sinks.*.s3.secret-access-key',
   'export.sinks.*.nats.password',
+  'export.sinks.*.kafka.password',
+  'export.sinks.*.kafka.tls.key',
   'export.sinks.*.redact.key',
   'audit.seal',
   'intel.feeds.*.taxii.password',

@@ -1,7 +1,7 @@
 // `export:` as the exporters need it: one target for each sink, paths absolute, certificates read.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ExportConfig, SinkTarget } from '../export/contract.ts';
+import type { ExportConfig, SinkTarget, SyslogTls } from '../export/contract.ts';
 import type { ConfigDocument } from './document.ts';
 import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { readAnchors } from './resolve-certificates.ts';
@@ -49,23 +49,13 @@ function resolveTarget(name: string, sink: SinkDocument, context: ResolveContext
   const base: Path = ['export', 'sinks', name];
   const anchors = (kind: string, file: string): string =>
     file === '' ? '' : (readAnchors(file, '', [...base, kind, 'ca'], context)?.pem ?? '');
-  const { syslog, elastic, splunk, sentinel, webhook, s3, nats, file } = sink;
+  const { syslog, elastic, splunk, sentinel, webhook, s3, nats, kafka, file } = sink;
   if (syslog !== undefined) {
     const { tls } = syslog;
     return {
       kind: 'syslog',
       ...syslog,
-      tls:
-        tls === false
-          ? null
-          : {
-              ca:
-                tls.ca === ''
-                  ? ''
-                  : (readAnchors(tls.ca, '', [...base, 'syslog', 'tls', 'ca'], context)?.pem ?? ''),
-              certificate: readText(tls.certificate, [...base, 'syslog', 'tls', 'certificate'], context),
-              key: tls.key,
-            },
+      tls: tlsOf(tls, 'syslog', base, context),
     };
   }
   if (elastic !== undefined) return { kind: 'elastic', ...elastic, ca: anchors('elastic', elastic.ca) };
@@ -119,7 +109,23 @@ function resolveTarget(name: string, sink: SinkDocument, context: ResolveContext
     };
   }
   if (nats !== undefined) return { kind: 'nats', ...nats };
+  if (kafka !== undefined) return { kind: 'kafka', ...kafka, tls: tlsOf(kafka.tls, 'kafka', base, context) };
   return { kind: 'file', path: resolve(context.folder, file!.path), format: file!.format };
+}
+
+function tlsOf(
+  tls: NonNullable<SinkDocument['syslog']>['tls'],
+  kind: string,
+  base: Path,
+  context: ResolveContext,
+): SyslogTls | null {
+  if (tls === false) return null;
+  const path = [...base, kind, 'tls'];
+  return {
+    ca: tls.ca === '' ? '' : (readAnchors(tls.ca, '', [...path, 'ca'], context)?.pem ?? ''),
+    certificate: readText(tls.certificate, [...path, 'certificate'], context),
+    key: tls.key,
+  };
 }
 
 function readText(name: string, path: Path, context: ResolveContext): string {

@@ -83,6 +83,19 @@ export type SinkTarget =
       readonly password: string;
       readonly format: 'json' | 'ecs' | 'ocsf';
     }
+  | {
+      readonly kind: 'kafka';
+      /** `host:port` of some brokers. */
+      readonly brokers: readonly string[];
+      readonly topic: string;
+      /** Null: plain TCP. */
+      readonly tls: SyslogTls | null;
+      /** Empty: no SASL. */
+      readonly user: string;
+      readonly password: string;
+      readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+      readonly format: 'json' | 'ecs' | 'ocsf';
+    }
   | { readonly kind: 'file'; readonly path: string; readonly format: ExportFormat };
 
 export interface SinkFilter {

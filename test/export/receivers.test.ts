@@ -1,4 +1,4 @@
-// Receivers as others have written them: rsyslog over TLS, NATS JetStream.
+// Receivers as others have written them: rsyslog over TLS, NATS JetStream, the Kafka broker of librdkafka.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,8 +6,16 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createSink, SendError, type SinkTarget, toEvent } from '../../src/export/index.ts';
+import {
+  createSink,
+  type ExportEvent,
+  SendError,
+  type SinkTarget,
+  toEvent,
+  toTrailEvent,
+} from '../../src/export/index.ts';
 import { createCertificate } from '../support/certificate.ts';
+import { until } from '../support/until.ts';
 
 const origin = { hostname: 'gw1.example.com', version: '1.0.0' };
 const eventsOf = (count: number) =>
@@ -47,7 +55,10 @@ function freePort(): Promise<number> {
 }
 
 function run(t: TestContext, command: string, ...parameters: string[]) {
-  const child = spawn(command, parameters, { stdio: 'ignore' });
+  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Output that nobody reads must not stop it.
+  child.stdout.resume();
+  child.stderr.resume();
   t.after(() => child.kill('SIGKILL'));
   return child;
 }
@@ -55,7 +66,7 @@ function run(t: TestContext, command: string, ...parameters: string[]) {
 /** Tries until the receiver is up; anything but `retry` is an error. */
 async function sendUntilUp(
   sink: ReturnType<typeof createSink>,
-  events: ReturnType<typeof eventsOf>,
+  events: readonly ExportEvent[],
 ): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -169,4 +180,49 @@ test('NATS JetStream keeps each record once, whatever is sent again', {
   const info = await (await jetstreamManager(client)).streams.info('GATE');
   await client.close();
   assert.equal(info.state.messages, 300);
+});
+
+test('Kafka acknowledges each record, and a consumer of another make reads them', {
+  skip: isInstalled('kcat') ? false : 'SKIPPED: kcat is not installed',
+}, async (t) => {
+  // librdkafka's broker for tests speaks the protocol in kcat's process, whose consumer is the reader.
+  const args = ['-b', 'none:1', '-X', 'test.mock.num.brokers=1', '-X', 'debug=mock', '-u'];
+  const reader = run(t, 'kcat', ...args, '-C', '-t', 'gate', '-o', 'beginning', '-f', '%k %s\\n');
+  let [out, log] = ['', ''];
+  reader.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  reader.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const broker = await until(() => /127\.0\.0\.1:\d+/.exec(log)?.[0], 'the broker');
+  const target = {
+    kind: 'kafka',
+    brokers: [broker],
+    topic: 'gate',
+    tls: null,
+    user: '',
+    password: '',
+    mechanism: 'PLAIN',
+    format: 'json',
+  } as const;
+  const sink = createSink(target, origin);
+  t.after(() => sink.close());
+  await sendUntilUp(sink, eventsOf(300));
+  const entry = toTrailEvent({
+    time: '2026-08-20T10:00:00.123Z',
+    id: 'entry',
+    trail: 'audit.example',
+    index: 4,
+    action: 'gate.start',
+    outcome: 'success',
+  });
+  await sendUntilUp(sink, [entry]);
+  await until(() => out.includes('audit.example {'), 'the entry');
+  const lines = out.trimEnd().split('\n');
+  const ids = lines.map((line) => (JSON.parse(line.slice(line.indexOf(' ') + 1)) as { id: string }).id);
+  assert.deepEqual(new Set(ids), new Set([...eventsOf(300).map(({ record }) => record.id), 'entry']));
+  // A broker that is gone is a reason to try again.
+  reader.kill('SIGKILL');
+  await new Promise((resolve) => reader.once('exit', resolve));
+  await assert.rejects(
+    sink.send(eventsOf(1)),
+    (error: unknown) => error instanceof SendError && error.kind === 'retry',
+  );
 });

@@ -2,6 +2,7 @@ import type { SinkTarget } from '../contract.ts';
 import type { Origin, Sink } from '../sink.ts';
 import { elasticSink } from './elastic.ts';
 import { exportFileSink } from './file.ts';
+import { kafkaSink } from './kafka.ts';
 import { natsSink } from './nats.ts';
 import { s3Sink } from './s3.ts';
 import { sentinelSink } from './sentinel.ts';
@@ -25,6 +26,8 @@ export function createSink(target: SinkTarget, origin: Origin): Sink {
       return s3Sink(target, origin);
     case 'nats':
       return natsSink(target, origin);
+    case 'kafka':
+      return kafkaSink(target, origin);
     case 'file':
       return exportFileSink(target, origin);
   }
