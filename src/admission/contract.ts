@@ -37,6 +37,8 @@ export interface AddressListConfig {
   readonly name: string;
   readonly source:
     | { readonly kind: 'file'; readonly file: string }
+    /** Addresses of a feed of threat intelligence, which reads and proves itself. */
+    | { readonly kind: 'feed'; readonly feed: string }
     | {
         readonly kind: 'url';
         readonly url: string;

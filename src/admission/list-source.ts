@@ -2,14 +2,17 @@
 // does not hold leaves the last good list in force.
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { guardedFetch } from '../net/index.ts';
+import { AddressSetBuilder, guardedFetch } from '../net/index.ts';
 import type { AddressListConfig } from './contract.ts';
 import type { ParsedList } from './list-text.ts';
 
 const MAX_BYTES = 134_217_728;
 const TIMEOUT_MS = 60_000;
 const SIGNATURE_BYTES = 64;
+/** Addresses of a feed that are read before others have their turn. */
+const STEP = 5000;
 
 export class ListError extends Error {
   override readonly name = 'ListError';
@@ -30,6 +33,7 @@ export async function loadList(
   nowMs: number,
 ): Promise<LoadedList> {
   const { source } = config;
+  if (source.kind === 'feed') throw new ListError('a feed is read by itself');
   let bytes: Buffer;
   let isCached = false;
   try {
@@ -51,18 +55,40 @@ export async function loadList(
   return { ...list, sha256, loadedMs: nowMs, isCached };
 }
 
+/** Packs the address indicators of a feed; others have their turn meanwhile. */
+export async function packFeed(values: Iterable<string>, nowMs: number): Promise<LoadedList> {
+  const builder = new AddressSetBuilder();
+  const hash = createHash('sha256');
+  let unreadable = 0;
+  let count = 0;
+  for (const value of values) {
+    if (!builder.add(value)) unreadable++;
+    hash.update(`${value}\n`);
+    if (++count % STEP === 0) await breathe();
+  }
+  const blocks = builder.size;
+  return {
+    memory: builder.finish(),
+    blocks,
+    unreadable,
+    sha256: hash.digest('hex'),
+    loadedMs: nowMs,
+    isCached: false,
+  };
+}
+
 /** What tells whether a file has changed, without reading it. */
 export async function versionOf({ source }: AddressListConfig): Promise<string> {
-  if (source.kind === 'url') return '';
+  if (source.kind !== 'file') return '';
   const { size, mtimeMs, ino } = await stat(source.file).catch(() => ({ size: 0, mtimeMs: 0, ino: 0 }));
   return `${size} ${mtimeMs} ${ino}`;
 }
 
 const sourceOf = ({ source }: AddressListConfig): string =>
-  source.kind === 'file' ? source.file : source.url;
+  source.kind === 'file' ? source.file : source.kind === 'url' ? source.url : '';
 
 async function read(source: AddressListConfig['source'], place: string): Promise<Buffer> {
-  if (source.kind === 'file' || !/^https?:/.test(place))
+  if (source.kind !== 'url' || !/^https?:/.test(place))
     return readFile(place).catch((error: NodeJS.ErrnoException) => {
       throw new ListError(`${place} can not be read (${error.code})`);
     });

@@ -9,6 +9,7 @@ import {
   type LoadedList,
   loadList,
   type NamedList,
+  packFeed,
   versionOf,
 } from '../admission/index.ts';
 import type { AuditEvent } from '../audit/index.ts';
@@ -24,6 +25,8 @@ const RETRY_MS = 30_000;
 export interface AdmissionPlaneParts {
   readonly log: GateLog;
   readonly onAudit: (event: AuditEvent) => void;
+  /** Address indicators of a feed; null while there is none of that name. */
+  readonly feed: (name: string) => Iterable<string> | null;
   /** A list has changed: threads get it. */
   readonly onList: (list: NamedList) => void;
 }
@@ -118,13 +121,21 @@ export class AdmissionPlane {
     if (this.#looking) return;
     this.#looking = true;
     for (const running of this.#lists.values()) {
+      const { source } = running.config;
+      if (source.kind === 'feed') continue;
       const isDue =
-        running.config.source.kind === 'file'
+        source.kind === 'file'
           ? running.version !== (await versionOf(running.config))
           : systemClock.monotonicMs() >= running.nextMs;
       if (isDue) await this.#load(running);
     }
     this.#looking = false;
+  }
+
+  /** Feeds have been read: lists of them follow. */
+  async feedsRead(): Promise<void> {
+    for (const running of this.#lists.values())
+      if (running.config.source.kind === 'feed') await this.#load(running);
   }
 
   async #load(running: Running): Promise<void> {
@@ -134,7 +145,10 @@ export class AdmissionPlane {
     const before = running.loaded;
     running.version = await versionOf(config);
     try {
-      const loaded = await loadList(config, before, systemClock.epochMs());
+      const loaded =
+        source.kind === 'feed'
+          ? await packFeed(this.#parts.feed(source.feed) ?? [], systemClock.epochMs())
+          : await loadList(config, before, systemClock.epochMs());
       running.loaded = loaded;
       running.nextMs =
         systemClock.monotonicMs() + (source.kind === 'url' && !loaded.isCached ? source.refreshMs : RETRY_MS);

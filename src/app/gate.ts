@@ -180,8 +180,10 @@ class Gate implements RunningGate {
     this.#admission = new AdmissionPlane({
       log: this.#log,
       onAudit: (event) => this.#audit.note(event),
+      feed: (name) => this.#intel.addressesOf(name),
       onList: (list) => this.#supervisor.broadcast({ kind: 'address-list', list }),
     });
+    this.#intel.onRead = () => void this.#admission.feedsRead();
     this.#vault = new VaultPlane(this.#log, this.#audit, () => this.reload());
     this.#certificates = createCertificates(
       this.#log,

@@ -29,6 +29,8 @@ export class IntelPlane {
   readonly #looked = new WeakMap<RecordBatch, Looked>();
   readonly #told = new Map<string, number>();
   #intel: Intel | null = null;
+  /** Called when a feed has been read. */
+  onRead: () => void = () => {};
 
   constructor(log: GateLog, note: (event: AuditEvent) => void) {
     this.#log = log;
@@ -40,6 +42,7 @@ export class IntelPlane {
     if (config.intel === null) return;
     const intel = new Intel({
       config: config.intel,
+      onRead: () => this.onRead(),
       onProblem: (what, problem) => {
         if (problem === null) this.#log.write('info', 'intel-recovered', { what });
         else this.#log.write('warning', 'intel-failing', { what, problem });
@@ -55,6 +58,12 @@ export class IntelPlane {
         for (const { record, matches } of this.#look(batch).matched) this.#tell(record, matches);
       },
     });
+  }
+
+  /** Address indicators of a feed that have not ended; null while there is no such feed. */
+  addressesOf(name: string): Iterable<string> | null {
+    const feed = this.#intel?.feeds.find(({ config }) => config.name === name);
+    return feed === undefined ? null : addressesIn(feed, systemClock.epochMs());
   }
 
   /** What exporters get in place of a batch; null without intelligence. */
@@ -175,4 +184,10 @@ export class IntelPlane {
 function urlOf({ host, path, query }: ExchangeRecord): string {
   if (host === undefined || path === undefined) return '';
   return `https://${host}${path}${query === undefined || query === '' ? '' : `?${query}`}`;
+}
+
+function* addressesIn(feed: Feed, nowMs: number): Generator<string> {
+  for (const { values, untilMs } of feed.indicators())
+    if (untilMs === null || untilMs > nowMs)
+      for (const { kind, value } of values) if (kind === 'address') yield value;
 }

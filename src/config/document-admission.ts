@@ -1,6 +1,6 @@
 // `address-lists:` and `bans:` as users write them.
 import { z } from 'zod';
-import { addressBlock, duration } from './values.ts';
+import { addressBlock, duration, nameKey } from './values.ts';
 
 const proof = {
   sha256: z
@@ -25,6 +25,11 @@ const proof = {
 };
 
 export const addressListSchema = z.union([
+  z.strictObject({
+    feed: nameKey().describe(
+      'Name of a feed under intel: its addresses that are sure enough and have not ended.',
+    ),
+  }),
   z.strictObject({
     file: z.string().min(1).describe('Path of the list: an address or block a line, remarks after # or ;.'),
     ...proof,

@@ -7,6 +7,13 @@ import { fail, failDangling, type ResolveContext } from './resolve.ts';
 
 export function resolveAddressLists(document: ConfigDocument, context: ResolveContext): AddressListConfig[] {
   return Object.entries(document['address-lists']).map(([name, entry]): AddressListConfig => {
+    if ('feed' in entry) {
+      const feeds = Object.keys(document.intel?.feeds ?? {});
+      if (!feeds.includes(entry.feed))
+        failDangling(context, ['address-lists', name, 'feed'], 'feed', entry.feed, feeds);
+      const source = { kind: 'feed', feed: entry.feed } as const;
+      return { name, source, sha256: '', publicKey: '', signature: '', isRequired: false };
+    }
     const publicKey = entry['public-key'] ?? '';
     if (publicKey !== '' && !isEd25519(publicKey))
       fail(

@@ -8,6 +8,8 @@ import { Sightings } from './sightings.ts';
 export interface IntelParts {
   readonly config: IntelConfig;
   readonly clock?: Clock;
+  /** What is known has changed. */
+  readonly onRead?: () => void;
   /** A feed, or sightings, can not be had, or can again (null). */
   readonly onProblem: (what: string, problem: string | null) => void;
 }
@@ -98,6 +100,7 @@ export class Intel {
   #rebuild(): Promise<void> {
     this.#building = this.#building.then(async () => {
       this.#table = await IndicatorTable.build(this.#all(), this.#parts.config.maxIndicators);
+      this.#parts.onRead?.();
     });
     return this.#building;
   }

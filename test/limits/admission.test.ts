@@ -42,6 +42,7 @@ test('lists: files and signed URLs, read anew without a reload; what does not ho
   };
   put('198.51.100.0/24 ; SBL1\n2001:db8:bad::/48\n');
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  files.set('/bad.txt', Buffer.from('198.51.101.0/24\n'));
   const gate = await startTestGate(t, {
     workers: 2,
     env: { LIST_KEY: pem },
@@ -49,8 +50,10 @@ test('lists: files and signed URLs, read anew without a reload; what does not ho
     config: openConfig({
       upstreamPort: upstream.port,
       listener: trusted,
-      api: '    addresses: { deny-lists: [ local, drop ] }',
-      extra: `address-lists:
+      api: '    addresses: { deny-lists: [ local, drop, feed ] }',
+      extra: `intel: { folder: ./intel, feeds: { bad: { url: "http://127.0.0.1:${port}/bad.txt", every: 1h } } }
+address-lists:
+  feed: { feed: bad }
   local: { file: ./local.txt, required: true }
   drop: { url: "http://127.0.0.1:${port}/drop.txt", reach: anywhere, refresh: 100ms, cache: ./drop.cache, public-key: "\${env:LIST_KEY}" }`,
     }),
@@ -62,6 +65,8 @@ test('lists: files and signed URLs, read anew without a reload; what does not ho
   assert.equal(await from(gate, '2001:db8:900d::1'), 200);
   const lines = await gate.accessLines(5);
   assert.ok(lines.some(({ reason }) => reason === 'on-list'));
+
+  await becomes(gate, '198.51.101.9', 403);
 
   await gate.write('local.txt', '203.0.113.8\n');
   await becomes(gate, '203.0.113.8', 403);
