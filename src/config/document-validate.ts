@@ -35,6 +35,12 @@ export const validate = z.union([
       .enum(['refuse', 'allow'])
       .default('refuse')
       .describe('Query parameters and body members that the contract does not name.'),
+    forms: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Holds forms, multipart forms and texts to their schemas, in memory until then; false lets them stream unread.',
+      ),
     answers: answers.default(false).describe('Holds answers to the contract too.'),
   }),
 ]);

@@ -11,6 +11,7 @@ export function resolveValidate(value: ValidateDocument): ValidateConfig | null 
   const { answers } = value;
   return {
     undocumentedFields: value['undocumented-fields'],
+    forms: value.forms,
     answers:
       answers === false
         ? null

@@ -15,10 +15,24 @@ export interface ContractParameter {
   readonly mediaType: string | null;
 }
 
+export interface ContractMedia {
+  readonly mediaType: string;
+  readonly schema: unknown;
+  /** How members of forms are written, by name (OpenAPI 3.1 section 4.8.15); absent where nothing says so. */
+  readonly encoding?: Readonly<Record<string, ContractEncoding>>;
+}
+
+export interface ContractEncoding {
+  /** Media types and ranges in lower case; empty for what the schema implies. */
+  readonly contentTypes: readonly string[];
+  readonly style: string;
+  readonly explode: boolean;
+}
+
 export interface ContractBody {
   readonly required: boolean;
   /** Media type ranges in lower case without parameters, with their schema (2020-12) or null. */
-  readonly content: readonly { readonly mediaType: string; readonly schema: unknown }[];
+  readonly content: readonly ContractMedia[];
 }
 
 export interface ContractResponse {

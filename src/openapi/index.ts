@@ -1,4 +1,5 @@
 export { type AnnotatedField, annotatedFields, SENSITIVE_KEYWORD } from './annotated.ts';
+export { type BodyCheck, type BodyError, compileBody, isJsonType } from './bodies/index.ts';
 export { type RewriteOptions, rewriteSchema } from './closed-schema.ts';
 export type {
   ContractBody,

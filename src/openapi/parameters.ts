@@ -3,6 +3,7 @@
 // parameter that comes twice: the upstream might read the other one. HOT
 import type { FieldList } from '../http/fields/index.ts';
 import type { ContractOperation, ContractParameter } from './contract.ts';
+import { article, decodeText, INVALID, type Kind, kindOf, primitive } from './primitive.ts';
 import type { SchemaSet, SchemaValidator } from './schema-set.ts';
 
 export interface ParameterError {
@@ -20,8 +21,6 @@ export interface ParameterSource {
 
 export type ParameterCheck = (source: ParameterSource) => ParameterError | null;
 
-type Kind = 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'object' | 'any';
-
 interface Row {
   readonly parameter: ContractParameter;
   readonly kind: Kind;
@@ -34,7 +33,6 @@ interface Row {
   readonly index: number;
 }
 
-const INVALID = Symbol('invalid');
 const MAX_QUERY_PARAMETERS = 256;
 
 export interface ParameterOptions {
@@ -107,24 +105,6 @@ function compileRow(parameter: ContractParameter, index: number, set: SchemaSet)
 
 const separators: Readonly<Record<string, string>> = { spaceDelimited: ' ', pipeDelimited: '|' };
 
-function kindOf(schema: Readonly<Record<string, unknown>>): Kind {
-  const type = Array.isArray(schema['type'])
-    ? schema['type'].filter((entry) => entry !== 'null')
-    : [schema['type']];
-  const only = type.length === 1 ? type[0] : 'any';
-  switch (only) {
-    case 'string':
-    case 'number':
-    case 'integer':
-    case 'boolean':
-    case 'array':
-    case 'object':
-      return only;
-    default:
-      return only === undefined ? 'string' : 'any';
-  }
-}
-
 const fail = (row: Row, message: string): ParameterError => ({
   in: row.parameter.place,
   name: row.parameter.name,
@@ -141,48 +121,6 @@ function judge(row: Row, value: unknown): ParameterError | null {
   return error === null
     ? null
     : fail(row, error.pointer === '' ? error.message : `${error.pointer} ${error.message}`);
-}
-
-const article = (kind: Kind): string =>
-  kind === 'any'
-    ? 'JSON'
-    : kind === 'integer' || kind === 'array' || kind === 'object'
-      ? `an ${kind}`
-      : `a ${kind}`;
-
-const integer = /^-?(?:0|[1-9][0-9]*)$/;
-const decimal = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
-
-/** One text of one kind; the lexical forms of JSON, nothing else. */
-function primitive(kind: Kind, text: string): unknown {
-  switch (kind) {
-    case 'integer': {
-      const value = integer.test(text) ? Number(text) : Number.NaN;
-      return Number.isSafeInteger(value) ? value : INVALID;
-    }
-    case 'number': {
-      const value = decimal.test(text) ? Number(text) : Number.NaN;
-      return Number.isFinite(value) ? value : INVALID;
-    }
-    case 'boolean':
-      return text === 'true' ? true : text === 'false' ? false : INVALID;
-    case 'any':
-      return anyValue(text);
-    default:
-      return text;
-  }
-}
-
-/** Several types are possible: what looks like JSON's number, boolean or null is one. */
-function anyValue(text: string): unknown {
-  if (/^(?:-?[0-9]|true$|false$|null$|[[{"])/.test(text)) {
-    try {
-      return JSON.parse(text);
-    } catch {
-      return text;
-    }
-  }
-  return text;
 }
 
 /** A decoded text by the row's style. */
@@ -226,16 +164,6 @@ function alternating(row: Row, parts: readonly string[]): unknown {
   return out;
 }
 
-function decode(text: string): string | null {
-  const spaced = text.indexOf('+') === -1 ? text : text.replace(/\+/g, ' ');
-  if (spaced.indexOf('%') === -1) return spaced;
-  try {
-    return decodeURIComponent(spaced);
-  } catch {
-    return null;
-  }
-}
-
 const problem = (name: string, message: string): ParameterError => ({
   in: 'query',
   name: name.slice(0, 64),
@@ -274,8 +202,8 @@ function compileQuery(
       const part = parts[i]!;
       if (part === '') continue;
       const equals = part.indexOf('=');
-      const name = decode(equals === -1 ? part : part.slice(0, equals));
-      const value = equals === -1 ? '' : decode(part.slice(equals + 1));
+      const name = decodeText(equals === -1 ? part : part.slice(0, equals));
+      const value = equals === -1 ? '' : decodeText(part.slice(equals + 1));
       if (name === null || value === null) return problem('', 'is not valid UTF-8');
       const target = targets.get(name) ?? deepTarget(name, deep);
       if (target === null) {

@@ -1,5 +1,5 @@
 // The words that an OpenAPI document may use, and the small questions about them that its parser asks.
-import type { ContractBody, ParameterPlace } from './contract.ts';
+import type { ContractBody, ContractMedia, ParameterPlace } from './contract.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -29,7 +29,24 @@ export const contentOf = (content: unknown): ContractBody['content'] =>
   Object.entries(isObject(content) ? content : {}).map(([type, media]) => ({
     mediaType: type.split(';')[0]!.trim().toLowerCase(),
     schema: isObject(media) ? (media['schema'] ?? null) : null,
+    ...(isObject(media) && isObject(media['encoding']) ? { encoding: encodingOf(media['encoding']) } : {}),
   }));
+
+const encodingOf = (encoding: Json): NonNullable<ContractMedia['encoding']> =>
+  Object.fromEntries(
+    Object.entries(encoding).map(([name, entry]) => {
+      const { contentType, style, explode } = isObject(entry) ? entry : {};
+      const usual = typeof style === 'string' ? style : 'form';
+      return [
+        name,
+        {
+          contentTypes: typeof contentType === 'string' ? contentType.toLowerCase().split(/\s*,\s*/) : [],
+          style: usual,
+          explode: typeof explode === 'boolean' ? explode : usual === 'form',
+        },
+      ];
+    }),
+  );
 
 /** Canonical path text with parameters; empty segments only at the end. */
 export function isTemplate(template: string): boolean {

@@ -7,15 +7,19 @@ import {
   type ContractOperation,
   type ContractResponse,
   compileProjection,
+  isJsonType,
   JsonBody,
   parseJsonBody,
   type RunProjection,
   type SchemaSet,
+  type SchemaValidator,
 } from '../../openapi/index.ts';
 import type { ValidateAnswersConfig, ValidateConfig } from './contract.ts';
-import { charsetIsUtf8, isJsonType, type MediaRow, rowOf } from './media-rows.ts';
+import { charsetIsUtf8, type MediaRow, rowOf } from './media-rows.ts';
 
 interface AnswerRow extends MediaRow {
+  readonly isJson: boolean;
+  readonly validate: SchemaValidator | null;
   readonly strip: RunProjection | null;
 }
 

@@ -2,6 +2,8 @@
 export interface ValidateConfig {
   /** Query parameters and body members that the contract does not name. */
   readonly undocumentedFields: 'refuse' | 'allow';
+  /** Whether forms and texts are read; JSON always is. */
+  readonly forms: boolean;
   /** Null: answers are not looked at. */
   readonly answers: ValidateAnswersConfig | null;
 }

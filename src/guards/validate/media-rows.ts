@@ -1,15 +1,9 @@
 // The documented content types of one body: which of them a Content-Type names. HOT
-import type { SchemaValidator } from '../../openapi/index.ts';
 
 export interface MediaRow {
   /** A media range in lower case. */
   readonly mediaType: string;
-  readonly isJson: boolean;
-  readonly validate: SchemaValidator | null;
 }
-
-export const isJsonType = (type: string): boolean =>
-  type === 'application/json' || /^[^/]+\/[^/]+\+json$/.test(type);
 
 /** The most specific documented media range that `type` is in. */
 export function rowOf<Row extends MediaRow>(type: string, rows: readonly Row[]): Row | null {
@@ -30,7 +24,8 @@ export function rowOf<Row extends MediaRow>(type: string, rows: readonly Row[]):
 export function charsetIsUtf8(type: string): boolean {
   const parameters = type.split(';').slice(1);
   return parameters.every((parameter) => {
-    const match = /^\s*([A-Za-z0-9-]+)\s*=\s*"?([A-Za-z0-9-._/:+]+)"?\s*$/.exec(parameter);
-    return match !== null && (match[1]!.toLowerCase() !== 'charset' || match[2]!.toLowerCase() === 'utf-8');
+    const match = /^\s*([A-Za-z0-9-]+)\s*=\s*(?:"([^"\\]*)"|([^\s"]+))\s*$/.exec(parameter);
+    if (match === null) return false;
+    return match[1]!.toLowerCase() !== 'charset' || (match[2] ?? match[3])!.toLowerCase() === 'utf-8';
   });
 }

@@ -2,39 +2,30 @@
 // name, and JSON that can not be read (encoded, another charset), is refused. HOT
 import { type Decision, type Exchange, type Guard, noHooks, Refusal } from '../../exchange/index.ts';
 import {
+  type BodyCheck,
   type ContractOperation,
+  compileBody,
   compileParameters,
-  JsonBody,
-  type JsonProblem,
-  parseJsonBody,
+  isJsonType,
   type SchemaSet,
 } from '../../openapi/index.ts';
 import type { ValidateConfig } from './contract.ts';
-import { charsetIsUtf8, isJsonType, type MediaRow, rowOf } from './media-rows.ts';
+import { charsetIsUtf8, type MediaRow, rowOf } from './media-rows.ts';
 
-const json = new JsonBody();
-
-const jsonMessages: Readonly<Record<JsonProblem, string>> = {
-  encoding: 'is not UTF-8',
-  syntax: 'is not JSON',
-  'duplicate-member': 'has a member twice',
-  'member-name': 'has a member called __proto__',
-  'too-deep': 'is nested too deeply',
-  'number-range': 'has a number that can not be represented exactly',
-};
+interface BodyRow extends MediaRow {
+  /** Null for types that pass unread. */
+  readonly check: BodyCheck | null;
+}
 
 /** Guard for one operation. Schemas are compiled when they are first used. */
 export function compileValidate(operation: ContractOperation, set: SchemaSet, config: ValidateConfig): Guard {
   const checkParameters = compileParameters(operation, set, { undocumented: config.undocumentedFields });
-  const rows = (operation.body?.content ?? []).map(({ mediaType, schema }): MediaRow => {
-    const isJson = isJsonType(mediaType);
+  const options = { undocumentedFields: config.undocumentedFields, refuse: 'readOnly' } as const;
+  const rows = (operation.body?.content ?? []).map((media): BodyRow => {
+    const isForm = !isJsonType(media.mediaType);
     return {
-      mediaType,
-      isJson,
-      validate:
-        isJson && schema !== null
-          ? set.lazy(schema, { undocumentedFields: config.undocumentedFields, refuse: 'readOnly' })
-          : null,
+      mediaType: media.mediaType,
+      check: isForm && !config.forms ? null : compileBody(media, set, options),
     };
   });
   const takesBody = operation.body !== null;
@@ -65,13 +56,17 @@ export function compileValidate(operation: ContractOperation, set: SchemaSet, co
     }
     const row = rowOf(exchange.fields.get('content-type') ?? '', rows);
     if (row === null) return new Refusal('media-type-unsupported', 'validate', 'content-type');
-    return row.isJson ? checkJson(body, row) : null;
+    if (row.check === null) return null;
+    const error = row.check(body, exchange.fields.get('content-type') ?? '');
+    if (error === null) return null;
+    const { reason, pointer, message } = error;
+    return refuse('body-invalid', reason, { in: 'body', pointer, message });
   };
   return {
     ...noHooks,
     name: 'validate',
     onRequest,
-    onBody: rows.some((row) => row.isJson) ? onBody : null,
+    onBody: rows.some((row) => row.check !== null) ? onBody : null,
   };
 }
 
@@ -85,31 +80,19 @@ function refuse(
 
 const usualJson = /^application\/json(?:; ?charset=utf-8)?$/i;
 
-function checkType(exchange: Exchange, rows: readonly MediaRow[]): Decision {
+function checkType(exchange: Exchange, rows: readonly BodyRow[]): Decision {
   const type = exchange.fields.get('content-type');
   const coding = exchange.fields.get('content-encoding');
   if (type === null) return new Refusal('media-type-unsupported', 'validate', 'content-type-missing');
   const row = rowOf(type, rows);
   if (row === null) return new Refusal('media-type-unsupported', 'validate', 'content-type');
-  if (row.isJson && coding !== null && coding.toLowerCase() !== 'identity') {
+  if (row.check === null) return null;
+  if (coding !== null && coding.toLowerCase() !== 'identity') {
     return new Refusal('content-coding-unsupported', 'validate', 'content-encoding');
   }
   // JSON is UTF-8 (RFC 8259 section 8.1); another charset would be decoded by somebody.
-  if (row.isJson && !usualJson.test(type) && !charsetIsUtf8(type)) {
+  if (!usualJson.test(type) && !charsetIsUtf8(type)) {
     return new Refusal('media-type-unsupported', 'validate', 'charset');
   }
   return null;
-}
-
-function checkJson(body: Uint8Array, row: MediaRow): Decision {
-  parseJsonBody(body, json);
-  if (json.problem !== null) {
-    const error = { in: 'body', pointer: '', message: jsonMessages[json.problem] };
-    return refuse('body-invalid', `json-${json.problem}`, error);
-  }
-  if (row.validate === null) return null;
-  const error = row.validate(json.value);
-  json.value = undefined;
-  if (error === null) return null;
-  return refuse('body-invalid', `schema-${error.keyword}`, { in: 'body', ...error });
 }
