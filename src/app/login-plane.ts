@@ -103,6 +103,7 @@ export class LoginPlane {
           request.code,
           request.verifier,
           request.nonce,
+          request.stepUp,
           sealKeys(login.ring),
         );
       case 'back-channel':

@@ -29,3 +29,6 @@ export interface ApiKeyUse {
   readonly id: string;
   readonly usedMs: number;
 }
+
+/** Claim of a session that a better login made: what was asked for. */
+export const STEP_UP_CLAIM = 'gatewright_step_up';

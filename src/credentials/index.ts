@@ -1,5 +1,5 @@
 export { createApiKey, hashApiKey, MAX_API_KEY_BYTES, type NewApiKey } from './api-key.ts';
-export type { ApiKeyRow, ApiKeyUpdate, ApiKeyUse } from './contract.ts';
+export { type ApiKeyRow, type ApiKeyUpdate, type ApiKeyUse, STEP_UP_CLAIM } from './contract.ts';
 export { createReplayTable, type ReplayMemory, ReplayTable, type ReplayVerdict } from './replay-table.ts';
 export {
   createRevocationTable,

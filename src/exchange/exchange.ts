@@ -2,7 +2,7 @@
 // and the router, and reuses nothing across requests. What stands here is what the upstream will get. HOT
 import { FieldList } from '../http/fields/index.ts';
 import type { ClientCertificate } from '../net/tls/index.ts';
-import type { GuardName, Refusal } from './guard.ts';
+import type { Answer, GuardName, Refusal } from './guard.ts';
 import type { GuardTimings } from './guard-timings.ts';
 import type { InspectionRecord } from './inspection.ts';
 import type { Operation } from './operation.ts';
@@ -25,6 +25,12 @@ export interface Consumer {
 
 /** Gives up something when the exchange is over. */
 export type Held = (exchange: Exchange) => void;
+
+/**
+ * Answers with the way to a login that is as strong (`acr_values`) and as fresh (`max_age`, seconds) as it says, empty for
+ * no wish; null where the caller can not be sent there, or just came from there.
+ */
+export type Reauthenticate = (exchange: Exchange, acrValues: string, maxAge: string) => Answer | null;
 
 /** Body length that the head did not tell (chunked transfer coding). */
 export const LENGTH_UNKNOWN = -1;
@@ -85,6 +91,8 @@ export class Exchange {
   params: readonly string[] = noParams;
 
   consumer: Consumer | null = null;
+  /** Sends a person through a better login; null where the caller is none, or can not be sent anywhere. */
+  reauthenticate: Reauthenticate | null = null;
   /** What limits hold until the exchange is over; null for nothing. */
   held: Held[] | null = null;
   /** How suspicious the request is, 0 to 100; 0 where nothing is weighed. */

@@ -4,6 +4,7 @@ import { errors } from 'oidc-provider';
 import type { Clock } from '../core/index.ts';
 import { IdentityError } from '../identity/index.ts';
 import type { Accounts } from './accounts.ts';
+import { acrOf } from './authentication-context.ts';
 import { askedOf, grantAsked } from './consent.ts';
 import type { AuthorizationServerConfig } from './contract.ts';
 import { FederatedSteps } from './federated-steps.ts';
@@ -293,7 +294,7 @@ export class Interactions {
     const next = await call.provider.interactionResult(
       call.request,
       call.response,
-      { login: { accountId: user.id, amr } },
+      { login: { accountId: user.id, amr, acr: acrOf(amr) } },
       { mergeWithLastSubmission: false },
     );
     sendJson(call.response, { next });
@@ -347,7 +348,7 @@ export class Interactions {
     await provider.interactionFinished(
       request,
       response,
-      { login: { accountId: user, amr: [...amr] } },
+      { login: { accountId: user, amr: [...amr], acr: acrOf(amr) } },
       { mergeWithLastSubmission: false },
     );
   }

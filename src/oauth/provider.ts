@@ -4,6 +4,7 @@ import { type Configuration, errors, type KoaContextWithOIDC, Provider } from 'o
 import type { Clock } from '../core/index.ts';
 import type { SigningKeyRing } from '../identity/index.ts';
 import { createAdapter } from './adapter.ts';
+import { acrValues, createPolicy, loginClaims } from './authentication-context.ts';
 import type { ClientCertificates } from './client-certificates.ts';
 import { matchesSecret, openIdScopes, SETTINGS, settingsOf } from './clients.ts';
 import {
@@ -95,7 +96,8 @@ export function createProvider(parts: ProviderParts): Provider {
     discovery: aliasesOf(config, basePath),
     responseTypes: ['code'],
     scopes: [...openIdScopes],
-    claims: { openid: ['sub', 'auth_time', 'amr'], sid: null, iss: null },
+    claims: { openid: ['sub', 'auth_time', 'amr', 'acr'], sid: null, iss: null },
+    acrValues: [...acrValues],
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: false,
     cookies: {
@@ -208,6 +210,7 @@ export function createProvider(parts: ProviderParts): Provider {
       return {
         ...(grantId === undefined ? {} : { sid: grantId }),
         ...(act === undefined ? {} : { act }),
+        ...loginClaims(ctx),
       } as never;
     },
     findAccount: async (_ctx, id) => {
@@ -216,7 +219,10 @@ export function createProvider(parts: ProviderParts): Provider {
       return { accountId: user.id, claims: () => ({ sub: user.id }) };
     },
     loadExistingGrant: (ctx) => loadGrant(ctx, store),
-    interactions: { url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}` },
+    interactions: {
+      url: (_ctx, interaction) => `${basePath}/interaction/${interaction.uid}`,
+      policy: createPolicy(),
+    },
     renderError: (ctx, out, error) => pages.error(ctx, out, error),
     clientBasedCORS: () => false,
     fetch: fetchLike as never,

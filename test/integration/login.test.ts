@@ -25,7 +25,7 @@ paths:
 const SECRET = 'the secret of the gate';
 const page = { accept: 'text/html,application/xhtml+xml', 'sec-fetch-mode': 'navigate' };
 
-async function setUp(t: TestContext, more = '') {
+async function setUp(t: TestContext, more = '', policy = '') {
   const upstream = await startRawUpstream(t);
   const server = await startAuthorizationServer(t);
   const port = await freePort();
@@ -43,11 +43,13 @@ apis:
     contract: ./openapi.yaml
     upstream: shop
     authenticate: [ { session: { login: web } } ]
+    ${policy === '' ? '' : 'authorize: { policy: ./shop.cedar }'}
     limits: []
     operations: { open: { public: true, reason: test } }
 telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
 `,
     contract,
+    files: { 'shop.cedar': policy },
     env: { SECRET },
     workers: 2,
   });
@@ -364,4 +366,49 @@ test('keys of cookies are replaced by command, and sessions of the old ones go o
 test('a login without what it needs does not load', async (t) => {
   await assert.rejects(setUp(t, ', path: "no path"'), /is not a path/);
   await assert.rejects(setUp(t, ', lifetime: never'), /lifetime/);
+});
+
+test('a person whose login is too weak for a policy is sent to a better one, once, and a program is told', async (t) => {
+  const { send, grant, begin, callback, sessionOf, logIn } = await setUp(
+    t,
+    '',
+    `permit (principal, action, resource);
+@id("strong") @step_up("urn:example:strong") @max_age("300")
+forbid (principal, action, resource)
+unless { context.authentication has acr && context.authentication.acr == "urn:example:strong" };`,
+  );
+  const weak = await logIn();
+  const program = await send('GET', '/cart', { cookie: weak });
+  assert.deepEqual(
+    [program.status, codeOf(program), program.fields.get('www-authenticate')],
+    [
+      401,
+      'authentication-insufficient',
+      'Bearer error="insufficient_user_authentication", acr_values="urn:example:strong", max_age="300"',
+    ],
+  );
+  const stepUp = async (cookie: string) => {
+    const sent = await send('GET', '/cart?item=5', { ...page, cookie });
+    if (sent.status !== 302) return { sent, url: null, session: '' };
+    const url = new URL(sent.fields.get('location')!);
+    grant.nonce = url.searchParams.get('nonce')!;
+    grant.challenge = url.searchParams.get('code_challenge')!;
+    const state = url.searchParams.get('state')!;
+    const back = await callback(state, sent.fields.get('set-cookie')!.split(';')[0]!);
+    assert.deepEqual([back.status, back.fields.get('location')], [303, '/cart?item=5']);
+    return { sent, url, session: sessionOf(back) };
+  };
+  // The issuer does not do what it was asked for: the browser is not sent there again and again.
+  const inVain = await stepUp(weak);
+  assert.deepEqual(
+    ['acr_values', 'max_age'].map((name) => inVain.url!.searchParams.get(name)),
+    ['urn:example:strong', '300'],
+  );
+  const again = await stepUp(inVain.session);
+  assert.deepEqual([again.sent.status, codeOf(again.sent)], [401, 'authentication-insufficient']);
+  grant.claims['acr'] = 'urn:example:strong';
+  const better = await stepUp(weak);
+  assert.equal((await send('GET', '/cart?item=5', { ...page, cookie: better.session })).status, 200);
+  // Who is not known at all is asked to log in, and for nothing more.
+  assert.equal((await begin()).url.searchParams.has('acr_values'), false);
 });

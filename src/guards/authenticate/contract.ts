@@ -57,7 +57,13 @@ export interface LoginData {
 
 /** What a thread asks the main thread. */
 export type LoginRequest =
-  | { readonly kind: 'code'; readonly code: string; readonly verifier: string; readonly nonce: string }
+  | {
+      readonly kind: 'code';
+      readonly code: string;
+      readonly verifier: string;
+      readonly nonce: string;
+      readonly stepUp: string;
+    }
   | { readonly kind: 'back-channel'; readonly token: string }
   | { readonly kind: 'logout'; readonly session: string };
 

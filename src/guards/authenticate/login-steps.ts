@@ -65,7 +65,13 @@ function runCallback(
     return refuse('login-replayed', clear);
   const to = String(kept['to']);
   return login
-    .ask({ kind: 'code', code, verifier: String(kept['verifier']), nonce: String(kept['nonce']) })
+    .ask({
+      kind: 'code',
+      code,
+      verifier: String(kept['verifier']),
+      nonce: String(kept['nonce']),
+      stepUp: String(kept['up'] ?? ''),
+    })
     .then((result) => {
       if (result.kind === 'unavailable') return unavailable;
       if (result.kind !== 'session') return refuse('login-token', clear);

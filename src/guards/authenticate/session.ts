@@ -3,7 +3,7 @@
 // has made it.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/index.ts';
-import { RevocationKind, type RevocationTable } from '../../credentials/index.ts';
+import { RevocationKind, type RevocationTable, STEP_UP_CLAIM } from '../../credentials/index.ts';
 import {
   Answer,
   type Consumer,
@@ -22,6 +22,10 @@ import { TokenCache } from './token-cache.ts';
 export const STATE_SECONDS = 600;
 /** Longest place to come back to, characters: it travels in a cookie. */
 const MAX_RETURN = 1500;
+
+/** A login that was no better is not asked for again within this time, ms. */
+const STEP_UP_AGAIN_MS = 60_000;
+const noWish = { acrValues: '', maxAge: '', wish: '' };
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 const refuse = (code: 'credentials-invalid' | 'credentials-expired', reason: string): Refusal =>
@@ -80,8 +84,18 @@ class Session {
       entry.checkedVersion = version;
     }
     exchange.consumer = entry.consumer;
+    exchange.reauthenticate = this.#stepUp;
     return null;
   }
+
+  /** An issuer that can not do what is asked must not be asked again at once, or the browser goes in circles. */
+  readonly #stepUp = (exchange: Exchange, acrValues: string, maxAge: string): Answer | null => {
+    const wish = `${acrValues}|${maxAge}`;
+    const { iat, [STEP_UP_CLAIM]: before } = exchange.consumer?.claims ?? {};
+    if (before === wish && exchange.receivedMs - Number(iat) * 1000 < STEP_UP_AGAIN_MS) return null;
+    const answer = this.invite(exchange, { acrValues, maxAge, wish });
+    return answer instanceof Answer ? answer : null;
+  };
 
   #open(value: string): { consumer: Consumer; expiresMs: number; issuedMs: number } | null {
     const { config, seal } = this.#login;
@@ -98,7 +112,7 @@ class Session {
   }
 
   /** Sends whoever asks for a page to the issuer; null where a program asks, or under another host. */
-  invite(exchange: Exchange): Decision {
+  invite(exchange: Exchange, { acrValues, maxAge, wish } = noWish): Decision {
     const login = this.#login;
     if (!isNavigation(exchange) || exchange.authority.toLowerCase() !== login.authority) return null;
     if (login.authorizationEndpoint === '' || login.seal === null) return unavailable;
@@ -110,6 +124,7 @@ class Session {
       nonce,
       verifier,
       to: target.length <= MAX_RETURN ? target : '/',
+      ...(wish === '' ? {} : { up: wish }),
       expires: Math.floor(this.#clock.epochMs() / 1000) + STATE_SECONDS,
     });
     if (sealed === null) return unavailable;
@@ -125,6 +140,8 @@ class Session {
       ['code_challenge_method', 'S256'],
     ] as const)
       url.searchParams.set(name, value);
+    if (acrValues !== '') url.searchParams.set('acr_values', acrValues);
+    if (maxAge !== '') url.searchParams.set('max_age', maxAge);
     return new Answer(302, 'authenticate', [
       'location',
       url.href,

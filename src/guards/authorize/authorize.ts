@@ -18,7 +18,7 @@ import { compileField, compileRoles } from './fields.ts';
 import { parametersOf } from './operation-parameters.ts';
 import { compileOwnership, EnumerationWatch } from './ownership.ts';
 import { compileParameterReader } from './parameters.ts';
-import { type ApiPolicies, compilePolicies } from './policies.ts';
+import { type ApiPolicies, compilePolicies, StepUp } from './policies.ts';
 import type { Principals } from './principal.ts';
 import type { Relation } from './relations.ts';
 import type { Risk } from './risk.ts';
@@ -98,11 +98,19 @@ function shapeOf({ operation, contract }: AuthorizeOperation, context: Authorize
 export function compileAuthorize(rules: readonly Rule[], risk: Risk | null): Guard | null {
   const head = rules.filter((rule) => !rule.needsBody);
   if (head.length === 0 && risk === null) return null;
-  const onRequest = (exchange: Exchange): Judgement => {
+  const onRequest = (exchange: Exchange): Decision | Promise<Decision> => {
     if (risk !== null) risk.assess(exchange);
-    return judgeFrom(head, 0, exchange, NO_BODY);
+    return answerOf(judgeFrom(head, 0, exchange, NO_BODY), exchange);
   };
   return { ...noHooks, name: 'authorize', onRequest };
+}
+
+/** A person whose login is too weak is sent to a better one; a program is told (RFC 9470). */
+function answerOf(judged: Judgement, exchange: Exchange): Decision | Promise<Decision> {
+  if (judged === null || exchange.reauthenticate === null) return judged;
+  if (judged instanceof Promise) return judged.then((refusal) => answerOf(refusal, exchange));
+  if (!(judged instanceof StepUp)) return judged;
+  return exchange.reauthenticate(exchange, judged.acrValues, judged.maxAge) ?? judged;
 }
 
 /** Rules from `from` on, until one refuses; a promise only where one waits. */

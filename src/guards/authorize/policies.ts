@@ -149,16 +149,27 @@ function challengeFor(full: FullVerdict, challenges: ReadonlyMap<CompiledPolicy,
 
 const unquotable = /[^\x21\x23-\x5b\x5d-\x7e ]/g;
 
+/** The challenge, in its parts too, so that a person can be sent to a login that meets it. */
+export class StepUp extends Refusal {
+  /** Empty for no wish. */
+  readonly acrValues: string;
+  /** Seconds; empty for no wish. */
+  readonly maxAge: string;
+
+  constructor(acrValues: string, maxAge: string) {
+    const parts = ['Bearer error="insufficient_user_authentication"'];
+    if (acrValues !== '') parts.push(`acr_values="${acrValues}"`);
+    if (maxAge !== '') parts.push(`max_age="${maxAge}"`);
+    super('authentication-insufficient', 'authorize', 'step-up', '', ['www-authenticate', parts.join(', ')]);
+    this.acrValues = acrValues;
+    this.maxAge = maxAge;
+  }
+}
+
 /** `@step_up("acr values")` and `@max_age("seconds")` of a forbid become the challenge of RFC 9470 section 3. */
 function stepUp({ effect, syntax }: CompiledPolicy): Refusal | null {
   const acr = syntax.annotations.get('step_up');
   const maxAge = syntax.annotations.get('max_age');
   if (effect !== 'forbid' || (acr === undefined && maxAge === undefined)) return null;
-  const parts = ['Bearer error="insufficient_user_authentication"'];
-  if (acr !== undefined && acr !== '') parts.push(`acr_values="${acr.replace(unquotable, '')}"`);
-  if (maxAge !== undefined) parts.push(`max_age="${maxAge.replace(/[^0-9]/g, '')}"`);
-  return new Refusal('authentication-insufficient', 'authorize', 'step-up', '', [
-    'www-authenticate',
-    parts.join(', '),
-  ]);
+  return new StepUp((acr ?? '').replace(unquotable, ''), (maxAge ?? '').replace(/[^0-9]/g, ''));
 }

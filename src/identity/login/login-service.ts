@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../core/index.ts';
-import { type SealKey, TextSeal } from '../../credentials/index.ts';
+import { type SealKey, STEP_UP_CLAIM, TextSeal } from '../../credentials/index.ts';
 import {
   compileKeySet,
   type JwtExpectations,
@@ -62,11 +62,12 @@ export class LoginService {
     this.#fetch = issuerFetch({ ...config.fetch, bearerFile: '' }, (path) => readFile(path, 'utf8'));
   }
 
-  /** Never rejects. */
+  /** `stepUp`: what a better login was asked for, which the session remembers; empty for none. Never rejects. */
   async exchangeCode(
     code: string,
     verifier: string,
     nonce: string,
+    stepUp: string,
     keys: { readonly keys: readonly SealKey[]; readonly currentId: string },
   ): Promise<LoginOutcome> {
     try {
@@ -80,7 +81,7 @@ export class LoginService {
       const audience = claims['aud'];
       if (Array.isArray(audience) && audience.length > 1 && claims['azp'] !== this.#config.clientId)
         return { kind: 'refused' };
-      const cookie = this.#sealSession(claims, tokens['scope'], keys);
+      const cookie = this.#sealSession(claims, tokens['scope'], stepUp, keys);
       return cookie === null ? { kind: 'refused' } : { kind: 'session', cookie };
     } catch {
       return { kind: 'unavailable' };
@@ -90,6 +91,7 @@ export class LoginService {
   #sealSession(
     claims: Readonly<Record<string, unknown>>,
     granted: unknown,
+    stepUp: string,
     { keys, currentId }: { readonly keys: readonly SealKey[]; readonly currentId: string },
   ): string | null {
     const { name, lifetimeMs, scopes, claims: names } = this.#config;
@@ -98,6 +100,7 @@ export class LoginService {
       if (claims[claim] !== undefined) kept[claim] = claims[claim];
     const now = Math.floor(this.#clock.epochMs() / 1000);
     kept['iat'] = now;
+    if (stepUp !== '') kept[STEP_UP_CLAIM] = stepUp;
     // RFC 6749 section 5.1: what is not said is what was asked for.
     kept['scope'] = typeof granted === 'string' ? granted : scopes.join(' ');
     return new TextSeal(keys, currentId).close(`session|${name}`, {
