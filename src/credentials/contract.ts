@@ -31,4 +31,4 @@ export interface ApiKeyUse {
 }
 
 /** Claim of a session that a better login made: what was asked for. */
-export const STEP_UP_CLAIM = 'gatewright_step_up';
+export const STEP_UP_CLAIM = 'gatewright-step-up';
