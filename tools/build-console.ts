@@ -1,12 +1,13 @@
 // `npm run build:console`: the console's files in dist/console. With `--if-stale` only when its sources are others than those that were
 // built; so the demo can ask at every start.
 import { createHash } from 'node:crypto';
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const marker = join(root, 'dist', 'console', '.sources');
+const target = join(root, 'dist', 'console');
+const marker = join(target, '.sources');
 
 function digestOfSources(): string {
   const hash = createHash('sha256');
@@ -28,8 +29,14 @@ export async function buildConsole(ifStale = false): Promise<boolean> {
     }
   }
   const { build } = await import('vite');
-  await build({ configFile: join(root, 'console', 'vite.config.ts') });
-  writeFileSync(marker, digest);
+  // Whole or not at all: a gate that starts meanwhile reads the old files or the new ones.
+  const made = join(root, 'dist', `.console-${process.pid}`);
+  const old = `${made}-old`;
+  await build({ configFile: join(root, 'console', 'vite.config.ts'), build: { outDir: made } });
+  writeFileSync(join(made, '.sources'), digest);
+  if (existsSync(target)) renameSync(target, old);
+  renameSync(made, target);
+  rmSync(old, { recursive: true, force: true });
   return true;
 }
 

@@ -114,6 +114,9 @@ function Shell() {
 
   useEffect(() => {
     document.title = page === undefined ? 'Gatewright' : `${page.title} · Gatewright`;
+    document
+      .querySelector('.bottom-nav [aria-current]')
+      ?.scrollIntoView({ inline: 'center', block: 'nearest' });
   }, [page]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
