@@ -108,6 +108,8 @@ export class AdmissionPlane {
       }),
     );
     this.#lists = next;
+    // A feed may have been read while other lists were being fetched.
+    await this.feedsRead();
   }
 
   /** What threads begin with. */
