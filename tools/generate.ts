@@ -7,6 +7,7 @@ import { adminContract, operationEntries, permissionsOfRole, roles } from '../sr
 import { diagnosticTable, errorTable } from '../src/core/index.ts';
 import { commandLineReference } from './generate/command-line.ts';
 import { configurationReference, editorSchema } from './generate/configuration.ts';
+import { dashboards } from './generate/dashboards.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -95,6 +96,7 @@ const files: Readonly<Record<string, () => string>> = {
   'docs/reference/admin-api.md': adminReference,
   'console/src/api-table.generated.ts': consoleTable,
   'docs/reference/admin-api.json': () => `${JSON.stringify(adminContract(), null, 2)}\n`,
+  ...dashboards,
 };
 
 const isCheck = process.argv.includes('--check');
