@@ -69,24 +69,27 @@ test('issuing, rotation and migration survive kill -9 on PostgreSQL', { skip: sk
   assert.ok(report.acknowledged > 0);
 });
 
-test('issuing and rotating tokens survives kill -9 on SQLite', async (t) => {
+test('issuing and rotating tokens, and migration, survive kill -9 on SQLite', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-crash-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const report = await runTokenCrashes(
-    { kind: 'sqlite', file: join(folder, 'state.db'), sealKey },
+    (n) => ({ kind: 'sqlite', file: join(folder, `${n}.db`), sealKey }),
     TOKEN_KILLS,
     new Random(5),
   );
   assert.deepEqual(report.problems, []);
-  assert.ok(report.acknowledged >= TOKEN_KILLS);
+  assert.ok(report.acknowledged > 0);
 });
 
-test('issuing and rotating tokens survives kill -9 on PostgreSQL', { skip: skipPostgres }, async (t) => {
+test('issuing and rotating tokens, and migration, survive kill -9 on PostgreSQL', {
+  skip: skipPostgres,
+}, async (t) => {
+  const schema = freshSchema(t);
   const report = await runTokenCrashes(
-    { kind: 'postgres', url: postgresUrl!, schema: freshSchema(t), sealKey },
+    () => ({ kind: 'postgres', url: postgresUrl!, schema, sealKey }),
     TOKEN_KILLS,
     new Random(6),
   );
   assert.deepEqual(report.problems, []);
-  assert.ok(report.acknowledged >= TOKEN_KILLS);
+  assert.ok(report.acknowledged > 0);
 });

@@ -45,7 +45,7 @@ async function killWriters(): Promise<void> {
         : what === 'services'
           ? await runServiceCrashes(stateOf, kills, random)
           : what === 'tokens'
-            ? await runTokenCrashes(stateOf(0), kills, random)
+            ? await runTokenCrashes(stateOf, kills, random)
             : await runCrashes(stateOf(0), kills, random);
   conclude(
     report.problems,

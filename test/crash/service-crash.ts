@@ -1,12 +1,12 @@
 // Kills a program that issues, rotates and migrates again and again, and looks each time: what was acknowledged is there, nothing is
 // there by half, and the state is sound.
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { StateConfig } from '../../src/config/index.ts';
 import { openState, type State } from '../../src/stores/index.ts';
 import type { Random } from '../fuzz/random.ts';
 import { authorityConfig } from '../support/service-ca.ts';
 import type { CrashReport } from './crash.ts';
+import { WriterPool } from './writer-pool.ts';
 
 const writer = fileURLToPath(new URL('./service-writer.ts', import.meta.url));
 /** Kills of one state; the first comes while it is made. */
@@ -23,25 +23,29 @@ export async function runServiceCrashes(
   const problems: string[] = [];
   let [acknowledged, before] = [0, 0];
   let known: string[] = [];
-  for (let round = 0; round < kills; round++) {
-    const config = stateOf(Math.floor(round / KILLS_OF_ONE));
-    const isFirst = round % KILLS_OF_ONE === 0;
-    if (isFirst) known = [];
-    const lines = await killOne(
-      config,
-      `r${round}`,
-      isFirst ? 'begun' : random.between(2, 14),
-      random.unit() * (isFirst ? MIGRATION_MS : 3),
-    );
-    if (lines.length < 2) before++;
-    acknowledged += lines.filter((line) => line.includes(' ')).length;
-    known.push(...lines);
-    const state = await openState(config);
-    try {
-      problems.push(...(await problemsOf(state, known)).map((problem) => `round ${round}: ${problem}`));
-    } finally {
-      await state.close();
+  const pool = new WriterPool(writer);
+  try {
+    for (let round = 0; round < kills; round++) {
+      const config = stateOf(Math.floor(round / KILLS_OF_ONE));
+      const isFirst = round % KILLS_OF_ONE === 0;
+      if (isFirst) known = [];
+      const lines = await pool.run(
+        { state: config, name: `r${round}` },
+        isFirst ? 1 : random.between(3, 15),
+        random.unit() * (isFirst ? MIGRATION_MS : 3),
+      );
+      if (lines.length < 2) before++;
+      acknowledged += lines.filter((line) => line.includes(' ')).length;
+      known.push(...lines);
+      const state = await openState(config);
+      try {
+        problems.push(...(await problemsOf(state, known)).map((problem) => `round ${round}: ${problem}`));
+      } finally {
+        await state.close();
+      }
     }
+  } finally {
+    pool.close();
   }
   return { kills, acknowledged, problems, before };
 }
@@ -82,32 +86,4 @@ async function problemsOf(state: State, lines: readonly string[]): Promise<strin
   }
   out.push(...(await state.fsck()).problems);
   return out;
-}
-
-/** Runs a writer and kills it some time after a line, or after a number of them; answers what was acknowledged. */
-function killOne(
-  config: StateConfig,
-  name: string,
-  after: 'begun' | number,
-  moreMs: number,
-): Promise<readonly string[]> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [writer, JSON.stringify(config), name], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    let asked = false;
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-      if (asked || text.split('\n').length - 1 < (after === 'begun' ? 1 : after + 2)) return;
-      asked = true;
-      setTimeout(() => child.kill('SIGKILL'), moreMs);
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (signal !== 'SIGKILL') reject(new Error(`the writer ended by itself (${code ?? signal})`));
-      // The last line may have been cut off by the kill.
-      else resolve(text.split('\n').slice(1, -1));
-    });
-  });
 }

@@ -1,5 +1,5 @@
 // A program that makes an authority, issues, withdraws and rotates as fast as it can and says what was acknowledged, until it is
-// killed. Opening the state is part of it, so that a kill may come during the migration. Usage: node service-writer.ts <state as JSON> <name>
+// killed. Opening the state is part of it, so that a kill may come during the migration. Its job is the state and a name.
 import type { StateConfig } from '../../src/config/index.ts';
 import { systemClock } from '../../src/core/index.ts';
 import {
@@ -16,11 +16,10 @@ import {
 } from '../../src/identity/index.ts';
 import { openState } from '../../src/stores/index.ts';
 import { authorityConfig } from '../support/service-ca.ts';
+import { nextJob } from './writer-pool.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const config = JSON.parse(process.argv[2]!) as StateConfig;
-const name = process.argv[3]!;
-say('begun');
+const { state: config, name } = await nextJob<{ state: StateConfig; name: string }>();
 const state = await openState(config);
 const { services } = state;
 const { trustDomain } = authorityConfig;

@@ -1,41 +1,60 @@
 // Kills an authorization server while it issues, rotates and takes back, and looks each time: what was acknowledged is
 // there, a code or refresh token is used up with what it gave or not at all, and the state is sound.
-import { spawn } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { StateConfig } from '../../src/config/index.ts';
+import { SIGNING_PURPOSE } from '../../src/oauth/contract.ts';
 import { openState, type State } from '../../src/stores/index.ts';
 import type { Random } from '../fuzz/random.ts';
 import type { CrashReport } from './crash.ts';
+import { WriterPool } from './writer-pool.ts';
 
 const writer = fileURLToPath(new URL('./token-writer.ts', import.meta.url));
 
+/** Kills of one state; the first comes while it is made. */
+const KILLS_OF_ONE = 4;
+/** The state is made within this time after the program has begun, ms. */
+const MIGRATION_MS = 120;
+
+/** `stateOf` gives the nth state, empty; `random` decides when each kill comes. */
 export async function runTokenCrashes(
-  config: StateConfig,
+  stateOf: (n: number) => StateConfig,
   kills: number,
   random: Random,
 ): Promise<CrashReport> {
   const problems: string[] = [];
   let acknowledged = 0;
-  for (let round = 0; round < kills; round++) {
-    const lines = await killOne(config, random.between(1, 12), random.unit() * 25);
-    acknowledged += lines.length;
-    const state = await openState(config);
-    try {
-      const found = [
-        ...(await lost(state, lines)),
-        ...(await halves(state)),
-        ...(await state.fsck()).problems,
-      ];
-      problems.push(...found.map((problem) => `round ${round}: ${problem}`));
-    } finally {
-      await state.close();
+  let runs: (readonly string[])[] = [];
+  const pool = new WriterPool(writer);
+  try {
+    for (let round = 0; round < kills; round++) {
+      const config = stateOf(Math.floor(round / KILLS_OF_ONE));
+      const isFirst = round % KILLS_OF_ONE === 0;
+      if (isFirst) runs = [];
+      const lines = await pool.run(
+        config,
+        isFirst ? 1 : random.between(3, 14),
+        random.unit() * (isFirst ? MIGRATION_MS : 25),
+      );
+      runs.push(lines.filter((line) => line !== 'open'));
+      acknowledged += runs.at(-1)!.length;
+      const state = await openState(config);
+      try {
+        const found = [...(await halves(state)), ...(await state.fsck()).problems];
+        for (const run of runs) found.push(...(await lost(state, run)));
+        problems.push(...found.map((problem) => `round ${round}: ${problem}`));
+      } finally {
+        await state.close();
+      }
     }
+  } finally {
+    pool.close();
   }
   return { kills, acknowledged, problems };
 }
 
 async function lost(state: State, lines: readonly string[]): Promise<string[]> {
+  const keys = new Set((await state.identity.signingKeys(SIGNING_PURPOSE, 0)).map(({ id }) => id));
   const revoked = new Set(
     lines.filter((line) => line.startsWith('revoked')).map((line) => line.split(' ')[1]),
   );
@@ -46,9 +65,16 @@ async function lost(state: State, lines: readonly string[]): Promise<string[]> {
   );
   const out: string[] = [];
   // The last step may have been taken and not acknowledged: a token without a successor in the lines may have one, or be gone.
-  const last = lines.at(-1)?.split(' ').at(-1);
+  const last = lines
+    .findLast((line) => !line.startsWith('keys'))
+    ?.split(' ')
+    .at(-1);
   for (const line of lines) {
     const [what, token, next] = line.split(' ') as [string, string, string?];
+    if (what === 'keys') {
+      for (const id of line.split(' ').slice(1)) if (!keys.has(id)) out.push(`lost: the key ${id}`);
+      continue;
+    }
     const find = (value: string) => state.oauth.artifact('RefreshToken', 'id', hash('sha256', value, 'hex'));
     if (what === 'revoked') {
       if ((await find(token)) !== null) out.push(`lost: ${line}`);
@@ -56,7 +82,8 @@ async function lost(state: State, lines: readonly string[]): Promise<string[]> {
     }
     if (revoked.has(next ?? successors.get(token) ?? '')) continue;
     const current = await find(next ?? token);
-    if (current === null && last !== (next ?? token)) out.push(`lost: ${line}`);
+    const isLast = last === (next ?? token) || last === successors.get(token);
+    if (current === null && !isLast) out.push(`lost: ${line}`);
     if (what === 'rotated' && current !== null && (await find(token))?.consumedMs == null)
       out.push(`lost: ${line}`);
   }
@@ -79,27 +106,4 @@ async function halves(state: State): Promise<string[]> {
     ...forNothing.map(({ model, id }) => `half: ${String(model)} ${String(id)} was used up for nothing`),
     ...doubled.map((row) => `half: ${String(row['grant_id'])} has two good refresh tokens`),
   ];
-}
-
-/** Runs a writer, kills it after some acknowledgements and a moment more; answers what was acknowledged. */
-function killOne(config: StateConfig, afterLines: number, moreMs: number): Promise<readonly string[]> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [writer, JSON.stringify(config)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    let asked = false;
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-      if (asked || text.split('\n').length - 2 < afterLines) return;
-      asked = true;
-      setTimeout(() => child.kill('SIGKILL'), moreMs);
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (signal !== 'SIGKILL') reject(new Error(`the writer ended by itself (${code ?? signal})`));
-      // The last line may have been cut off by the kill.
-      else resolve(text.split('\n').slice(1, -1));
-    });
-  });
 }
