@@ -31,7 +31,8 @@ export class AuditPlane {
       secret: audit.secret,
       mldsa: audit.mldsa,
       onProblem: (problem) => {
-        if (problem !== null) this.#log.write('error', 'audit-failed', { problem });
+        if (problem === null) this.#log.write('info', 'audit-recovered');
+        else this.#log.write('error', 'audit-failed', { problem });
       },
     });
     if (audit.refusals) {

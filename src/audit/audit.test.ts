@@ -1,6 +1,7 @@
 // The trail: what was acknowledged is there after a crash at any byte, and every change to it is found and named.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
@@ -92,6 +93,9 @@ test('there is one writer; what other processes leave comes in once', async (t) 
   const trail = open(folder);
   assert.throws(() => open(folder), /another process writes/);
   leaveInInbox(folder, event('from-cli'), Date.now());
+  // What is no entry is put aside: it must not keep others out, nor be read by anybody as one.
+  for (const [i, text] of ['{', '{}', JSON.stringify({ ...event('x'), action: 'x.y', atMs: 1 })].entries())
+    writeFileSync(join(folder, 'inbox', `00000000000000${i}-${randomUUID()}.json`), text);
   trail.takeInbox();
   trail.takeInbox();
   await trail.append(event('mine'));
@@ -100,7 +104,8 @@ test('there is one writer; what other processes leave comes in once', async (t) 
   await again.close();
   const found = [...new TrailReader(folder, origin, null).entries()].map(({ body }) => body?.target?.id);
   assert.deepEqual(found.sort(), ['from-cli', 'mine']);
-  assert.deepEqual(readdirSync(join(folder, 'inbox')), []);
+  assert.equal(readdirSync(join(folder, 'inbox')).filter((name) => name.endsWith('.bad')).length, 3);
+  assert.equal(readdirSync(join(folder, 'inbox')).length, 3);
 });
 
 test('a journal that ends before its checkpoint is no crash', async (t) => {
@@ -325,4 +330,48 @@ test('what waits without anybody waiting is bounded, and what does not fit is to
   assert.equal(trail.lost, 70_000 - 65_536);
   await trail.close();
   assert.equal(new TrailReader(folder, origin, null).size, 65_536);
+});
+
+test('a disk without room: what was not acknowledged is refused, and the trail goes on when there is room', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'gatewright-small-disk-'));
+  t.after(() => {
+    spawnSync('umount', ['-l', folder]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', folder]).status === 0;
+  if (!mounted) return t.skip('SKIPPED: a small file system can not be mounted here');
+  const path = join(folder, 'trail');
+  const problems: (string | null)[] = [];
+  const trail = FileTrail.open({
+    folder: path,
+    origin,
+    secret: null,
+    onProblem: (one) => problems.push(one),
+  });
+  await fill(trail, 300);
+  const kept = await trail.checkpoint();
+  writeFileSync(join(folder, 'ballast'), Buffer.alloc(3 << 20));
+  let acknowledged = 300;
+  const long = 'x'.repeat(20_000);
+  await assert.rejects(async () => {
+    for (;;) {
+      await trail.append(event('more', { reason: long }));
+      acknowledged++;
+    }
+  }, /can not be written: ENOSPC/);
+  await assert.rejects(trail.append(event('later')), /can not be written/);
+  trail.note(event('lost'));
+  rmSync(join(folder, 'ballast'));
+  for (let i = 0; problems.at(-1) !== null && i < 100; i++)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(problems.at(-1), null);
+  const { index } = await trail.append(event('again'));
+  assert.ok(index >= acknowledged);
+  await trail.close();
+  assert.deepEqual(verifyTrail(path, verifierText(trail.signer), [kept]).damages, []);
+  const found = [...new TrailReader(path, origin, null).entries()];
+  assert.equal(found[index]!.body?.target?.id, 'again');
+  const again = FileTrail.open({ folder: path, origin, secret: null });
+  assert.ok(again.size > index);
+  await again.close();
 });

@@ -68,6 +68,6 @@ export const isHoldActive = ({ until }: TrailHold, nowMs: number): boolean =>
 /** Whether the hold keeps the entry. What can not be told, because its key is gone, is kept. */
 export function holdsEntry({ query }: TrailHold, entry: ReadEntry): boolean {
   if (entry.body !== null) return matches(entry, query);
-  const { who: _who, requestId: _requestId, ...open } = query;
+  const { who: _who, requestId: _requestId, traceId: _traceId, ...open } = query;
   return matches(entry, open);
 }

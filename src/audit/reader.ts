@@ -17,6 +17,7 @@ export interface EntryFilter {
   /** Id of actor or target. */
   readonly who?: string;
   readonly requestId?: string;
+  readonly traceId?: string;
 }
 
 /** What shows that an entry is in the trail (and who may believe it). */
@@ -127,5 +128,6 @@ export function matches(entry: ReadEntry, filter: EntryFilter): boolean {
   const { body } = entry;
   if (filter.who !== undefined && body?.actor.id !== filter.who && body?.target?.id !== filter.who)
     return false;
+  if (filter.traceId !== undefined && body?.traceId !== filter.traceId) return false;
   return filter.requestId === undefined || body?.requestId === filter.requestId;
 }

@@ -173,6 +173,19 @@ export class TreeEdge {
     }
   }
 
+  /** Tiles at the edge that are not full; `bundle` are the entries behind the last full bundle. */
+  tiles(bundle: readonly Uint8Array[]): Tile[] {
+    const tiles: Tile[] = [];
+    this.rows.forEach((row, level) => {
+      if (row.length === 0) return;
+      const index = Math.floor(this.size / TILE_WIDTH ** (level + 1));
+      const width = row.length;
+      if (level === 0) tiles.push({ level: 'entries', index, width, bytes: joinBundle(bundle) });
+      tiles.push({ level, index, width, bytes: Buffer.concat(row) });
+    });
+    return tiles;
+  }
+
   /** Root of the tree as it is now. */
   root(): Buffer {
     let rest: Buffer | null = null;

@@ -2,7 +2,8 @@
 // journal before anybody is told so; tiles and checkpoint follow, and what a crash keeps them from saying is said at the
 // next start, because the journal has it.
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Clock, systemClock } from '../core/index.ts';
 import {
   checkpointText,
@@ -15,6 +16,7 @@ import {
   TILE_WIDTH,
 } from '../merkle/index.ts';
 import { AuditError, type AuditEvent, type AuditReceipt, type AuditTrail } from './contract.ts';
+import { writeWhole } from './disk.ts';
 import { encodeEntry } from './entry.ts';
 import { readInbox } from './inbox.ts';
 import { Journal } from './journal.ts';
@@ -31,6 +33,8 @@ const EAGER_TILES = 128;
 const MAX_TILES = 512;
 /** Entries that may wait without anybody waiting for them; more are counted as lost. */
 const MAX_NOTED = 65_536;
+/** Room that a disk must have before a trail that found none goes on, bytes. */
+const PROBE_BYTES = 1_048_576;
 /** How long a checkpoint may lag behind, ms. */
 const CHECKPOINT_MS = 1000;
 /** How often other processes' entries are looked for, ms. */
@@ -189,7 +193,7 @@ export class FileTrail implements AuditTrail {
     this.#bundle = entries.slice(bundleStart - firstIndex, size - firstIndex);
     for (const entry of entries) this.#remember(entry);
     this.#size = size;
-    for (const { level, index } of this.#edgeTiles()) this.#parts.add(`${level}/${index}`);
+    for (const { level, index } of this.#edge.tiles(this.#bundle)) this.#parts.add(`${level}/${index}`);
     const more = entries.slice(size - firstIndex);
     this.#grow(more, more.map(leafHash));
   }
@@ -213,7 +217,7 @@ export class FileTrail implements AuditTrail {
   }
 
   note(event: AuditEvent): void {
-    if (this.#noted >= MAX_NOTED) {
+    if (this.#noted >= MAX_NOTED || this.#broken !== null) {
       this.#lost++;
       return;
     }
@@ -222,7 +226,7 @@ export class FileTrail implements AuditTrail {
   }
 
   #enqueue(waiting: Waiting): void {
-    if (this.#broken !== null && waiting.failed !== null) return waiting.failed(this.#broken);
+    if (this.#broken !== null) return waiting.failed?.(this.#broken);
     // Time is when it happened, not when it was written.
     const event =
       waiting.event.atMs === undefined ? { ...waiting.event, atMs: this.#clock.epochMs() } : waiting.event;
@@ -296,8 +300,8 @@ export class FileTrail implements AuditTrail {
   }
 
   /**
-   * The journal could not be written: what part of the batch is durable nobody knows. The trail takes nothing more until it is
-   * opened anew, which reads what is there.
+   * The journal could not be written: what part of the batch is durable nobody knows. The trail takes nothing more until what
+   * is there was read anew.
    */
   #fail(error: Error, batch: readonly Waiting[]): void {
     this.#broken = new AuditError(`the audit trail can not be written: ${error.message}`);
@@ -306,6 +310,27 @@ export class FileTrail implements AuditTrail {
     this.#lost += [...batch, ...this.#waiting].filter(({ failed }) => failed === null).length;
     this.#waiting = [];
     this.#noted = 0;
+  }
+
+  /** A disk that was full may have room again: what is there is read anew, as after a crash. */
+  #reopen(): void {
+    if (this.#isPumping || this.#isPublishing) return;
+    const probe = join(this.#options.folder, 'probe');
+    try {
+      writeWhole(probe, Buffer.alloc(PROBE_BYTES));
+      unlinkSync(probe);
+      this.#journal.close();
+      this.#tiles = [];
+      this.#parts.clear();
+      this.#taken.clear();
+      this.#underWay.clear();
+      this.#recover();
+    } catch {
+      return;
+    }
+    this.#broken = null;
+    this.#options.onProblem?.(null);
+    void this.#publish();
   }
 
   /** Takes durable entries into the tree. */
@@ -322,19 +347,6 @@ export class FileTrail implements AuditTrail {
         this.#tiles.push({ level, index, width: TILE_WIDTH, bytes });
       });
     }
-  }
-
-  /** Tiles at the right edge that are not full. */
-  #edgeTiles(): Tile[] {
-    const tiles: Tile[] = [];
-    this.#edge.rows.forEach((row, level) => {
-      if (row.length === 0) return;
-      const index = Math.floor(this.#size / TILE_WIDTH ** (level + 1));
-      if (level === 0)
-        tiles.push({ level: 'entries', index, width: row.length, bytes: joinBundle(this.#bundle) });
-      tiles.push({ level, index, width: row.length, bytes: Buffer.concat(row) });
-    });
-    return tiles;
   }
 
   /** Signs for everything that is durable now. One at a time; never rejects. */
@@ -357,7 +369,7 @@ export class FileTrail implements AuditTrail {
     const size = this.#size;
     const full = this.#tiles;
     this.#tiles = [];
-    const parts = this.#edgeTiles();
+    const parts = this.#edge.tiles(this.#bundle);
     const root = this.#edge.root();
     await this.#files.writeTiles([...full, ...parts]);
     const text = checkpointText({ origin: this.#options.origin, size, root });
@@ -378,7 +390,7 @@ export class FileTrail implements AuditTrail {
   }
 
   #tick(): void {
-    if (this.#broken !== null) return;
+    if (this.#broken !== null) return this.#reopen();
     if (this.#lost > this.#toldLost) {
       const count = this.#lost - this.#toldLost;
       this.#toldLost = this.#lost;
@@ -396,7 +408,8 @@ export class FileTrail implements AuditTrail {
   /** Takes what other processes have left. */
   takeInbox(): void {
     if (this.#broken !== null) return;
-    for (const { id, event, done } of readInbox(this.#options.folder)) {
+    const onBad = (file: string): void => this.#options.onProblem?.(`${file} is no entry, and was put aside`);
+    for (const { id, event, done } of readInbox(this.#options.folder, onBad)) {
       // One whose number is known was taken before a crash, or is under way.
       if (this.#taken.has(id)) {
         if (!this.#underWay.has(id)) done();

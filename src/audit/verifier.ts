@@ -404,15 +404,23 @@ function findDamage(folder: string, { rows: tree }: Tree, signed: Signed, damage
   for (let level = tree.length - 1; level >= 0; level--) {
     const count = Math.floor(size / WIDTH ** level);
     const from = count < WIDTH ? 0 : count - (count % WIDTH);
-    for (let at = from; at < count; at++) descend(tree, stored, level, at, damages);
+    for (let at = from; at < count; at++) descend(folder, tree, stored, level, at, damages);
   }
 }
 
 /** `stored[level][at]` is good: what below it is not? */
-function descend(tree: Rows, stored: Buffer[][], level: number, at: number, damages: Damage[]): void {
+function descend(
+  folder: string,
+  tree: Rows,
+  stored: Buffer[][],
+  level: number,
+  at: number,
+  damages: Damage[],
+): void {
   if (tree[level]![at]?.equals(stored[level]![at]!) === true) return;
   const leaves = WIDTH ** level;
-  const file = pathOf('entries', Math.floor((at * leaves) / WIDTH), WIDTH);
+  const bundle = Math.floor((at * leaves) / WIDTH);
+  const file = fileOf(folder, 'entries', bundle, Math.min(WIDTH, tree[0]!.length - bundle * WIDTH));
   if (level === 0) {
     const what = tree[0]![at] === null ? 'the entry is missing' : 'the entry was changed';
     return addRange(damages, at, at, file, what);
@@ -422,7 +430,7 @@ function descend(tree: Rows, stored: Buffer[][], level: number, at: number, dama
     const what = 'the entries were changed, and so were the hashes over them';
     return addRange(damages, at * leaves, (at + 1) * leaves - 1, file, what);
   }
-  for (let i = 0; i < WIDTH; i++) descend(tree, stored, level - 1, at * WIDTH + i, damages);
+  for (let i = 0; i < WIDTH; i++) descend(folder, tree, stored, level - 1, at * WIDTH + i, damages);
 }
 
 /** Neighbours that are damaged alike are one range. */
@@ -483,7 +491,9 @@ function main(args: readonly string[]): number {
     say(`${one.name} has cosigned ${one.size} entries at ${new Date(one.timeS * 1000).toISOString()}`);
   if (pruned > 0) say(`${pruned} entries were pruned: their hashes are left`);
   say(
-    damages.length === 0 ? `${origin}: ${size} entries are what ${root} says` : `${damages.length} damages`,
+    damages.length === 0
+      ? `${origin}: ${size} entries are what ${root} says`
+      : `${damages.length} ${damages.length === 1 ? 'damage' : 'damages'}`,
   );
   return damages.length === 0 ? 0 : 1;
 }

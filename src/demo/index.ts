@@ -139,6 +139,7 @@ function introduction(
   sample API       http://127.0.0.1:${apiPort}  (what the gate protects: try it directly, too)
   configuration    ${folder}/gatewright.yaml  (change it: it reloads by itself)
   access log       ${folder}/access.log
+  audit trail      ${folder}/audit
 
 Credentials, valid for eight hours (paste these first)
 
@@ -187,6 +188,10 @@ Refused
   400 smuggling            curl -i ${url}/orders -H 'Transfer-Encoding: chunked' -H 'Content-Length: 3' -d abc
   429 too many             for i in $(seq 15); do curl -so /dev/null -w '%{http_code} ' ${url}/payments -H "Authorization: Bearer $INGRID" \\
                                 -H 'Content-Type: application/json' -d ${payment}; done
+
+Proof: who was refused, who did what, and that nobody has changed it
+  npx gatewright audit search -c ${folder}/gatewright.yaml
+  npx gatewright audit verify -c ${folder}/gatewright.yaml    (change a byte in ${folder}/audit/tile and try again)
 
 Ctrl-C ends it. "npm start -- --traffic" adds good clients and attackers.
 `;

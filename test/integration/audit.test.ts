@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FileTrail, TrailReader } from '../../src/audit/index.ts';
 import { parseCheckpoint, parseNote, verifierText, verifyInclusion } from '../../src/merkle/index.ts';
+import { createCertificate } from '../support/certificate.ts';
 import { root as repository, run, start } from '../support/command.ts';
 import { openConfig, startTestGate, type TestGate } from '../support/gate.ts';
 import { exchange, request } from '../support/raw-client.ts';
@@ -132,13 +133,13 @@ test('a witness of its own process cosigns what the gate writes; holds and shred
   const logKeys = first.signers.map(verifierText).join('\n');
   await first.close();
   writeFileSync(join(folder, 'keys.txt'), logKeys);
-  const witness = start(
-    t,
-    ['audit', 'witness', '--name', 'w.example/1', '--log', 'keys.txt', '--port', '0'],
-    {
-      cwd: folder,
-    },
-  );
+  const certificate = createCertificate();
+  if (certificate === null) return t.skip('SKIPPED: openssl is not installed');
+  writeFileSync(join(folder, 'w.pem'), certificate.certificate);
+  writeFileSync(join(folder, 'w-key.pem'), certificate.key, { mode: 0o600 });
+  const tls = ['--tls-cert', 'w.pem', '--tls-key', 'w-key.pem'];
+  const named = ['--name', 'w.example/1', '--log', 'keys.txt', '--port', '0'];
+  const witness = start(t, ['audit', 'witness', ...named, ...tls], { cwd: folder });
   const url = (await witness.says(/listens at (\S+)\. /))[1]!;
   const key = (await witness.says(/^w\.example\/1\+[0-9a-f]{8}\+B[A-P]\S+$/m))[0];
   const gate = await startTestGate(t, {
@@ -149,7 +150,7 @@ test('a witness of its own process cosigns what the gate writes; holds and shred
   ml-dsa: true
   keep: { request: 90d, '*': 2555d }
   witness-every: 100ms
-  witnesses: { w1: { url: '${url}', keys: [ '${key}' ] } }
+  witnesses: { w1: { url: '${url}', keys: [ '${key}' ], ca: '${folder}/w.pem' } }
 `,
       api: '    addresses: { deny: [ 192.0.2.0/24 ] }\n',
       listener: ', trusted-proxies: [ 127.0.0.1 ]',

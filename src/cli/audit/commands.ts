@@ -29,6 +29,7 @@ export function addAuditCommands(
     .addOption(new Option('--outcome <outcome>').choices(['success', 'failure', 'refused']))
     .option('--who <id>', 'actor or target')
     .option('--request <id>', 'id of a request')
+    .option('--trace <id>', 'trace id')
     .option('--limit <n>', 'at most so many, the newest', '100')
     .addOption(json())
     .action(action(async () => (await import('./read.ts')).runAuditSearch));

@@ -38,7 +38,7 @@ export async function runAuditVerify(options: Options): Promise<number> {
     print(
       damages.length === 0
         ? `${size} entries are what the checkpoint of ${origin} signs for: ${root}`
-        : `${damages.length} damages in ${size} entries.`,
+        : `${damages.length} ${damages.length === 1 ? 'damage' : 'damages'} in ${size} entries.`,
     );
   }
   return damages.length === 0 ? Exit.ok : Exit.failed;

@@ -55,6 +55,7 @@ export function filterOf(options: Options): EntryFilter {
     outcome: options['outcome'] as string | undefined,
     who: options['who'] as string | undefined,
     requestId: options['request'] as string | undefined,
+    traceId: options['trace'] as string | undefined,
   };
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
 }
