@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { Diagnostics } from '../core/index.ts';
 import { createApiKey } from '../credentials/index.ts';
-import { type Contract, parseContract } from '../openapi/document.ts';
+import { type Contract, localDocuments, parseContract } from '../openapi/document.ts';
 import type { ContractOperation } from '../openapi/index.ts';
 import { CommandError, Exit, print, printDiagnostics, printJson } from './output.ts';
 
@@ -83,7 +83,10 @@ async function readContract(file: string): Promise<Contract> {
     throw new CommandError(`${file} can not be read (${(error as NodeJS.ErrnoException).code})`);
   }
   const diagnostics = new Diagnostics();
-  const contract = parseContract(text, file, diagnostics);
+  const contract = parseContract(text, file, diagnostics, {
+    path: resolve(file),
+    others: localDocuments([dirname(resolve(file))]),
+  });
   if (contract === null || diagnostics.hasErrors) {
     throw new CommandError(
       'the contract has errors, nothing was written',

@@ -1,10 +1,10 @@
 // One API: its contract's operations with everything the configuration says about them.
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { ServiceDescription } from '../control/contract.ts';
 import type { AuthenticationMethod } from '../guards/authenticate/contract.ts';
 import type { ScopeAlternative } from '../guards/authorize/contract.ts';
-import { type Contract, parseContract } from '../openapi/document.ts';
+import { type Contract, localDocuments, parseContract } from '../openapi/document.ts';
 import { type ContractOperation, SchemaSet } from '../openapi/index.ts';
 import type { ConfigDocument } from './document.ts';
 import type { ApiConfig, OperationConfig } from './gate-config.ts';
@@ -152,7 +152,8 @@ function readContract(name: string, source: string, context: ResolveContext): Co
     return null;
   }
   context.files.push(file);
-  return parseContract(text, source, context.diagnostics);
+  const others = localDocuments([dirname(file), context.folder], (other) => void context.files.push(other));
+  return parseContract(text, source, context.diagnostics, { path: file, others });
 }
 
 function resolveOperation(

@@ -182,8 +182,8 @@ export const diagnosticTable = {
     'Add or mend its description.',
   ),
   'contract-reference': row(
-    'A `$ref` leads nowhere, in a circle, or out of the document.',
-    'Mend it; bundle documents of several files into one.',
+    'A `$ref` leads nowhere, in a circle, to a file that can not be read, out of the folder, or to another host.',
+    'Mend it; put a copy of what it leads to beside the contract.',
   ),
   'policy-syntax': row(
     'A policy is not written as Cedar is.',

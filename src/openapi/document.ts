@@ -1,2 +1,3 @@
 // Door for those who read contracts: it brings the YAML library, which data-plane threads do without.
-export { type Contract, parseContract, type SecurityScheme } from './parse.ts';
+export { localDocuments } from './local-documents.ts';
+export { type Contract, type ContractHome, parseContract, type SecurityScheme } from './parse.ts';

@@ -3,6 +3,7 @@
 import { closestName, type DiagnosticId, type Diagnostics, type Place } from '../core/index.ts';
 import { type PlacedText, readJsonText } from '../core/json-text.ts';
 import { YamlText } from '../core/yaml-text.ts';
+import { BundleError, bundle, mayReferElsewhere, type OtherDocuments } from './bundle.ts';
 import type { ContractBody, ContractOperation, ContractParameter, ContractResponse } from './contract.ts';
 import { convertDraft7, isDraft7 } from './draft7.ts';
 import { lookUp } from './parse-pointer.ts';
@@ -45,22 +46,40 @@ const MAX_ALIASES = 100;
 /** References followed one after the other. */
 const MAX_REFERENCES = 32;
 
-/** Parses `text`; null when nothing useful could be read. Problems go to `diagnostics`. Never throws for bad input. */
-export function parseContract(text: string, file: string, diagnostics: Diagnostics): Contract | null {
-  return new ContractParser(text, file, diagnostics).run();
+/** Where a contract comes from, for references to documents beside it. */
+export interface ContractHome {
+  /** Absolute path of its file. */
+  readonly path: string;
+  readonly others: OtherDocuments;
+}
+
+/**
+ * Parses `text`; null when nothing useful could be read. Problems go to `diagnostics`. Never throws for bad input. Without a
+ * `home`, references to other documents are problems.
+ */
+export function parseContract(
+  text: string,
+  file: string,
+  diagnostics: Diagnostics,
+  home: ContractHome | null = null,
+): Contract | null {
+  return new ContractParser(text, file, diagnostics, home).run();
 }
 
 class ContractParser {
   readonly #file: string;
   readonly #diagnostics: Diagnostics;
   readonly #mentionsDraft7: boolean;
+  /** Null where no reference leads elsewhere, or none may. */
+  readonly #home: ContractHome | null;
   readonly #yaml: PlacedText;
   #root: Json = {};
   #version: ContractVersion = '3.1';
 
-  constructor(text: string, file: string, diagnostics: Diagnostics) {
+  constructor(text: string, file: string, diagnostics: Diagnostics, home: ContractHome | null) {
     this.#file = file;
     this.#diagnostics = diagnostics;
+    this.#home = home !== null && mayReferElsewhere(text) ? home : null;
     this.#mentionsDraft7 = text.includes('json-schema.org/draft-0');
     this.#yaml = readJsonText(text) ?? new YamlText(text);
   }
@@ -90,7 +109,9 @@ class ContractParser {
     }
     if (!this.#takeVersion(root)) return null;
     // Schemas of other dialects become 2020-12 once, here; positions still come from the text.
-    this.#root = this.#inOneDialect(root);
+    const whole = this.#bundled(root);
+    if (whole === null) return null;
+    this.#root = this.#inOneDialect(whole);
     const operations = this.#operations();
     const title = isObject(this.#root['info']) ? this.#root['info']['title'] : undefined;
     return {
@@ -102,13 +123,24 @@ class ContractParser {
     };
   }
 
+  #bundled(root: Json): Json | null {
+    if (this.#home === null) return root;
+    try {
+      return bundle(root, this.#home.path, this.#home.others);
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      this.#error('contract-reference', [], `A reference can not be followed: ${error.message}.`);
+      return null;
+    }
+  }
+
   #inOneDialect(root: Json): Json {
     if (this.#version === '3.0') return convertSchema30(root);
     const byDefault = isDraft7(root['jsonSchemaDialect']);
     const isOld = (schema: unknown): boolean =>
       isObject(schema) && schema['$schema'] !== undefined ? isDraft7(schema['$schema']) : byDefault;
     // A document that says nothing of draft 7 is not copied: it may be large.
-    if (!byDefault && !this.#mentionsDraft7) return root;
+    if (!byDefault && !this.#mentionsDraft7 && this.#home === null) return root;
     return convertSchemas(root, (schema) => (isOld(schema) ? convertDraft7(schema) : schema));
   }
 
@@ -168,7 +200,7 @@ class ContractParser {
         this.#error(
           'contract-reference',
           path,
-          'References into other documents are not followed.',
+          'References into other documents are not followed here.',
           'Bundle the contract into one file first.',
         );
         return null;

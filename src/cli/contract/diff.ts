@@ -1,10 +1,11 @@
 // `gatewright contract diff`: exit code 0 when nothing that counts has changed, 1 when something has, 3 when a contract can
 // not be read.
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { version } from '../../app/version.ts';
 import { type Change, compareContracts, toMarkdown, toSarif, toText } from '../../contract-diff/index.ts';
 import { Diagnostics } from '../../core/index.ts';
-import { type Contract, parseContract } from '../../openapi/document.ts';
+import { type Contract, localDocuments, parseContract } from '../../openapi/document.ts';
 import { CommandError, Exit, print, printJson } from '../output.ts';
 
 export async function runContractDiff(
@@ -35,7 +36,10 @@ function read(file: string): Contract {
     );
   }
   const diagnostics = new Diagnostics();
-  const contract = parseContract(text, file, diagnostics);
+  const contract = parseContract(text, file, diagnostics, {
+    path: resolve(file),
+    others: localDocuments([dirname(resolve(file))]),
+  });
   if (contract === null || diagnostics.hasErrors) {
     throw new CommandError(
       `${file} is no contract that can be compared`,
