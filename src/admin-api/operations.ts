@@ -336,6 +336,20 @@ export const operations = {
     'Rate limits, address lists, and who met them.',
     s.limitsView,
   ),
+  listBans: get('limits', '/bans', 'limits:read', 'Addresses that are refused for a while.', s.banList),
+  addBan: act(
+    'POST',
+    'limits',
+    '/bans',
+    'bans:write',
+    'Refuses an address or block for a while, on all gates.',
+    [201, s.ban],
+    { body: s.newBan },
+  ),
+  removeBan: act('DELETE', 'limits', '/bans', 'bans:write', 'Admits it again.', [204, null], {
+    query: z.object({ block: id(50) }),
+    also: [404],
+  }),
   // audit
   searchAudit: get('audit', '/audit', 'audit:read', 'Entries of the trail, newest first.', s.auditPage, {
     query: z.object({

@@ -10,6 +10,7 @@ export const permissions = [
   'waf:read',
   'waf:write',
   'limits:read',
+  'bans:write',
   'identities:read',
   'identities:write',
   'keys:read',
@@ -34,7 +35,13 @@ const viewer: readonly Permission[] = [
   'waf:read',
   'limits:read',
 ];
-const responder: readonly Permission[] = [...viewer, 'identities:read', 'keys:read', 'keys:revoke'];
+const responder: readonly Permission[] = [
+  ...viewer,
+  'bans:write',
+  'identities:read',
+  'keys:read',
+  'keys:revoke',
+];
 const operator: readonly Permission[] = [
   ...responder,
   'identities:write',

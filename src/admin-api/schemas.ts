@@ -517,6 +517,30 @@ export const limitsView = name(
   }),
 );
 
+export const ban = name(
+  'Ban',
+  z.strictObject({
+    block: z.string(),
+    reason: z.string(),
+    by: z.string(),
+    createdMs: ms(),
+    untilMs: ms(),
+  }),
+);
+export const banList = name('BanList', z.strictObject({ items: z.array(ban) }));
+export const newBan = name(
+  'NewBan',
+  z.strictObject({
+    block: z.string().min(2).max(50).describe('An address, or a block such as 192.0.2.0/24.'),
+    reason: z.string().max(200),
+    forMs: z
+      .number()
+      .int()
+      .min(1000)
+      .max(366 * 86_400_000),
+  }),
+);
+
 // Audit.
 
 const party = z.strictObject({ kind: z.string(), id: z.string() });

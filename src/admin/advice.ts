@@ -2,6 +2,8 @@
 import type { ErrorCode } from '../core/index.ts';
 
 const advice: Partial<Record<ErrorCode, string>> = {
+  'address-denied':
+    'Banned, on a list, or not among those that are admitted: the reason says which. Bans are under Limits.',
   'operation-unknown':
     'Scanners do this. If a client of yours does it, compare host, base and path with the APIs page.',
   'method-not-allowed': 'The contract has the path and not the method.',

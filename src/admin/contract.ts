@@ -1,6 +1,7 @@
 // What the control plane is given by the composition root, what a handler gets, and how it answers.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminOperationId, Permission, Role } from '../admin-api/index.ts';
+import type { BanKeeper } from '../admission/index.ts';
 import type { AuditEvent } from '../audit/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import type { ServiceCall } from '../control/index.ts';
@@ -42,6 +43,8 @@ export interface AdminParts {
   /** Resolves when the entry is durable; at once where no trail is kept. */
   readonly audit: (event: AuditEvent) => Promise<void>;
   readonly note: (event: AuditEvent) => void;
+  /** Null while bans have not begun. */
+  readonly bans: () => Pick<BanKeeper, 'add' | 'remove' | 'list'> | null;
   readonly clock: Clock;
   /** Folder with the built console; empty where there is none. */
   readonly assets: string;

@@ -7,6 +7,7 @@ import { type ServiceCall, type ServiceHandler, sendProblem } from '../control/i
 import { apiHandlers } from './api-handlers.ts';
 import { ConsoleAssets } from './assets.ts';
 import { auditHandlers } from './audit-handlers.ts';
+import { banHandlers } from './ban-handlers.ts';
 import { findCaller, requireOwnPage } from './callers.ts';
 import {
   type AdminAnswer,
@@ -48,6 +49,7 @@ export class AdminService {
       ...apiHandlers(parts, traffic),
       ...identityHandlers(parts),
       ...memberHandlers(parts),
+      ...banHandlers(parts),
       ...wafHandlers(parts, traffic),
       ...auditHandlers(parts),
       ...settingsHandlers(parts),

@@ -25,7 +25,7 @@ const FIRST_USER = 'admin';
 const PRUNE_MS = 3_600_000;
 
 export interface AdminPlaneParts
-  extends Pick<AdminParts, 'config' | 'state' | 'reload' | 'refresh' | 'audit' | 'note'> {
+  extends Pick<AdminParts, 'config' | 'state' | 'reload' | 'refresh' | 'audit' | 'note' | 'bans'> {
   readonly log: GateLog;
   readonly facts: () => Omit<GateFacts, 'version' | 'startedMs'>;
 }

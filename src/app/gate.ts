@@ -229,6 +229,7 @@ class Gate implements RunningGate {
       refresh: () => this.#identity.refresh(),
       audit: (event) => this.#audit.append(event),
       note: (event) => this.#audit.note(event),
+      bans: () => this.#admission.keeper,
     });
     this.#control = new ControlPlane(this.#log, {
       admin: this.#admin.handler,

@@ -133,7 +133,10 @@ function configuration(
   const { apiPort, port, tlsPort, internalPort, telemetryPort, consolePort } = ports;
   return `# The demo's configuration. Yours is written by "gatewright init".
 listeners:
-  public: { port: ${port}, host: 127.0.0.1 }
+  public:
+    port: ${port}
+    host: 127.0.0.1
+    trusted-proxies: [ 127.0.0.1 ]   # so that the traffic of --traffic can come from several addresses
   secure:
     port: ${tlsPort}
     host: 127.0.0.1

@@ -21,7 +21,8 @@ export function startTraffic(
   print: (line: string) => void,
 ): Traffic {
   const base = `http://127.0.0.1:${port}`;
-  const shots = makeShots(base, port, credentials);
+  let from = '';
+  const shots = makeShots(base, port, credentials, () => from);
   const counts = new Map<string, number>();
   let n = 0;
   const timer = setInterval(() => {
@@ -29,6 +30,8 @@ export function startTraffic(
     const pool = shots.filter((shot) => shot.good === (n % 3 !== 2));
     const shot = pool[Math.floor(Math.random() * pool.length)]!;
     n++;
+    // Read before the shot first waits.
+    from = one(shot.good ? customers : attackers);
     shot.run().then(
       (status) => counts.set(`${shot.kind} ${status}`, (counts.get(`${shot.kind} ${status}`) ?? 0) + 1),
       () => counts.set(`${shot.kind} closed`, (counts.get(`${shot.kind} closed`) ?? 0) + 1),
@@ -51,9 +54,18 @@ export function startTraffic(
   };
 }
 
-function makeShots(base: string, port: number, credentials: DemoCredentials): Shot[] {
+/** Addresses for documents (RFC 5737): customers, and two who are up to no good. */
+const customers = ['192.0.2.10', '192.0.2.24', '192.0.2.77', '192.0.2.131'];
+const attackers = ['203.0.113.66', '203.0.113.99'];
+const one = (list: readonly string[]): string => list[Math.floor(Math.random() * list.length)]!;
+
+function makeShots(base: string, port: number, credentials: DemoCredentials, from: () => string): Shot[] {
   const call = async (path: string, init: RequestInit = {}): Promise<number> => {
-    const response = await fetch(base + path, { ...init, signal: AbortSignal.timeout(5000) });
+    const response = await fetch(base + path, {
+      ...init,
+      headers: { ...init.headers, 'x-forwarded-for': from() },
+      signal: AbortSignal.timeout(5000),
+    });
     await response.arrayBuffer();
     return response.status;
   };
@@ -141,7 +153,11 @@ function makeShots(base: string, port: number, credentials: DemoCredentials): Sh
     {
       kind: 'traversal',
       good: false,
-      run: () => raw(port, 'GET /accounts/..%2finternal/debug HTTP/1.1\r\nHost: a\r\n\r\n'),
+      run: () =>
+        raw(
+          port,
+          `GET /accounts/..%2finternal/debug HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${from()}\r\n\r\n`,
+        ),
     },
     {
       kind: 'smuggling',
@@ -149,7 +165,7 @@ function makeShots(base: string, port: number, credentials: DemoCredentials): Sh
       run: () =>
         raw(
           port,
-          'POST /payments HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+          `POST /payments HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${from()}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
         ),
     },
   ];

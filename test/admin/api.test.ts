@@ -57,6 +57,9 @@ const samples: Readonly<Record<string, string>> = {
 
 const fill = (path: string): string => path.replace(/\{(\w+)\}/g, (_, name: string) => samples[name] ?? 'x');
 
+/** Queries without which there is no answer. */
+const queries: Readonly<Record<string, string>> = { removeBan: '?block=203.0.113.200' };
+
 const bodies: Readonly<Record<string, unknown>> = {
   simulate: { operation: 'deleteThing', as: { client: 'shop', scopes: [] } },
   createIdentity: { id: 'made', kind: 'client' },
@@ -64,6 +67,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   issueKey: { owner: 'shop' },
   rotateKey: {},
   addExclusion: { api: 'things', operation: 'createThing', rule: 1, target: 'ARGS:x', reason: 'not there' },
+  addBan: { block: '203.0.113.9', reason: 'tries keys', forMs: 60_000 },
   invite: { user: 'nora', role: 'viewer' },
   changeMember: { disabled: false },
   addPasskey: { response: { id: 'x' }, label: '' },
@@ -325,7 +329,7 @@ test('the administrative API', async (t) => {
     for (const [id, operation] of operationEntries) {
       if (operation.permission === 'open' || id === 'live') continue;
       for (const role of [...roles, 'none', undefined] as const) {
-        const answer = await admin.call(operation.method, fill(operation.path), {
+        const answer = await admin.call(operation.method, fill(operation.path) + (queries[id] ?? ''), {
           ...(role === undefined ? {} : { as: role }),
           ...(operation.body === undefined ? {} : { body: bodies[id] }),
         });

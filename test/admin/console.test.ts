@@ -113,6 +113,24 @@ test('the console on the demo', { skip }, async (t) => {
     await picture(page, 'request');
   });
 
+  await t.test('its address is banned, which all threads know at once, and admitted again', async () => {
+    const banned = await page.getByRole('button', { name: /^Ban 203\.0\.113\.\d+$/ }).textContent();
+    const address = banned!.replace('Ban ', '');
+    const ask = async (): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${demo.port}/health`, { headers: { 'x-forwarded-for': address } }))
+        .status;
+    assert.equal(await ask(), 200);
+    await page.getByRole('button', { name: banned! }).click();
+    await page.getByLabel('Reason').fill('tries injections');
+    await page.getByRole('button', { name: 'Ban', exact: true }).click();
+    await page.getByText(`${address}/32 is refused from now on.`).waitFor();
+    assert.equal(await ask(), 403);
+    await page.getByRole('link', { name: 'Bans' }).click();
+    await page.getByRole('button', { name: `Lift the ban of ${address}/32` }).click();
+    await page.getByText('Nobody is banned').waitFor();
+    assert.equal(await ask(), 200);
+  });
+
   await t.test('a key is issued, shown once, works, and is revoked', async () => {
     await open('keys');
     await page.getByRole('button', { name: 'Issue a key' }).click();

@@ -1,7 +1,10 @@
 // One request, guard by guard: where it went, where it ended and why, what the caller was told, and others of the same caller.
-import { Empty, PageHead, Panel, Shown, Stranger, Time, Verdict } from '../components/basic.tsx';
+import { useState } from 'react';
+import { BanDialog } from '../components/ban-dialog.tsx';
+import { Action, Empty, PageHead, Panel, Shown, Stranger, Time, Verdict } from '../components/basic.tsx';
 import { milliseconds, visible } from '../format.ts';
 import { hrefOf } from '../router.ts';
+import { useSession } from '../session.tsx';
 import { useResource } from '../use-resource.ts';
 
 const marks: Readonly<Record<string, string>> = {
@@ -16,14 +19,40 @@ const marks: Readonly<Record<string, string>> = {
 const hidden = new Set(['matches']);
 
 export function ExplainedRequest({ id }: { readonly id: string }) {
+  const { may } = useSession();
   const found = useResource('explainRequest', { params: { request: id } });
+  const address = String(found.data?.request['client_address'] ?? '');
+  const [isBanning, setBanning] = useState(false);
+  const [banned, setBanned] = useState('');
   return (
     <>
       <PageHead title="One request" about={<code>{visible(id)}</code>}>
+        {may('bans:write') && address !== '' && (
+          <Action kind="danger" onPress={() => setBanning(true)}>
+            Ban {address}
+          </Action>
+        )}
         <a className="button" href={hrefOf('requests')}>
           All requests
         </a>
       </PageHead>
+      {isBanning && (
+        <BanDialog
+          address={address}
+          onClose={() => setBanning(false)}
+          onDone={(block) => {
+            setBanning(false);
+            setBanned(block);
+          }}
+        />
+      )}
+      {banned !== '' && (
+        <div className="note-box good" role="status">
+          <span>
+            {banned} is refused from now on. <a href={hrefOf('limits')}>Bans</a>
+          </span>
+        </div>
+      )}
       <Shown of={found} lines={12}>
         {({ request, summary, told, advice, steps, related }) => (
           <div className="grid">

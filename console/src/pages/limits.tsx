@@ -1,7 +1,11 @@
 // Limits: what is configured, and who met it in the last hour.
-import { Bars, Empty, PageHead, Panel, Shown } from '../components/basic.tsx';
+import { useState } from 'react';
+import { ApiError, call } from '../api.ts';
+import { BanDialog } from '../components/ban-dialog.tsx';
+import { Action, Bars, Empty, PageHead, Panel, Shown, Stranger, Time } from '../components/basic.tsx';
 import { duration, number } from '../format.ts';
 import { hrefOf } from '../router.ts';
+import { useSession } from '../session.tsx';
 import { useResource } from '../use-resource.ts';
 
 export default function LimitsPage() {
@@ -10,8 +14,9 @@ export default function LimitsPage() {
     <>
       <PageHead
         title="Limits"
-        about="Rate limits and address lists of the configuration, and who met them in the last hour"
+        about="Bans, rate limits and address lists, and who met them in the last hour"
       />
+      <Bans />
       <Shown of={limits}>
         {(data) => {
           const lists = data.lists.filter(({ allow, deny }) => allow.length + deny.length > 0);
@@ -110,5 +115,101 @@ export default function LimitsPage() {
         }}
       </Shown>
     </>
+  );
+}
+
+function Bans() {
+  const { may } = useSession();
+  const bans = useResource('listBans', {}, 3000);
+  const [isAdding, setAdding] = useState(false);
+  const [problem, setProblem] = useState('');
+  const lift = async (block: string): Promise<void> => {
+    setProblem('');
+    try {
+      await call('removeBan', { query: { block } });
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.message : String(error));
+    }
+    bans.reload();
+  };
+  return (
+    <Panel
+      title="Bans"
+      flush
+      action={
+        may('bans:write') && (
+          <Action small onPress={() => setAdding(true)}>
+            Ban an address
+          </Action>
+        )
+      }
+    >
+      {problem !== '' && (
+        <div className="note-box bad" role="alert">
+          {problem}
+        </div>
+      )}
+      <Shown of={bans} lines={2}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="Nobody is banned" />
+          ) : (
+            <table className="plain cards">
+              <thead>
+                <tr>
+                  <th>Address</th>
+                  <th>Reason</th>
+                  <th>By</th>
+                  <th>Until</th>
+                  <th>
+                    <span className="visually-hidden">Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {items.map(({ block, reason, by, untilMs }) => (
+                  <tr key={block}>
+                    <td className="mono" data-label="Address">
+                      <a href={hrefOf('requests', { address: block.replace(/\/(?:32|128)$/, '') })}>
+                        {block}
+                      </a>
+                    </td>
+                    <td data-label="Reason">
+                      <Stranger text={reason} />
+                    </td>
+                    <td data-label="By">
+                      <Stranger text={by} />
+                    </td>
+                    <td data-label="Until">
+                      <Time ms={untilMs} />
+                    </td>
+                    <td>
+                      {may('bans:write') && (
+                        <Action
+                          small
+                          onPress={() => void lift(block)}
+                          aria-label={`Lift the ban of ${block}`}
+                        >
+                          Lift
+                        </Action>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )
+        }
+      </Shown>
+      {isAdding && (
+        <BanDialog
+          onClose={() => setAdding(false)}
+          onDone={() => {
+            setAdding(false);
+            bans.reload();
+          }}
+        />
+      )}
+    </Panel>
   );
 }
