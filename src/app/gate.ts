@@ -5,7 +5,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { BanKeeper } from '../admission/index.ts';
 import type { GateConfig } from '../config/load.ts';
-import { type Diagnostic, formatDiagnostic } from '../core/index.ts';
+import { type Diagnostic, formatDiagnostic, systemClock } from '../core/index.ts';
 import { createDecisionsHandler } from '../decisions/index.ts';
 import { type SnapshotMessage, UpstreamMonitor, WorkerSupervisor } from '../gateway/index.ts';
 import { createLastPlaces } from '../geography/index.ts';
@@ -25,6 +25,7 @@ import { AdmissionPlane } from './admission-plane.ts';
 import { AuditPlane, segmentEvent } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { ControlPlane } from './control-plane.ts';
+import { EnumerationReports, namesObjects } from './enumeration-watch.ts';
 import { ExportPlane } from './export-plane.ts';
 import { GeographyPlane } from './geography-plane.ts';
 import { IdentityPlane } from './identity-plane.ts';
@@ -298,6 +299,10 @@ class Gate implements RunningGate {
     await this.#exports.start(this.config, this.#records.stream, this.#log, this.#intel.tag);
     await this.#otlp.start(this.config, this.#records.stream, this.#registry);
     if (this.config.services !== null) this.#records.stream.subscribe(this.#services.watch);
+    if (namesObjects(this.config))
+      this.#records.stream.subscribe(
+        new EnumerationReports(this.#log, (event) => this.#audit.note(event), systemClock.epochMs),
+      );
     this.#admin.start(this.config, this.#records.stream);
     this.#records.start(telemetry.accessLog);
     this.#addGauges();

@@ -23,6 +23,7 @@ export const auditActions = [
   'request.refuse',
   'request.refuse-more',
   'threat.match',
+  'threat.enumeration',
   // the trail itself
   'audit.shred',
   'audit.lost',

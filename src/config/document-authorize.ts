@@ -125,13 +125,18 @@ export const risk = z
         z
           .strictObject({
             from: z.array(addressBlock()).default([]).describe('Addresses or blocks.'),
+            lists: z.array(nameKey()).default([]).describe('Names under address-lists.'),
             countries: countries(),
             networks: networks(),
             adds: weight().describe('What a request from there adds.'),
           })
-          .refine((value) => value.from.length + value.countries.length + value.networks.length > 0, {
-            message: 'needs "from", "countries" or "networks"',
-          }),
+          .refine(
+            (value) =>
+              value.from.length + value.lists.length + value.countries.length + value.networks.length > 0,
+            {
+              message: 'needs "from", "lists", "countries" or "networks"',
+            },
+          ),
       )
       .default([])
       .describe('Addresses of bad repute; countries and networks need `geography`.'),

@@ -1,7 +1,7 @@
 // What makes a request suspicious, from the document.
 import type { RiskConfig } from '../guards/authorize/contract.ts';
 import type { ConfigDocument } from './document.ts';
-import { fail, type ResolveContext } from './resolve.ts';
+import { fail, failDangling, type ResolveContext } from './resolve.ts';
 
 export function resolveRisk(document: ConfigDocument, context: ResolveContext): RiskConfig | null {
   const { risk, geography } = document;
@@ -23,6 +23,13 @@ export function resolveRisk(document: ConfigDocument, context: ResolveContext): 
       'Nothing tells where addresses are.',
       'Name a database: geography: { databases: [ ./country.mmdb ] }.',
     );
+  const known = Object.keys(document['address-lists']);
+  addresses.forEach(({ lists }, index) => {
+    lists.forEach((name, at) => {
+      if (!known.includes(name))
+        failDangling(context, ['risk', 'addresses', index, 'lists', at], 'address list', name, known);
+    });
+  });
   const newDevice = risk['new-device'];
   return {
     addresses: addresses.map(({ from, ...rest }) => ({ blocks: from, ...rest })),

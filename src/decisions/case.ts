@@ -5,6 +5,7 @@ import type { ApiConfig, GateConfig, OperationConfig } from '../config/index.ts'
 import { closestName, parseDuration, systemClock } from '../core/index.ts';
 import { type Consumer, Exchange, type Journey, type Place, type RiskSign } from '../exchange/index.ts';
 import { createLastPlaces, type Geography, LastPlaces, placeOf } from '../geography/index.ts';
+import { AddressLists } from '../guards/admit/index.ts';
 import {
   type AuthorizeContext,
   compileApiPolicies,
@@ -99,6 +100,8 @@ export interface CaseOutcome {
   readonly place: { readonly country: string; readonly asn: number };
 }
 
+/** Lists that come from elsewhere are not fetched to judge a case: nobody is on them. */
+const noLists = new AddressLists();
 const MAX_CONSUMERS = 10_000;
 
 /** Where a case's own clock starts, after the longest time that anything is remembered. */
@@ -313,6 +316,7 @@ export class CaseJudge {
     const risk = new Risk(config, {
       limits: new LimitTable(createLimitTable(64)),
       places: new LastPlaces(createLastPlaces(8)),
+      lists: noLists,
       clock: { epochMs: () => exchange.receivedMs, monotonicMs: () => nowMs },
     });
     if (last !== undefined) {

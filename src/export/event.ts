@@ -84,6 +84,7 @@ function ownSeverity(record: ExchangeRecord): Severity {
     case 'request.failed':
       return 'medium';
     case 'request.refused':
+      if (record.code === 'enumeration-suspected') return 'high';
       return record.guard === 'limit' ? 'low' : 'medium';
     default:
       return record.risk !== undefined && record.risk >= 70 ? 'medium' : 'info';

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createApiKey } from '../../src/credentials/index.ts';
+import { run } from '../support/command.ts';
 import { startTestGate } from '../support/gate.ts';
 import { AUDIENCE, ISSUER, TestIssuer } from '../support/issuer.ts';
 import { exchange, RawClient, type RawResponse, request } from '../support/raw-client.ts';
@@ -161,6 +162,7 @@ test('objects of others: in the path, the query and the body, and every refusal 
 test('who tries many ids is told apart in the answer and the log', async (t) => {
   const { call, gate } = await setUp(t, {
     authorize: 'own: [ { parameter: accountId, claim: accounts } ], enumeration: 3/h',
+    extra: 'audit: { folder: ./audit }',
   });
   const codes: string[] = [];
   for (let i = 0; i < 5; i++) codes.push(codeOf(await call('GET', `/accounts/b${i}`, ingrid)));
@@ -173,6 +175,27 @@ test('who tries many ids is told apart in the answer and the log', async (t) => 
   assert.equal((await call('GET', '/accounts/a1', ingrid)).status, 200);
   const lines = await gate.accessLines(7);
   assert.equal(lines.filter((line) => line['reason'] === 'enumeration').length, 2);
+  // It is reported, once for a while, and kept.
+  const reported = await until(
+    () => gate.log.filter(({ event }) => event === 'enumeration-suspected')[0],
+    'the report of the enumeration',
+  );
+  assert.deepEqual(
+    [reported.level, reported.details['consumer'], reported.details['operation']],
+    ['warning', 'corp|ingrid', 'getAccount'],
+  );
+  assert.equal(gate.log.filter(({ event }) => event === 'enumeration-suspected').length, 1);
+  await gate.gate.close();
+  const kept = await run([
+    'audit',
+    'search',
+    '--action',
+    'threat.enumeration',
+    '-c',
+    `${gate.folder}/gatewright.yaml`,
+  ]);
+  assert.match(kept.out, /threat\.enumeration/, kept.err);
+  assert.match(kept.out, /corp\|ingrid/);
 });
 
 test('functions: scopes of the contract, roles by membership, group and token, and inheritance', async (t) => {

@@ -167,8 +167,9 @@ apis:
     authenticate: [ { jwt: { issuer: corp, audience: ${AUDIENCE} } }, { api-key: {} } ]
     authorize: { policy: ./places.cedar }
 geography: { databases: [ ./countries.mmdb ] }
+address-lists: { bad: { file: ./bad.txt } }
 risk:
-  addresses: [ { countries: [ KP ], networks: [ AS64666 ], adds: 70 } ]
+  addresses: [ { countries: [ KP ], networks: [ AS64666 ], adds: 70 }, { lists: [ bad ], adds: 5 } ]
   travel: { adds: 40 }
   credential-age: { over: 365d, adds: 15 }
   refusals: { over: 3/m, adds: 20 }
@@ -177,6 +178,7 @@ telemetry: { listen: false, access-log: { to: { file: ./access.log } } }
     contract,
     files: {
       'jwks.json': issuer.jwks(),
+      'bad.txt': '192.0.2.0/24\n',
       'places.cedar': `permit (principal, action, resource);
 @id("travelled") @max_age("0") forbid (principal is User, action, resource) when { context.risk >= 40 };`,
       'countries.mmdb': mmdb({ ...countries, '1.1.1.0/24': { country_code: 'AU' } }),
@@ -219,7 +221,7 @@ telemetry: { listen: false, access-log: { to: { file: ./access.log } } }
   // The address in Australia was refused often meanwhile.
   assert.deepEqual(travelled.at(-1)!.signs, ['travel', 'refusals']);
   assert.deepEqual(said[10]!.signs, ['address', 'credential-age']);
-  assert.deepEqual([said[16]!.risk, said[16]!.signs], [35, ['credential-age', 'refusals']]);
+  assert.deepEqual([said[16]!.risk, said[16]!.signs], [40, ['address', 'credential-age', 'refusals']]);
 
   const explain = (...options: readonly string[]) =>
     run([
@@ -280,6 +282,9 @@ telemetry: { listen: false }
   );
   await matches('    addresses: { countries: { deny: [ Germany ] } }', /is not a country/);
   await matches('    addresses: { networks: { deny: [ AS0 ] } }', /is not from 1/);
+  await matches('risk: { travel: { adds: 10 } }', /Nothing tells where addresses are/);
+  await matches('risk: { addresses: [ { lists: [ bad ], adds: 10 } ] }', /address list "bad"/);
+  await matches('risk: { addresses: [ { adds: 10 } ] }', /needs "from", "lists", "countries" or "networks"/);
   await matches(
     'geography: { databases: [ ./none.mmdb ] }',
     /geography-database .*can not be read \(ENOENT\)/,

@@ -86,6 +86,8 @@ export interface IssuerClaims {
 export interface RiskConfig {
   readonly addresses: readonly {
     readonly blocks: readonly string[];
+    /** Names of lists that come from elsewhere. */
+    readonly lists: readonly string[];
     /** ISO 3166-1 alpha-2. */
     readonly countries: readonly string[];
     /** Numbers of autonomous systems. */

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../core/index.ts';
 import { type Consumer, Exchange, type Place, Refusal, unknownPlace } from '../../exchange/index.ts';
 import { createLastPlaces, LastPlaces } from '../../geography/index.ts';
 import { createLimitTable, LimitTable } from '../../limits/index.ts';
+import { AddressLists } from '../admit/index.ts';
 import { Risk, type RiskConfig } from './index.ts';
 
 const consumer: Consumer = {
@@ -25,7 +26,7 @@ function exchangeOf(address = '2001:db8::7'): Exchange {
   return exchange;
 }
 
-const noList = { blocks: [], countries: [], networks: [] };
+const noList = { blocks: [], lists: [], countries: [], networks: [] };
 const noSigns: RiskConfig = {
   addresses: [],
   tokenAge: null,
@@ -37,7 +38,8 @@ const noSigns: RiskConfig = {
 
 function riskOf(config: RiskConfig, clock: Clock): Risk {
   const limits = new LimitTable(createLimitTable(4096));
-  return new Risk(config, { limits, places: new LastPlaces(createLastPlaces(64)), clock });
+  const lists = new AddressLists();
+  return new Risk(config, { limits, places: new LastPlaces(createLastPlaces(64)), lists, clock });
 }
 
 function assessor(config: RiskConfig, clock: Clock): (exchange: Exchange) => number {

@@ -6,6 +6,7 @@ import { type Exchange, type Guard, noHooks, type RiskSign } from '../../exchang
 import type { LastPlaces } from '../../geography/index.ts';
 import { type LimitParameters, LimitResult, type LimitTable } from '../../limits/index.ts';
 import { addressSetOf } from '../../net/index.ts';
+import type { AddressLists } from '../admit/index.ts';
 import type { RefusalsRisk, RiskConfig } from './contract.ts';
 import { KnownDevices } from './new-device.ts';
 
@@ -15,6 +16,8 @@ export const MAX_RISK = 100;
 export interface RiskMemory {
   readonly limits: LimitTable;
   readonly places: LastPlaces;
+  /** Lists that come from elsewhere. */
+  readonly lists: AddressLists;
   readonly clock: Clock;
 }
 
@@ -37,7 +40,7 @@ export class Risk {
     this.watch =
       bad === null ? null : { ...noHooks, name: 'authorize', onEnd: (exchange) => bad.note(exchange) };
     this.#signs = [
-      ...signsOfAddresses(config),
+      ...signsOfAddresses(config, memory),
       ...signsOfAge(config),
       ...signsOfMemory(config, memory),
       ...signsOfRefusals(config, bad),
@@ -90,8 +93,9 @@ export class Risk {
   }
 }
 
-const signsOfAddresses = (config: RiskConfig): Sign[] =>
-  config.addresses.map(({ blocks, countries, networks, adds }): Sign => {
+const signsOfAddresses = (config: RiskConfig, { lists }: RiskMemory): Sign[] =>
+  config.addresses.map(({ blocks, lists: names, countries, networks, adds }): Sign => {
+    const named = names.map((name) => lists.of(name));
     const set = blocks.length === 0 ? null : addressSetOf(blocks);
     const inCountries = new Set(countries);
     const inNetworks = new Set(networks);
@@ -100,6 +104,7 @@ const signsOfAddresses = (config: RiskConfig): Sign[] =>
       adds,
       holds: ({ clientAddress, place }) =>
         (set?.has(clientAddress) ?? false) ||
+        named.some((list) => list.set.has(clientAddress)) ||
         (place !== null && (inCountries.has(place.country) || inNetworks.has(place.asn))),
     };
   });
