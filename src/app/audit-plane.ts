@@ -1,5 +1,5 @@
 // The audit trail as the gate keeps it: what the control plane does, what its capabilities tell, and what guards refused.
-import { type AuditEvent, FileTrail, RefusalLog } from '../audit/index.ts';
+import { type AuditEvent, CredentialUseLog, FileTrail, RefusalLog } from '../audit/index.ts';
 import type { GateConfig } from '../config/index.ts';
 import { systemClock } from '../core/index.ts';
 import type { GateLog, MetricsRegistry, RecordStream } from '../telemetry/index.ts';
@@ -14,6 +14,7 @@ export class AuditPlane {
   readonly #log: GateLog;
   #trail: FileTrail | null = null;
   #refusals: RefusalLog | null = null;
+  #uses: CredentialUseLog | null = null;
   #upkeep: AuditUpkeep | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -35,19 +36,27 @@ export class AuditPlane {
         else this.#log.write('error', 'audit-failed', { problem });
       },
     });
-    if (audit.refusals) {
-      const refusals = new RefusalLog((event) => this.note(event));
+    if (audit.refusals || audit.credentialUsesMs > 0) {
+      const refusals = audit.refusals ? new RefusalLog((event) => this.note(event)) : null;
+      const uses =
+        audit.credentialUsesMs > 0
+          ? new CredentialUseLog((event) => this.note(event), audit.credentialUsesMs)
+          : null;
       this.#refusals = refusals;
+      this.#uses = uses;
       records.subscribe({
         name: 'audit',
         maxPendingBytes: MAX_PENDING_BYTES,
         whenFull: 'wait',
         take: (batch) => {
-          for (const record of batch.records)
-            if (record.decision === 'refused') refusals.take(record, systemClock.epochMs());
+          const nowMs = systemClock.epochMs();
+          for (const record of batch.records) {
+            if (record.decision === 'refused') refusals?.take(record, nowMs);
+            uses?.take(record, nowMs);
+          }
         },
       });
-      this.#timer = setInterval(() => refusals.flush(systemClock.epochMs()), FLUSH_MS);
+      this.#timer = setInterval(() => refusals?.flush(systemClock.epochMs()), FLUSH_MS);
       this.#timer.unref();
     }
     this.#upkeep = new AuditUpkeep(this.#trail, audit, this.#log);
@@ -60,8 +69,9 @@ export class AuditPlane {
     action: AuditEvent['action'],
     details: Readonly<Record<string, unknown>>,
     outcome: AuditEvent['outcome'] = 'success',
+    change: Pick<AuditEvent, 'before' | 'after'> = {},
   ): void {
-    this.note({ action, outcome, actor: { kind: 'system', id: 'gate' }, target: null, details });
+    this.note({ action, outcome, actor: { kind: 'system', id: 'gate' }, target: null, ...change, details });
   }
 
   /** Without a trail nothing is kept. */
@@ -100,6 +110,7 @@ export class AuditPlane {
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#refusals?.flush(systemClock.epochMs());
+    this.#uses?.flush(systemClock.epochMs());
     if (this.#trail === null) return;
     this.act('gate.stop', {});
     await this.#upkeep?.close();

@@ -1,6 +1,5 @@
 // The composition root: loads the configuration, starts monitors, key sources and data-plane threads, swaps
 // snapshots, drains. A reload that fails anywhere leaves everything as it was.
-import { hash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { BanKeeper } from '../admission/index.ts';
@@ -24,6 +23,7 @@ import { AdminPlane, consoleUrl } from './admin-plane.ts';
 import { AdmissionPlane } from './admission-plane.ts';
 import { AuditPlane, segmentEvent } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
+import { changeOf, configDigest, sectionsForRestart } from './config-change.ts';
 import { ControlPlane } from './control-plane.ts';
 import { EnumerationReports, namesObjects } from './enumeration-watch.ts';
 import { ExportPlane } from './export-plane.ts';
@@ -482,19 +482,17 @@ class Gate implements RunningGate {
     this.#reloads.success++;
     this.#vault.configure(config);
     this.warnings = loaded.diagnostics;
-    const { telemetry } = previous.config;
-    if (JSON.stringify(telemetry) !== JSON.stringify(config.telemetry))
-      this.#log.write('warning', 'restart-needed', { changed: 'telemetry' });
-    if (JSON.stringify(previous.config.export) !== JSON.stringify(config.export))
-      this.#log.write('warning', 'restart-needed', { changed: 'export' });
-    if (JSON.stringify(previous.config.state) !== JSON.stringify(config.state))
-      this.#log.write('warning', 'restart-needed', { changed: 'state' });
-    if (JSON.stringify(previous.config.cluster) !== JSON.stringify(config.cluster))
-      this.#log.write('warning', 'restart-needed', { changed: 'cluster' });
+    for (const changed of sectionsForRestart(previous.config, config))
+      this.#log.write('warning', 'restart-needed', { changed });
     if (loaded.config.workers !== this.#configuredWorkers)
       this.#log.write('warning', 'restart-needed', { changed: 'workers' });
     if (this.#options.watch === true) this.#watchFiles();
-    this.#audit.act('config.reload', { generation, ...digestsOf(config) });
+    this.#audit.act(
+      'config.reload',
+      { generation, config: configDigest(config) },
+      'success',
+      changeOf(previous.config, config),
+    );
     this.#log.write('info', 'reloaded', { generation, operations: countOperations(config) });
     return { ok: true, diagnostics: loaded.diagnostics, problem: '' };
   }
@@ -621,17 +619,6 @@ class Gate implements RunningGate {
 function ruleIdsOf(config: GateConfig): number[] {
   return [...new Set(config.ruleSets.flatMap((set) => set.ruleIds))].sort((a, b) => a - b);
 }
-
-/** What the configuration was when it was taken over: a hash tells changes apart and gives nothing away. */
-const digestsOf = (config: GateConfig): { config: string } => ({
-  config: hash('sha256', JSON.stringify(config, plainly), 'hex'),
-});
-
-/** Policies hold what JSON has no words for. */
-const plainly = (_name: string, value: unknown): unknown => {
-  if (typeof value === 'bigint') return `${value}n`;
-  return value instanceof Map || value instanceof Set ? [...value] : value;
-};
 
 const countOperations = (config: GateConfig): number =>
   config.apis.reduce((sum, api) => sum + api.operations.length, 0);

@@ -19,6 +19,8 @@ export const auditActions = [
   // addresses that were banned, and bans that were taken back
   'ban.add',
   'ban.remove',
+  // callers
+  'credential.use',
   // what guards decided
   'request.refuse',
   'request.refuse-more',

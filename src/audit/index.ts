@@ -8,6 +8,7 @@ export {
   auditActions,
   MemoryTrail,
 } from './contract.ts';
+export { CredentialUseLog, type UsedRecord } from './credential-uses.ts';
 export {
   holdsEntry,
   isHoldActive,

@@ -54,6 +54,11 @@ export const auditSchema = z
       .describe(
         'How long entries are kept, by action (`request.refuse`), by the word before the dot (`request`), or `*` for the rest; for good by default.',
       ),
+    'credential-uses': duration()
+      .prefault('24h')
+      .describe(
+        'The first use of a credential in so long is an entry, and how many more there were; 0s for none.',
+      ),
     refusals: z.boolean().default(true).describe('Requests that guards refused are entries.'),
   })
   .optional()

@@ -100,6 +100,8 @@ export interface AuditConfig {
   readonly origin: string;
   readonly secret: string | null;
   readonly refusals: boolean;
+  /** Time in which the uses of a credential are two entries, ms; 0: none are. */
+  readonly credentialUsesMs: number;
   /** Checkpoints are signed with ML-DSA-44, too. */
   readonly mldsa: boolean;
   readonly witnesses: readonly AuditWitness[];

@@ -167,6 +167,7 @@ function resolveAudit(entry: ConfigDocument['audit'], context: ResolveContext): 
     origin,
     secret: seal ?? null,
     refusals,
+    credentialUsesMs: entry['credential-uses'],
     mldsa: entry['ml-dsa'],
     witnesses: Object.entries(entry.witnesses).map(([name, { url, keys, ca }]) => ({
       name,

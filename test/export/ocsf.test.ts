@@ -275,6 +275,8 @@ test('events are valid by the published schema', { skip }, () => {
       { ...entry, action: 'request.refuse', outcome: 'refused', address: 'unix', actor_kind: 'address' },
     ],
     [3004, { ...entry, action: 'audit.prune', actor_kind: 'system' }],
+    [3002, { ...entry, action: 'credential.use', event: 'first', actor_kind: 'consumer', address: '::1' }],
+    [3004, { ...entry, action: 'threat.match', event: 'address', actor_kind: 'address' }],
     // A key that was shredded leaves nothing but the head.
     [3002, { time: entry.time, id: 'x', trail: 't', index: 1, action: 'admin.sign-in', outcome: 'refused' }],
     [6003, { time: entry.time, id: 'x', trail: 't', index: 1, action: 'vault.use', outcome: 'refused' }],

@@ -31,7 +31,9 @@ export function encodeTrailOcsf(event: TrailEvent, origin: Origin, title: string
   const { record, name } = event;
   const act = record.event ?? name;
   const isSignIn =
-    name === 'admin.sign-in' || (name === 'identity.event' && /^(?:login|logout|session)\b/.test(act));
+    name === 'admin.sign-in' ||
+    name === 'credential.use' ||
+    (name === 'identity.event' && /^(?:login|logout|session)\b/.test(act));
   if (name === 'gate.start' || name === 'gate.stop')
     return {
       ...common(event, origin, title, 6002, name === 'gate.start' ? 3 : 4, act),

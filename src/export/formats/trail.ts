@@ -94,6 +94,8 @@ const ecsCategories = new Map<string, readonly [string, string]>([
   ['admin', ['iam', 'change']],
   ['identity', ['authentication', 'info']],
   ['service', ['iam', 'info']],
+  ['credential', ['authentication', 'info']],
+  ['threat', ['threat', 'indicator']],
   ['vault', ['api', 'access']],
   ['request', ['api', 'denied']],
 ]);
