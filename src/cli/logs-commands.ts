@@ -1,6 +1,7 @@
 // The commands of the access log in segments, as the command line knows them.
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../core/index.ts';
+import { parseCidr } from '../net/index.ts';
 import type { CommandParts } from './identity-commands.ts';
 
 /** RFC 3339, or `2h` for so long ago; ms since the epoch. */
@@ -23,6 +24,12 @@ const status = (text: string): string => {
   return text;
 };
 
+const address = (text: string): string => {
+  if (text.includes('/') && parseCidr(text) === null)
+    throw new InvalidArgumentError('It must be an address, or a block without bits beyond its prefix.');
+  return text;
+};
+
 const count = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
@@ -42,10 +49,12 @@ export function addLogCommands(program: Command, { action, config, json }: Comma
       .option('--id <id>', 'the id in a problem document')
       .option('--trace <id>', 'trace id')
       .option('--consumer <name>', 'consumer, or issuer|subject')
-      .option('--address <address>', "the client's address")
+      .option('--address <address>', "the client's address, or a block such as 203.0.113.0/24", address)
+      .option('--api <name>', 'API')
       .option('--operation <id>', 'operation')
       .option('--status <status>', 'status, or 4xx', status)
-      .option('--decision <decision>', 'allowed, refused, failed or answered');
+      .option('--decision <decision>', 'allowed, refused, failed or answered')
+      .option('--code <code>', 'code of a refusal or failure');
   filters(group.command('search').description('print lines that match, oldest first, as JSON lines'))
     .option('--since <time>', 'RFC 3339, or 2h for two hours ago', instant)
     .option('--until <time>', 'RFC 3339, or 5m for five minutes ago', instant)

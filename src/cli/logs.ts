@@ -15,6 +15,7 @@ import {
   searchLogs,
   verifyLogs,
 } from '../logs/index.ts';
+import { AddressSet } from '../net/index.ts';
 import { CommandError, Exit, print, printable, printJson } from './output.ts';
 import { moment, table } from './state.ts';
 
@@ -48,8 +49,15 @@ async function spoken(work: () => Promise<number>): Promise<number> {
 
 function queryOf(options: Options): LogQuery {
   const query: Record<string, unknown> = {};
-  for (const name of ['id', 'trace', 'consumer', 'address', 'operation', 'status', 'decision'])
+  for (const name of ['id', 'trace', 'consumer', 'address', 'api', 'operation', 'status', 'decision', 'code'])
     if (options[name] !== undefined) query[name] = options[name];
+  const { address } = query;
+  if (typeof address === 'string' && address.includes('/')) {
+    delete query['address'];
+    query['addresses'] = new AddressSet([address]);
+  }
+  // As the log has it.
+  if (typeof query['trace'] === 'string') query['trace'] = query['trace'].toLowerCase();
   if (options['since'] !== undefined) query['fromMs'] = options['since'];
   if (options['until'] !== undefined) query['untilMs'] = options['until'];
   return query;

@@ -2,6 +2,7 @@
 // what is left is unpacked and looked at. Runs that are not packed yet are read as they are. Needs no lock and no running gate.
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AddressSet } from '../net/index.ts';
 import { type ExchangeRecord, parseRecord } from '../telemetry/index.ts';
 import { readChain, removedFiles } from './chain.ts';
 import { LogError, type SegmentFact } from './contract.ts';
@@ -28,10 +29,15 @@ export interface LogQuery {
   readonly trace?: string;
   readonly consumer?: string;
   readonly address?: string;
+  /** Blocks that the client's address is in. */
+  readonly addresses?: AddressSet;
+  readonly api?: string;
   readonly operation?: string;
   /** `404` or `4xx`. */
   readonly status?: string;
   readonly decision?: string;
+  /** Code of a refusal or failure. */
+  readonly code?: string;
 }
 
 /** What a search cost. */
@@ -66,6 +72,9 @@ export function matches(record: ExchangeRecord, query: LogQuery): boolean {
     is(query.trace, record.trace_id) &&
     is(query.consumer, record.consumer) &&
     is(query.address, record.client_address) &&
+    (query.addresses === undefined || query.addresses.has(record.client_address)) &&
+    is(query.api, record.api) &&
+    is(query.code, record.code) &&
     is(query.operation, record.operation) &&
     is(query.decision, record.decision)
   );

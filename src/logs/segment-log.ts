@@ -105,8 +105,8 @@ export class SegmentLog implements LogSink {
       throw error;
     }
     this.#timers = [
-      setInterval(() => void this.#sync(), SYNC_MS).unref(),
-      setInterval(() => this.#tidy(), TIDY_MS).unref(),
+      setInterval(() => this.#tick(), SYNC_MS).unref(),
+      setInterval(() => this.#schedule(), TIDY_MS).unref(),
     ];
     this.#schedule();
   }
@@ -285,10 +285,10 @@ export class SegmentLog implements LogSink {
     }
   }
 
-  #tidy(): void {
+  #tick(): void {
+    void this.#sync();
     const run = this.#run;
     if (run !== null && this.#clock.epochMs() - run.openedMs >= this.#settings.rotateMs) this.#rotate();
-    else this.#schedule();
   }
 
   #fail(what: string, error: unknown): void {

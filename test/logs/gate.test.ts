@@ -46,6 +46,13 @@ test('requests are found by what an operator knows of them; damage is found by v
     (await logs('search', '--status', '4xx', '--since', '1h', '--count')).out,
     /^404 refused {2}1$/m,
   );
+  const inBlock = await logs('search', '--address', '127.0.0.0/8', '--code', 'operation-unknown');
+  assert.deepEqual(inBlock.out.match(/"id":"[0-9a-f]{32}"/g), [`"id":"${id}"`]);
+  assert.equal((await logs('search', '--address', '10.0.0.0/8')).out, '');
+  assert.equal((await logs('search', '--address', '127.0.0.1/8')).code, 2);
+  const trace = String(line['trace_id']).toUpperCase();
+  assert.match((await logs('search', '--trace', trace, '--api', 'things', '--count')).out, /^$/);
+  assert.match((await logs('search', '--trace', trace, '--count')).out, /^404 refused {2}1$/m);
   const verified = await logs('verify', '--json');
   assert.equal(verified.code, 0, verified.out);
   const { head } = JSON.parse(verified.out) as { head: string };
