@@ -108,7 +108,7 @@ function sinkView(sink: SinkConfig): OutletView {
     name: `export ${sink.name}`,
     to: targetText(sink.target),
     how: [
-      `${recordsText(sink.records)}${filters.length === 0 ? '' : `: ${filters.join('; ')}`}`,
+      recordsText(sink.records, filters),
       ...(redact.remove.length === 0 ? [] : [`without ${redact.remove.join(', ')}`]),
       ...(redact.hash.length === 0 ? [] : [`hashed ${redact.hash.join(', ')}`]),
       `spool up to ${sizeText(spool.maxBytes)}, ${full[spool.whenFull]}`,
@@ -116,9 +116,10 @@ function sinkView(sink: SinkConfig): OutletView {
   };
 }
 
-function recordsText(records: SinkConfig['records']): string {
-  if (!records.includes('audit')) return 'all records';
-  return records.includes('requests') ? 'all records, and the audit trail' : 'the audit trail';
+function recordsText(records: SinkConfig['records'], filters: readonly string[]): string {
+  const chosen = filters.length === 0 ? 'all records' : `records: ${filters.join('; ')}`;
+  if (!records.includes('audit')) return chosen;
+  return records.includes('requests') ? `${chosen}; the audit trail` : 'the audit trail';
 }
 
 function intelViews({ feeds, sightings }: IntelConfig): OutletView[] {

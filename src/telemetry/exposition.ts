@@ -18,7 +18,7 @@ export function expose(families: readonly MetricFamily[], openMetrics: boolean):
   const out: string[] = [];
   for (const family of families) {
     const name = openMetrics && family.type === 'counter' ? family.name.replace(/_total$/, '') : family.name;
-    out.push(`# HELP ${name} ${escapeHelp(family.help)}`, `# TYPE ${name} ${family.type}`);
+    out.push(`# HELP ${name} ${escapeHelp(family.help, openMetrics)}`, `# TYPE ${name} ${family.type}`);
     if (family.type === 'histogram')
       for (const sample of family.samples)
         writeHistogram(out, family.name, family.bounds, sample, openMetrics);
@@ -74,4 +74,6 @@ function labelText(labels: Labels): string {
 const escapeLabel = (value: string): string =>
   value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
 
-const escapeHelp = (text: string): string => text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
+/** OpenMetrics escapes quotes here too. */
+const escapeHelp = (text: string, openMetrics: boolean): string =>
+  openMetrics ? escapeLabel(text) : text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
