@@ -37,7 +37,11 @@ test('a trace: the server, its guards and the call to the service, in a trace th
   await exchange(gate.port, request('GET', '/nothing'));
   const [line, plain, refused] = await gate.accessLines(3);
 
-  const spans = await collector.wait('traces', 4);
+  const spans = await collector.wait(
+    'traces',
+    (items) => spansOf(items, refused!['trace_id'] as string).length > 0,
+    'the span of the refusal',
+  );
   const own = spansOf(spans, '0af7651916cd43dd8448eb211c80319c');
   const server = own.find((span) => span['kind'] === 2)!;
   const client = own.find((span) => span['kind'] === 3)!;
@@ -113,7 +117,11 @@ test('a trace: the server, its guards and the call to the service, in a trace th
   assert.equal(refusal!['status'], undefined, 'a refused caller is no error of the server');
 
   // Logs: of requests and of the gate, tied to the trace.
-  const logs = await collector.wait('logs', 4);
+  const logs = await collector.wait(
+    'logs',
+    (items) => items.filter((log) => log['traceId'] !== undefined).length === 3,
+    'the logs of three requests',
+  );
   const ofRequest = logs.find((log) => log['traceId'] === '0af7651916cd43dd8448eb211c80319c')!;
   assert.equal(ofRequest['spanId'], server['spanId']);
   assert.equal(ofRequest['severityText'], 'INFO');
@@ -160,12 +168,8 @@ test('a trace: the server, its guards and the call to the service, in a trace th
 });
 
 async function waitForMetric(collector: Collector, test: (metric: Item) => boolean): Promise<Item> {
-  for (let count = 1; ; count++) {
-    const metrics = await collector.wait('metrics', count);
-    const found = metrics.find(test);
-    if (found !== undefined) return found;
-    count = metrics.length;
-  }
+  const metrics = await collector.wait('metrics', (items) => items.some(test), 'a metric');
+  return metrics.find(test)!;
 }
 
 const certificate = createCertificate();
@@ -186,7 +190,11 @@ for (const protocol of ['grpc', 'http/json'] as const) {
     });
     for (let i = 0; i < 5; i++) await exchange(gate.port, request('GET', '/things'));
     const ids = (await gate.accessLines(5)).map((line) => line['span_id']);
-    const spans = await collector.wait('traces', 15);
+    const spans = await collector.wait(
+      'traces',
+      (items) => items.filter((span) => span['kind'] === 2).length === 5,
+      'five spans of the server',
+    );
     const servers = spans.filter((span) => span['kind'] === 2);
     assert.deepEqual(servers.map((span) => span['spanId']).sort(), ids.sort());
     assert.equal(attributesOf(servers[0]!)['client.address'], undefined);

@@ -87,8 +87,12 @@ export interface Collector {
   partial: { readonly rejected: number; readonly message: string } | null;
   /** Spans, log records or metrics of all requests so far. */
   items(signal: Signal): Record<string, unknown>[];
-  /** Waits until there are so many. */
-  wait(signal: Signal, count: number): Promise<Record<string, unknown>[]>;
+  /** Waits until they are enough. */
+  wait(
+    signal: Signal,
+    isEnough: (items: Record<string, unknown>[]) => boolean,
+    what: string,
+  ): Promise<Record<string, unknown>[]>;
 }
 
 const places: Readonly<Record<Signal, readonly [string, string, string]>> = {
@@ -124,11 +128,15 @@ class Inbox implements Omit<Collector, 'port'> {
       .flatMap((one) => itemsOf(signal, one.request));
   }
 
-  wait(signal: Signal, count: number): Promise<Record<string, unknown>[]> {
+  wait(
+    signal: Signal,
+    isEnough: (items: Record<string, unknown>[]) => boolean,
+    what: string,
+  ): Promise<Record<string, unknown>[]> {
     return until(() => {
       const items = this.items(signal);
-      return items.length >= count ? items : undefined;
-    }, `${count} items of ${signal}`);
+      return isEnough(items) ? items : undefined;
+    }, what);
   }
 
   /** The answer of a request that was taken. */
