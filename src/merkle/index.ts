@@ -26,4 +26,5 @@ export {
   splitOf,
   verifyConsistency,
   verifyInclusion,
+  verifyLeafInclusion,
 } from './tree.ts';

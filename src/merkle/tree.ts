@@ -68,8 +68,17 @@ export function consistencyProof(from: number, to: number, read: SubtreeReader):
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 /** Whether `proof` leads from the entry at `index` to `root` (RFC 9162 section 2.1.3.2). */
-export function verifyInclusion(
+export const verifyInclusion = (
   entry: Uint8Array,
+  index: number,
+  size: number,
+  proof: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean => verifyLeafInclusion(leafHash(entry), index, size, proof, root);
+
+/** The same for an entry of which only its hash is at hand. */
+export function verifyLeafInclusion(
+  leaf: Uint8Array,
   index: number,
   size: number,
   proof: readonly Uint8Array[],
@@ -78,7 +87,7 @@ export function verifyInclusion(
   if (!Number.isSafeInteger(index) || index < 0 || index >= size) return false;
   let at = index;
   let last = size - 1;
-  let found: Uint8Array = leafHash(entry);
+  let found: Uint8Array = leaf;
   for (const sibling of proof) {
     if (last === 0) return false;
     if (at % 2 === 1 || at === last) {

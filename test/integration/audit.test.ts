@@ -191,6 +191,41 @@ test('a witness of its own process cosigns what the gate writes; holds and shred
     (await command('audit', 'prove', '0', '--format', 'tlog')).out,
     /^c2sp\.org\/tlog-proof@v1\nindex 0\n(?:[A-Za-z0-9+/]{43}=\n)*\ngatewright\n\d+\n/,
   );
+  // Somebody else checks what was handed out, with the keys alone.
+  const check = async (name: string, text: string, ...more: string[]) => {
+    writeFileSync(join(folder, name), text);
+    return run(['audit', 'check', join(folder, name), '--key', join(folder, 'keys.txt'), ...more]);
+  };
+  const whole = await check('export.jsonl', exported.join('\n'));
+  assert.deepEqual([whole.code, /^\d+ entries are in gatewright/.test(whole.out)], [0, true], whole.out);
+  const forged = exported.with(1, exported[1]!.replace(/"entry":"./, '"entry":"a'));
+  assert.match((await check('forged.jsonl', forged.join('\n'))).out, /^entry 0 is not the one of its hash/);
+  assert.equal(
+    (await check('swapped.jsonl', exported.join('\n').replaceAll('"index":1,', '"index":2,'))).code,
+    1,
+  );
+  const retold = exported.with(1, exported[1]!.replace('"action":"gate.start"', '"action":"gate.stop"'));
+  assert.match(
+    (await check('retold.jsonl', retold.join('\n'))).out,
+    /^entry 0 has another action than is said/,
+  );
+  const proof = (await command('audit', 'prove', '1')).out;
+  assert.equal((await check('proof.json', proof)).code, 0);
+  assert.match((await check('proof.json', proof, '--witness', key)).out, /is not signed by w\.example\/1/);
+  writeFileSync(join(folder, 'kept.txt'), checkpoint);
+  const growth = (await command('audit', 'consistency', join(folder, 'kept.txt'))).out;
+  assert.match((await check('growth.json', growth)).out, /are the first of the \d+ of now\./);
+  const other = FileTrail.open({ folder: join(folder, 'other'), origin: 'gatewright', secret: null });
+  writeFileSync(join(folder, 'other.txt'), verifierText(other.signer));
+  await other.close();
+  const stranger = await run([
+    'audit',
+    'check',
+    join(folder, 'proof.json'),
+    '--key',
+    join(folder, 'other.txt'),
+  ]);
+  assert.equal(stranger.code, 1);
   await gate.gate.close();
   const verified = await command('audit', 'verify');
   assert.equal(verified.code, 0, verified.out);

@@ -45,6 +45,23 @@ export function addAuditCommands(
     .addOption(json())
     .action(action(async () => (await import('./read.ts')).runAuditProve));
   audit
+    .command('consistency <checkpoint>')
+    .description(
+      'print the proof that the trail of a kept checkpoint is the beginning of the trail as it is now',
+    )
+    .addOption(config())
+    .addOption(json())
+    .action(action(async () => (await import('./read.ts')).runAuditConsistency));
+  audit
+    .command('check <file>')
+    .description(
+      'check what "prove", "export --proofs" or "consistency" has printed; needs neither trail nor gate',
+    )
+    .requiredOption('--key <key>', 'keys of the trail, or a file with them (gatewright audit key)')
+    .option('--witness <key...>', 'keys of witnesses that must have cosigned the checkpoint')
+    .addOption(json())
+    .action(action(async () => (await import('./check.ts')).runAuditCheck));
+  audit
     .command('export')
     .description('print all entries that match, one JSON document a line, or as CSV')
     .addOption(config())

@@ -1,6 +1,7 @@
 // `gatewright audit …`: what the trail of the configuration says. Reading needs no gate, and disturbs none.
 import { readFileSync } from 'node:fs';
 import { AuditError, type NumberedEntry, TrailReader, verifyTrail } from '../../audit/index.ts';
+import { parseCheckpoint, parseNote } from '../../merkle/index.ts';
 import { CommandError, Exit, print, printable, printJson } from '../output.ts';
 import { auditOf, filterOf, keyOf, type Options, withReader } from './trail.ts';
 
@@ -87,6 +88,35 @@ export const runAuditProve = (options: Options, index: string): Promise<number> 
         `c2sp.org/tlog-proof@v1\nindex ${index}\n${proof.proof.map((hash) => `${hash}\n`).join('')}\n${proof.checkpoint}`,
       );
     else printJson({ ok: true, key: keyOf(reader, audit), ...proof });
+    return Exit.ok;
+  });
+
+/** Both checkpoints with the hashes between them. */
+export const runAuditConsistency = (options: Options, file: string): Promise<number> =>
+  withReader(options, (reader, audit) => {
+    let from: string;
+    try {
+      from = readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new CommandError(
+        `${file} can not be read (${(error as NodeJS.ErrnoException).code})`,
+        Exit.usage,
+      );
+    }
+    const kept = parseCheckpoint(parseNote(from)?.text ?? '');
+    if (kept === null || kept.size === 0)
+      throw new CommandError(`${file} holds no checkpoint of entries`, Exit.usage);
+    if (kept.size > reader.size)
+      throw new CommandError(
+        `it counts ${kept.size} entries, and the trail has ${reader.size}: the trail was cut`,
+      );
+    printJson({
+      ok: true,
+      key: keyOf(reader, audit),
+      from,
+      proof: reader.proveConsistency(kept.size),
+      checkpoint: reader.checkpoint,
+    });
     return Exit.ok;
   });
 
