@@ -32,6 +32,14 @@ export type Held = (exchange: Exchange) => void;
  */
 export type Reauthenticate = (exchange: Exchange, acrValues: string, maxAge: string) => Answer | null;
 
+/** What a handshake came to; the same object for all requests of a connection. */
+export interface TlsFacts {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly version: string;
+  /** Name by IANA, such as `TLS_AES_128_GCM_SHA256`. */
+  readonly cipher: string;
+}
+
 /** Body length that the head did not tell (chunked transfer coding). */
 export const LENGTH_UNKNOWN = -1;
 
@@ -58,6 +66,8 @@ export class Exchange {
   /** Name of the listener in the configuration. */
   listener = '';
   secure = false;
+  /** How the connection is secured; null where it is not. */
+  tls: TlsFacts | null = null;
   /** The client's certificate, verified or not; null when it showed none. */
   clientCertificate: ClientCertificate | null = null;
   /** Address of the socket's other end, or what a trusted PROXY header said. IPv4-mapped IPv6 is shown as IPv4. */

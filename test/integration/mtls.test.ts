@@ -48,6 +48,8 @@ function makeAuthorities() {
 interface Options {
   readonly tls: string;
   readonly authenticate?: string;
+  /** Lines of the API's mapping. */
+  readonly api?: string;
   readonly upstream?: string;
   readonly consumers?: string;
   readonly files?: Readonly<Record<string, string>>;
@@ -76,6 +78,7 @@ apis:
     limits: []
     validate: false
     authenticate: ${options.authenticate ?? '[ { mtls: {} } ]'}
+    ${options.api ?? ''}
     operations:
       getThing: { public: true, reason: test }
 telemetry: { listen: { port: 0 }, access-log: { to: { file: ./access.log } } }
@@ -527,4 +530,22 @@ test('a WebSocket of a client that is no longer trusted is cut', needsOpenssl, a
   await gate.write('gatewright.yaml', config.replace(require, 'clients: require, trust: [ ./others.pem ]'));
   assert.equal((await gate.gate.reload()).ok, true);
   await client.untilClosed();
+});
+
+test('policies see how the connection is secured, and by which certificate', needsOpenssl, async (t) => {
+  const { gate } = await setUp(t, {
+    tls: optional,
+    authenticate: '[ { mtls: {} } ]',
+    api: 'authorize: { policy: ./things.cedar }',
+    files: {
+      'things.cedar': `permit (principal, action, resource)
+when { context has tls && context.tls has certificate && context.tls.certificate.names.contains("dns:orders.internal") };
+@id("old-tls") forbid (principal, action, resource)
+unless { context has tls && context.tls.version == "TLSv1.3" && context.tls.cipher like "TLS_*" };`,
+    },
+  });
+  assert.equal(await ask(gate.port, ca!.client), '200');
+  assert.equal(await ask(gate.port, ca!.client, { maxVersion: 'TLSv1.2' }), '403 policy-denied');
+  const lines = await gate.accessLines(2);
+  assert.equal(lines[1]!['policy'], 'old-tls');
 });

@@ -1,4 +1,5 @@
-// The page of threats to identity against the tests that it names, and against the list of threats where that is at hand.
+// The pages of threats to identity and authorization against the tests that they name, and against the list of threats where
+// that is at hand.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -6,14 +7,17 @@ import { fileURLToPath } from 'node:url';
 
 const root = new URL('../../', import.meta.url);
 const textOf = (path: string): string => readFileSync(new URL(path, root), 'utf8');
-const rows = [
-  ...textOf('docs/identity-threats.md').matchAll(/^\| (.*) \| \[[^\]]+\]\(\.\.\/([^)]+)\): (.+) \|$/gm),
-].map(([, threat, file, title]) => ({ threat: threat!, file: file!, title: title! }));
+const rowsOf = (page: string) =>
+  [...textOf(page).matchAll(/^\| (.*) \| \[[^\]]+\]\(\.\.\/([^)]+)\): (.+) \|$/gm)].map(
+    ([, threat, file, title]) => ({ threat: threat!, file: file!, title: title! }),
+  );
+const rows = rowsOf('docs/identity-threats.md');
 const list = fileURLToPath(new URL('../shared/design/threats.md', root));
 
-test('every test that the page names is there', () => {
-  assert.ok(rows.length >= 60, String(rows.length));
-  for (const { file, title } of rows) {
+test('every test that the pages name is there', () => {
+  const authorization = rowsOf('docs/authorization-threats.md');
+  assert.ok(rows.length >= 60 && authorization.length >= 25, `${rows.length} ${authorization.length}`);
+  for (const { file, title } of [...rows, ...authorization]) {
     const source = textOf(file);
     assert.ok(
       source.includes(`'${title}`) || source.includes(`"${title}`) || source.includes(`\`${title}`),

@@ -140,13 +140,15 @@ export class RelayListener {
       this.#tls.handshake(socket);
       return;
     }
-    this.#open(socket, { address: peer, certificate: null }, false);
+    this.#open(socket, { address: peer, certificate: null, tls: null }, false);
   }
 
   #secured(socket: TLSSocket, certificate: ClientCertificate | null): void {
     const raw = rawSocketOf(socket);
     this.#pending.delete(raw);
-    this.#open(socket, { address: this.#peers.get(raw) ?? addressOf(socket), certificate }, true);
+    const address = this.#peers.get(raw) ?? addressOf(socket);
+    const tls = { version: socket.getProtocol() ?? '', cipher: socket.getCipher().standardName };
+    this.#open(socket, { address, certificate, tls }, true);
   }
 
   #open(socket: Socket, peer: Peer, decrypted: boolean): void {

@@ -1,6 +1,6 @@
 // What the router's entries point at: everything a request needs once its operation is known, looked up before.
 import type { Clock } from '../../core/index.ts';
-import type { Operation } from '../../exchange/index.ts';
+import type { Operation, TlsFacts } from '../../exchange/index.ts';
 import type { Geography } from '../../geography/index.ts';
 import type { HardenConfig } from '../../guards/harden/index.ts';
 import type { HeadLimits } from '../../http/h1/index.ts';
@@ -73,6 +73,8 @@ export interface Peer {
   readonly address: string;
   /** What the client showed in the TLS handshake; null when it was not asked or had none. */
   readonly certificate: ClientCertificate | null;
+  /** Null: plain text. */
+  readonly tls: TlsFacts | null;
 }
 
 /** What the connections of one listener need; replaced as a whole on reload. */

@@ -110,6 +110,7 @@ export abstract class ServedExchange {
     exchange.startMs = this.startMs;
     exchange.listener = this.snapshot.name;
     exchange.secure = this.snapshot.secure;
+    exchange.tls = this.peer.tls;
     exchange.peerAddress = this.peer.address;
     exchange.clientAddress = this.peer.address;
     exchange.clientCertificate = this.peer.certificate;

@@ -40,6 +40,7 @@ const contextNames = [
   'request',
   'authentication',
   'device',
+  'tls',
 ] as const;
 
 export class RequestContext extends LazyRecord {
@@ -76,6 +77,8 @@ export class RequestContext extends LazyRecord {
       case 'authentication':
       case 'device':
         return new PartRecord(exchange, name);
+      case 'tls':
+        return exchange.tls === null ? undefined : new PartRecord(exchange, name);
       default:
         return undefined;
     }
@@ -102,13 +105,15 @@ class ParameterRecord extends LazyRecord {
   }
 }
 
-type Part = 'network' | 'request' | 'authentication' | 'device';
+type Part = 'network' | 'request' | 'authentication' | 'device' | 'tls' | 'certificate';
 
 const partNames: Readonly<Record<Part, readonly string[]>> = {
   network: ['address', 'secure', 'listener', 'country', 'asn', 'organization'],
   request: ['method', 'host', 'path'],
   authentication: ['method', 'acr', 'amr', 'age'],
   device: ['agent'],
+  tls: ['version', 'cipher', 'certificate'],
+  certificate: ['fingerprint', 'names'],
 };
 
 class PartRecord extends LazyRecord {
@@ -148,6 +153,19 @@ class PartRecord extends LazyRecord {
         return exchange.path;
       case 'device.agent':
         return exchange.fields.get('user-agent') ?? undefined;
+      case 'tls.version':
+        return exchange.tls?.version;
+      case 'tls.cipher':
+        return exchange.tls?.cipher;
+      case 'tls.certificate':
+        // One that was not verified speaks for nobody.
+        return exchange.clientCertificate?.problem === ''
+          ? new PartRecord(exchange, 'certificate')
+          : undefined;
+      case 'certificate.fingerprint':
+        return exchange.clientCertificate?.fingerprint;
+      case 'certificate.names':
+        return new CedarSet(exchange.clientCertificate?.identities ?? []);
       default:
         return this.#part === 'authentication' ? authenticationValue(exchange, name) : undefined;
     }

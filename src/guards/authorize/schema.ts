@@ -77,6 +77,8 @@ type Network = {
 type Request = { "method": String, "host": String, "path": String };
 type Authentication = { "method": String, "acr"?: String, "amr"?: Set<String>, "age"?: duration };
 type Device = { "agent"?: String };
+type Certificate = { "fingerprint": String, "names": Set<String> };
+type Tls = { "version": String, "cipher": String, "certificate"?: Certificate };
 
 action "reads", "writes";
 ${actions.join('\n')}
@@ -104,6 +106,7 @@ function actionText(operation: SchemaOperation, schemas: SchemaSet, document: un
     "request": Request,
     "authentication": Authentication,
     "device": Device,
+    "tls"?: Tls,
   },
 };`;
 }
