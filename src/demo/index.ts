@@ -4,8 +4,9 @@ import { startGate } from '../app/index.ts';
 import { silentLog } from '../telemetry/index.ts';
 import { buildConsole } from './build-console.ts';
 import { startSampleApi } from './sample-api.ts';
-import { type DemoCredentials, setUpDemo } from './setup.ts';
+import { type DemoCredentials, RESOURCE, SERVICE, setUpDemo, WEB_APP, WEB_SCOPES } from './setup.ts';
 import { startTraffic } from './traffic.ts';
+import { startWebApp } from './web-app.ts';
 
 export interface DemoOptions {
   /** Wanted port; another is taken when it is in use. */
@@ -19,6 +20,10 @@ export interface RunningDemo {
   readonly port: number;
   readonly tlsPort: number;
   readonly telemetryPort: number;
+  /** For services, by client certificate. */
+  readonly internalPort: number;
+  /** Application that people sign in to. */
+  readonly app: string;
   /** One-time link to the console. */
   readonly consoleLink: string;
   /** Everything it wrote; certificates are in `tls`. */
@@ -37,6 +42,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
   const internalPort = await freePort(isAny ? 0 : 9443);
   const telemetryPort = await freePort(isAny ? 0 : 9090);
   const consolePort = await freePort(isAny ? 0 : 9444);
+  const appPort = await freePort(isAny ? 0 : 8090);
   await buildConsole(options.print, options.json);
   const setup = await setUpDemo({
     apiPort: sample.port,
@@ -45,6 +51,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
     internalPort,
     telemetryPort,
     consolePort,
+    appPort,
   });
   const gate = await startGate({ file: setup.file, log: silentLog, watch: true }).catch(
     async (error: unknown) => {
@@ -53,6 +60,14 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
       throw error;
     },
   );
+  const app = await startWebApp({
+    port: appPort,
+    issuer: `http://localhost:${port}/login`,
+    clientId: WEB_APP,
+    resource: RESOURCE,
+    api: `http://127.0.0.1:${port}`,
+    scopes: WEB_SCOPES,
+  });
   const { credentials } = setup;
   const consoleLink = (await gate.console?.firstLink()) ?? '';
   if (options.json) {
@@ -63,6 +78,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
         services: `https://localhost:${internalPort}`,
         telemetry: `http://127.0.0.1:${telemetryPort}`,
         console: consoleLink,
+        app: `http://localhost:${appPort}`,
         folder: setup.folder,
         credentials,
       }),
@@ -71,7 +87,7 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
     if (!isAny && port !== options.port) options.print(`Port ${options.port} is taken, using ${port}.`);
     options.print(
       introduction(
-        { port, tlsPort, internalPort, telemetryPort, apiPort: sample.port, consoleLink },
+        { port, tlsPort, internalPort, telemetryPort, appPort, apiPort: sample.port, consoleLink },
         setup.folder,
         credentials,
       ),
@@ -82,11 +98,14 @@ export async function runDemo(options: DemoOptions): Promise<RunningDemo> {
     port,
     tlsPort,
     telemetryPort,
+    internalPort,
+    app: `http://localhost:${appPort}`,
     consoleLink,
     folder: setup.folder,
     credentials,
     close: async () => {
       traffic?.stop();
+      await app.close();
       await gate.close();
       await sample.close();
       await setup.remove();
@@ -113,13 +132,14 @@ function introduction(
     readonly tlsPort: number;
     readonly internalPort: number;
     readonly telemetryPort: number;
+    readonly appPort: number;
     readonly apiPort: number;
     readonly consoleLink: string;
   },
   folder: string,
-  { ingrid, admin, expired, partnerKey }: DemoCredentials,
+  { ingrid, admin, expired, partnerKey, oneTimePassword }: DemoCredentials,
 ): string {
-  const { port, tlsPort, internalPort, telemetryPort, apiPort, consoleLink } = ports;
+  const { port, tlsPort, internalPort, telemetryPort, appPort, apiPort, consoleLink } = ports;
   const url = `http://127.0.0.1:${port}`;
   const services = `https://localhost:${internalPort}`;
   const payment = `'{"from":"acc_100001","to":"NO9386011117947","money":{"amount":"12.50","currency":"EUR"},"reference":"coffee"}'`;
@@ -132,6 +152,8 @@ function introduction(
 
   the console      ${consoleLink}
                    (good once: it sets your password; --traffic gives you something to see)
+  sign in          http://localhost:${appPort}  as ingrid, password ${oneTimePassword}
+                   (good once: you choose your own; then allow the application to see your accounts)
   the gate         ${url}
   by TLS           https://localhost:${tlsPort}
   for services     ${services}  (mutual TLS)
@@ -159,6 +181,11 @@ Allowed
        -d ${payment}
   curl -i --cacert $TLS/ca.pem https://localhost:${tlsPort}/accounts -H "Authorization: Bearer $INGRID"
   curl -i --cacert $TLS/ca.pem --cert $TLS/settlement.pem --key $TLS/settlement.key ${services}/ledger
+
+A service with an identity of its own: a certificate for an hour, from the gate's own authority
+  node bin/gatewright.js services issue ${SERVICE} --config ${folder}/gatewright.yaml --out ${folder}/${SERVICE}
+  curl -i --cacert $TLS/ca.pem --cert ${folder}/${SERVICE}/svid.pem --key ${folder}/${SERVICE}/svid.key ${services}/ledger
+  (without a command: SPIFFE libraries at unix://${folder}/${SERVICE}.sock)
 
 Refused
   401 no credentials       curl -i ${url}/accounts

@@ -1,13 +1,14 @@
 // What the demo needs on disk: a contract, a key set and a configuration, in a folder of its own that goes when the
 // demo ends. Keys and tokens are made at every start; none is shipped.
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../core/index.ts';
 import { createApiKey } from '../credentials/index.ts';
-import { IdentityRegistry } from '../identity/index.ts';
+import { createRoot, IdentityRegistry, installRoot } from '../identity/index.ts';
 import { compileJwk, signJwt } from '../jose/index.ts';
+import { defaultSettings, hashPassword, newTemporaryPassword, registerClient } from '../oauth/index.ts';
 import { openState } from '../stores/index.ts';
 import { SETTLEMENT_ID, TRUST_DOMAIN, writeDemoCertificates } from './certificates.ts';
 
@@ -24,7 +25,19 @@ export interface DemoCredentials {
   readonly partnerKey: string;
   /** Key of the state, for the harbour office. */
   readonly harbourKey: string;
+  /** Of ingrid at the gate's own authorization server; she chooses another at her first login. */
+  readonly oneTimePassword: string;
 }
+
+/** The application that people sign in to. */
+export const WEB_APP = 'fjordbank-web';
+/** Resource indicator of the bank's API. */
+export const RESOURCE = 'https://api.fjordbank.example';
+/** Scopes that the application asks for. */
+export const WEB_SCOPES = ['accounts:read', 'orders:read'] as const;
+/** Trust domain of the gate's own authority for services, and one of them. */
+export const OWN_TRUST_DOMAIN = 'demo.fjordbank.example';
+export const SERVICE = 'reconciliation';
 
 export interface DemoSetup {
   readonly folder: string;
@@ -40,6 +53,7 @@ export async function setUpDemo(options: {
   readonly internalPort: number;
   readonly telemetryPort: number;
   readonly consolePort: number;
+  readonly appPort: number;
 }): Promise<DemoSetup> {
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-demo-'));
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -79,7 +93,7 @@ export async function setUpDemo(options: {
     writeFile(join(folder, 'jwks.json'), JSON.stringify({ keys: [publicJwk] })),
     writeFile(join(folder, 'gatewright.yaml'), configuration(options, partner.sha256)),
   ]);
-  const harbourKey = await fillState(join(folder, 'state.db'));
+  const { harbourKey, oneTimePassword } = await fillState(join(folder, 'state.db'), options.appPort);
   return {
     folder,
     file: join(folder, 'gatewright.yaml'),
@@ -90,13 +104,17 @@ export async function setUpDemo(options: {
       expired: token('ingrid', customer, ofIngrid, nowMs - 3_600_000),
       partnerKey: partner.key,
       harbourKey,
+      oneTimePassword,
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
 /** Callers that are not in the file: what the console's identities and keys begin with. */
-async function fillState(file: string): Promise<string> {
+async function fillState(
+  file: string,
+  appPort: number,
+): Promise<Pick<DemoCredentials, 'harbourKey' | 'oneTimePassword'>> {
   const state = await openState({ kind: 'sqlite', file, sealKey: null });
   try {
     const registry = new IdentityRegistry(state.identity, systemClock);
@@ -113,7 +131,24 @@ async function fillState(file: string): Promise<string> {
     await registry.add('service', 'mailroom', ['orders:read', 'orders:write'], '', {
       lifetimeMs: 30 * 86_400_000,
     });
-    return made!.key;
+    // The authority for services; its root's key stays in the state, so that it rotates by itself.
+    await registry.add('service', SERVICE, ['ledger:read'], 'Compares the books', null);
+    const root = await createRoot(OWN_TRUST_DOMAIN, Date.now());
+    await installRoot(state.services, root, true, { keepRootKey: true }, systemClock);
+    // Somebody who can sign in, and what she signs in to.
+    const oneTimePassword = randomBytes(9).toString('base64url');
+    await registry.add('user', 'ingrid', [...WEB_SCOPES], 'Ingrid, a customer', null);
+    const hash = hashPassword(oneTimePassword, { memoryKib: 19_456, passes: 2, lanes: 1 });
+    await state.oauth.setCredential(newTemporaryPassword(hash, 'ingrid', Date.now()));
+    await registry.add('client', WEB_APP, [...WEB_SCOPES], 'Fjordbank on the web', null);
+    await registerClient(state.oauth, WEB_APP, {
+      ...defaultSettings,
+      redirectUris: [`http://localhost:${appPort}/callback`],
+      postLogoutRedirectUris: [`http://localhost:${appPort}/`],
+      grantTypes: ['authorization_code'],
+      authMethod: 'none',
+    });
+    return { harbourKey: made!.key, oneTimePassword };
   } finally {
     await state.close();
   }
@@ -148,7 +183,7 @@ listeners:
       certificate: ./tls/server.pem
       key: "\${file:./tls/server.key}"
       clients: require
-      trust: [ { file: ./tls/services-ca.pem, trust-domain: ${TRUST_DOMAIN} } ]
+      trust: [ { file: ./tls/services-ca.pem, trust-domain: ${TRUST_DOMAIN} }, gatewright ]
   console:                           # people who run the gate; loopback, and by this name alone
     port: ${consolePort}
     exposure: internal
@@ -164,6 +199,14 @@ upstreams:
 identity:
   issuers:
     fjordbank: { issuer: ${ISSUER}, jwks: { file: ./jwks.json }, algorithms: [ ES256 ] }
+  authorization-server:              # people sign in here; try http://localhost:${port}/login/account
+    issuer: http://localhost:${port}/login
+    title: Fjordbank
+    resources: [ { uri: ${RESOURCE}, scopes: [ 'accounts:read', 'orders:read' ] } ]
+    scopes: { 'accounts:read': See your accounts, 'orders:read': See your orders }
+  services:                          # and services get certificates of their own (SPIFFE)
+    trust-domain: ${OWN_TRUST_DOMAIN}
+    sockets: [ { path: ./${SERVICE}.sock, service: ${SERVICE}, mode: "0600" } ]
   roles:
     teller:     { }
     bank-admin: { includes: [ teller ], members: [ fjordbank|astrid ] }
@@ -181,6 +224,7 @@ apis:
     upstream: bank
     authenticate:
       - jwt: { issuer: fjordbank, audience: ${AUDIENCE} }
+      - jwt: { issuer: authorization-server, audience: ${RESOURCE} }
       - api-key: {}
     authorize:
       policy: ./bank.cedar           # try: gatewright policy explain
@@ -201,6 +245,7 @@ apis:
           - { per: consumer, rate: 5/s, burst: 10 }
           - { per: address, rate: 20/s, burst: 40 }
       createOrder: { writable: { /discount: [ sales ] } }
+  login: { service: authorization-server, base: /login, limits: [ { per: address, rate: 20/s, burst: 100 } ] }
   console: { service: admin, exposure: internal, listeners: [ console ], hosts: [ localhost ] }
 
 risk:

@@ -11,6 +11,7 @@ export {
 export * from './contract.ts';
 export { inviteProgram, type RegistrationLimits } from './initial-access-token.ts';
 export { leaveOutLibraryNotices } from './library-notices.ts';
+export { html } from './pages/html.ts';
 export { hashPassword, verifyPassword } from './passwords/argon2id.ts';
 export { createTotpSecret, totpCode, totpUri } from './totp.ts';
 export {
