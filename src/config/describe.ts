@@ -223,6 +223,12 @@ export function reviewPosture(config: GateConfig): Posture[] {
         message: `Listener "${listener.name}" has no revocation list: a stolen client certificate is good until it ends.`,
       });
   }
+  const open = config.listeners.filter(({ exposure }) => exposure === 'public').map(({ name }) => name);
+  if (config.telemetry.otlp?.traces?.parent === 'follow' && open.length > 0)
+    out.push({
+      id: 'posture-traces-follow',
+      message: `Whoever reaches ${open.join(', ')} decides which traces are kept and sent (parent: follow), without a bound.`,
+    });
   for (const upstream of config.upstreams) {
     if (upstream.targets.length > 1 && upstream.health === null) {
       out.push({ id: 'posture-no-health', message: `Upstream "${upstream.name}" has no health check.` });

@@ -39,7 +39,7 @@ test('mistakes are told with their place', async () => {
     [otlp(`${here}, tls: { ca: ./none.pem }`), 'config-file-unreadable', /none\.pem/],
     [otlp(`${here}, traces: { sample: { ratio: 2 } }`), 'config-value', /1/],
     [otlp(`${here}, traces: { sample: { parent: trust } }`), 'config-value', /follow/],
-    [otlp(`${here}, withhold: [ id ]`), 'config-value', /client_address/],
+    [otlp(`${here}, withhold: [ time ]`), 'config-value', /client_address/],
     ['telemetry: { metrics: { max-series: 1 } }\n', 'config-value', /10/],
   ] as const) {
     const { config, diagnostics } = await load(text, { K: 'k' });

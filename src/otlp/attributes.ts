@@ -85,6 +85,8 @@ export function serverAttributes(record: ExchangeRecord, facts: RouteFacts): Key
   out.add('server.address', record.host);
   out.add('server.port', listener?.port);
   out.add('client.address', record.client_address);
+  out.add('geo.country.iso_code', record.country);
+  out.add('gatewright.client.asn', record.asn);
   out.add('network.peer.address', record.peer_address ?? record.client_address);
   out.add('network.protocol.version', record.protocol?.slice('HTTP/'.length));
   out.add('user_agent.original', record.user_agent);
@@ -106,6 +108,7 @@ export function serverAttributes(record: ExchangeRecord, facts: RouteFacts): Key
   out.add('gatewright.reason', record.reason);
   out.add('gatewright.policy', record.policy);
   out.add('gatewright.risk', record.risk);
+  out.add('gatewright.risk.signs', record.risk_signs);
   out.add('gatewright.consumer', record.consumer);
   out.add('gatewright.credential', record.credential);
   out.add('gatewright.authentication', record.method_of_authentication);

@@ -4,6 +4,8 @@
 export const withheldFields = [
   'client_address',
   'peer_address',
+  'country',
+  'asn',
   'host',
   'path',
   'query',
@@ -11,7 +13,6 @@ export const withheldFields = [
   'credential',
   'upstream_address',
   'user_agent',
-  'matches',
 ] as const;
 export type WithheldField = (typeof withheldFields)[number];
 

@@ -55,12 +55,17 @@ test('every metric of dashboards and rules is one that a running gate has', asyn
   const upstream = await startRawUpstream(t);
   const extra = `audit: { folder: ./audit, origin: gate.example/audit, seal: '\${env:SEAL}' }
 export: { sinks: { all: { file: { path: ./all.ndjson } } } }
+intel: { feeds: { list: { file: ./bad.txt } }, sightings: { file: ./seen.ndjson } }
 `;
   const config = openConfig({ upstreamPort: upstream.port, extra }).replace(
     'telemetry: { ',
     "telemetry: { otlp: { endpoint: 'http://127.0.0.1:9' }, ",
   );
-  const { gate } = await startTestGate(t, { config, env: { SEAL: 's'.repeat(40) } });
+  const { gate } = await startTestGate(t, {
+    config,
+    env: { SEAL: 's'.repeat(40) },
+    files: { 'bad.txt': '203.0.113.9\n' },
+  });
   const text = await (await fetch(`http://127.0.0.1:${gate.telemetry!.port}/metrics`)).text();
   const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]));
   const has = (name: string): boolean =>

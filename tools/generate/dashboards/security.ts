@@ -58,6 +58,32 @@ export const security: Dashboard = {
       ],
     },
     {
+      title: 'Threat intelligence',
+      panels: [
+        panel('Matches', 'ops', 'Records that an indicator matches, by feed.', [
+          q(`sum by (feed) (rate(gatewright_intel_matches_total{${gate}}[${rate}]))`, '{{feed}}'),
+        ]),
+        panel(
+          'Indicators',
+          'short',
+          'Of each feed.',
+          [q(`max by (feed) (gatewright_intel_indicators{${gate}})`, '{{feed}}')],
+          { kind: 'stat' },
+        ),
+        panel(
+          'Read',
+          'dtdurations',
+          'Age of what each feed said last.',
+          [q(`time() - max by (feed) (gatewright_intel_read_timestamp_seconds{${gate}} > 0)`, '{{feed}}')],
+          { kind: 'stat', red: 86_400 },
+        ),
+        panel('Sightings', 'ops', 'Told to feeds, and waiting to be told.', [
+          q(`sum(rate(gatewright_intel_sightings_sent_total{${gate}}[${rate}]))`, 'told'),
+          q(`sum(gatewright_intel_sightings_waiting{${gate}})`, 'waiting'),
+        ]),
+      ],
+    },
+    {
       title: 'Transport and credentials',
       panels: [
         panel('Handshakes that failed', 'ops', 'Why TLS did not come about.', [
