@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { reviewPosture } from './describe.ts';
 import { loadConfig } from './load.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gatewright-authorize-'));
@@ -136,4 +137,20 @@ test('a large set is validated aside, with the same diagnostics', async () => {
     diagnostics.map(({ id, line }) => [id, line]),
     [['policy-invalid', 1201]],
   );
+});
+
+test('risk that nobody reads, and policies that read what nobody weighs, are told', async () => {
+  const told = async (text: string, risk: string): Promise<string[]> => {
+    const { config, diagnostics } = await load(`${base}\n${risk}`, text);
+    assert.ok(config !== null, JSON.stringify(diagnostics));
+    return reviewPosture(config)
+      .map(({ id }) => id)
+      .filter((id) => id.startsWith('posture-risk'));
+  };
+  const weighed = 'risk: { token-age: { over: 1h, adds: 10 } }';
+  const deaf = policy.replace('context.risk < 5', 'context.network.secure');
+  assert.deepEqual(await told(policy, ''), ['posture-risk-unweighed']);
+  assert.deepEqual(await told(policy, weighed), []);
+  assert.deepEqual(await told(deaf, weighed), ['posture-risk-unread']);
+  assert.deepEqual(await told(deaf, ''), []);
 });

@@ -1,5 +1,6 @@
 // What an operation asks of a caller beyond scopes, in words, and operations that name objects and protect none.
-import type { ApiConfig, OperationConfig } from './gate-config.ts';
+import { contextReads } from '../policy/index.ts';
+import type { ApiConfig, GateConfig, OperationConfig } from './gate-config.ts';
 
 /** Rules of the operation besides its scopes, one line each. */
 export function describeRules(api: ApiConfig, operation: OperationConfig): string[] {
@@ -88,3 +89,20 @@ export const isForAnyObject = (api: ApiConfig, operation: OperationConfig): bool
   operation.template.includes('{') &&
   operation.authorize.own.length === 0 &&
   api.authorize.policies === null;
+
+/** Signs that are weighed for nobody, and policies that read what nobody weighs. */
+export function reviewRisk({ apis, risk }: GateConfig): { readonly id: string; readonly message: string }[] {
+  const readers = apis.filter(({ authorize }) =>
+    (authorize.policies ?? []).some((policy) => contextReads(policy)?.has('risk') !== false),
+  );
+  if (risk !== null && readers.length === 0)
+    return [{ id: 'posture-risk-unread', message: 'Risk is weighed, and no policy reads "context.risk".' }];
+  if (risk !== null || readers.length === 0) return [];
+  const names = readers.map(({ name }) => name).join(', ');
+  return [
+    {
+      id: 'posture-risk-unweighed',
+      message: `Policies of ${names} read "context.risk", which is always 0: there is no "risk".`,
+    },
+  ];
+}

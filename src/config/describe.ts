@@ -4,7 +4,13 @@
 import { type AuthenticationMethod, callerMethod, singleMethods } from '../guards/authenticate/contract.ts';
 import type { InspectConfig } from '../guards/inspect/contract.ts';
 import { parseCertificate, pemCertificates } from '../net/tls/index.ts';
-import { describeAdmission, describeRules, isForAnyObject, isForEverybody } from './describe-authorize.ts';
+import {
+  describeAdmission,
+  describeRules,
+  isForAnyObject,
+  isForEverybody,
+  reviewRisk,
+} from './describe-authorize.ts';
 import { describeLimit } from './describe-limits.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
 
@@ -282,5 +288,5 @@ export function reviewPosture(config: GateConfig): Posture[] {
         message: `Whoever may use them may name any object, in "${api.name}": ${objects}.`,
       });
   }
-  return out;
+  return [...out, ...reviewRisk(config)];
 }

@@ -23,7 +23,14 @@ describe('help and usage', () => {
       : [[command.name()]],
   );
   /** Their output is for other programs as it is, or is another program's. */
-  const plain = new Set(['audit export', 'ca export', 'ca sign', 'logs follow', 'secrets run']);
+  const plain = new Set([
+    'audit export',
+    'audit witness',
+    'ca export',
+    'ca sign',
+    'logs follow',
+    'secrets run',
+  ]);
   for (const command of commands) {
     test(`${command.join(' ')} --help names every option`, async () => {
       const { code, out } = await run([...command, '--help']);
