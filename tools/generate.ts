@@ -8,6 +8,7 @@ import { diagnosticTable, errorTable } from '../src/core/index.ts';
 import { commandLineReference } from './generate/command-line.ts';
 import { configurationReference, editorSchema } from './generate/configuration.ts';
 import { dashboards } from './generate/dashboards.ts';
+import { manPage } from './generate/man-page.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -93,6 +94,7 @@ const files: Readonly<Record<string, () => string>> = {
   'docs/reference/errors.md': errorReference,
   'docs/reference/diagnostics.md': diagnosticReference,
   'docs/reference/cli.md': commandLineReference,
+  'man/gatewright.1': manPage,
   'docs/reference/admin-api.md': adminReference,
   'console/src/api-table.generated.ts': consoleTable,
   'docs/reference/admin-api.json': () => `${JSON.stringify(adminContract(), null, 2)}\n`,

@@ -1,5 +1,5 @@
 // Durations in buckets that widen by a quarter each, from a tenth of a millisecond to some two minutes: percentiles of any
-// window are sums of buckets, and off by an eighth at most.
+// window are sums of buckets, and off by a quarter at most.
 
 const BUCKETS = 64;
 const FIRST_US = 100;

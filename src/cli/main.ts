@@ -16,6 +16,7 @@ import { addLogCommands } from './logs-commands.ts';
 import { addOAuthCommands } from './oauth-commands.ts';
 import { Exit, reportError } from './output.ts';
 import { addPolicyCommands } from './policy/commands.ts';
+import { addRemoteCommands } from './remote/commands.ts';
 import { addCaCommands, addServiceCommands } from './services/commands.ts';
 import { addBackupCommands, addSecretCommands, addVaultCommands } from './vault/commands.ts';
 import { addWafCommands } from './waf/commands.ts';
@@ -113,6 +114,7 @@ export function buildProgram(): Command {
   addKeyCommands(keys, parts);
   addPrincipalCommands(program, parts);
   addConsoleCommands(program, parts);
+  addRemoteCommands(program, parts);
   addServiceCommands(program, parts);
   addCaCommands(program, parts);
   addTokenCommands(program, parts);
@@ -135,6 +137,15 @@ export function buildProgram(): Command {
     .option('--traffic', 'send traffic of good clients and attackers')
     .addOption(json())
     .action(action(async () => (await import('./demo.ts')).runDemoCommand));
+  program
+    .command('completion <shell>')
+    .description('print completion for bash, zsh or fish')
+    .action(
+      action(async () => {
+        const { runCompletion } = await import('./completion.ts');
+        return async (_options, shell) => runCompletion(program, shell ?? '');
+      }),
+    );
   return program;
 }
 

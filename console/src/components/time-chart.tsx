@@ -80,6 +80,7 @@ export function TimeChart(props: TimeChartProps) {
         axes: [
           {
             ...axis,
+            size: 26,
             space: 80,
             values: (_u, ticks, _axis, _space, step) =>
               ticks.map((tick) => (step < 60 ? timeOfDay(tick * 1000) : timeOfDay(tick * 1000).slice(0, 5))),

@@ -1,5 +1,7 @@
 // Limits: what is configured, and who met it in the last hour.
 import { useState } from 'react';
+import type { z } from 'zod';
+import type { limitsView } from '../../../src/admin-api/schemas.ts';
 import { ApiError, call } from '../api.ts';
 import { BanDialog } from '../components/ban-dialog.tsx';
 import { Action, Bars, Empty, PageHead, Panel, Shown, Stranger, Time } from '../components/basic.tsx';
@@ -7,6 +9,15 @@ import { duration, number } from '../format.ts';
 import { hrefOf } from '../router.ts';
 import { useSession } from '../session.tsx';
 import { useResource } from '../use-resource.ts';
+
+type Limit = z.output<typeof limitsView>['limits'][number];
+
+/** `50 per s`, `10,000 bytes a day`, `4 at once`. */
+function amountOf({ count, unit, kind, period, periodMs }: Limit): string {
+  const amount = unit === 'bytes' ? `${number(count)} bytes` : number(count);
+  if (kind === 'concurrent') return `${amount} at once`;
+  return period === null ? `${amount} per ${duration(periodMs)}` : `${amount} a ${period}`;
+}
 
 export default function LimitsPage() {
   const limits = useResource('getLimits', {}, 5000);
@@ -68,7 +79,7 @@ export default function LimitsPage() {
                           </td>
                           <td data-label="Counted per">{one.per}</td>
                           <td className="num" data-label="Rate">
-                            {number(one.count)} per {duration(one.periodMs)}
+                            {amountOf(one)}
                           </td>
                           <td className="num" data-label="Burst">
                             {number(one.burst)}

@@ -8,6 +8,7 @@ import { leaveInInbox } from '../../audit/index.ts';
 const readers: ReadonlySet<string> = new Set([
   'audit',
   'check',
+  'completion',
   'contract',
   'demo',
   'fsck',
@@ -15,6 +16,7 @@ const readers: ReadonlySet<string> = new Set([
   'intel',
   'logs',
   'policy',
+  'remote',
   'start',
   'waf',
 ]);
