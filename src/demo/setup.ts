@@ -100,7 +100,7 @@ export async function setUpDemo(options: {
     credentials: {
       ingrid: token('ingrid', customer, ofIngrid),
       mateus: token('mateus', customer, { accounts: ['acc_200001', 'acc_200002'] }),
-      admin: token('astrid', 'accounts:read admin:accounts'),
+      admin: token('astrid', 'accounts:read admin:accounts orders:read'),
       expired: token('ingrid', customer, ofIngrid, nowMs - 3_600_000),
       partnerKey: partner.key,
       harbourKey,
@@ -244,12 +244,15 @@ apis:
         limits:
           - { per: consumer, rate: 5/s, burst: 10 }
           - { per: address, rate: 20/s, burst: 40 }
+      listOrders: { readable: { "/*/customer": [ sales ] } }   # whose orders they are is for sales alone
       createOrder: { writable: { /discount: [ sales ] } }
   login: { service: authorization-server, base: /login, limits: [ { per: address, rate: 20/s, burst: 100 } ] }
   console: { service: admin, exposure: internal, listeners: [ console ], hosts: [ localhost ] }
 
-risk:
+risk:                                # read by bank.cedar; see it with gatewright policy explain
   addresses: [ { from: [ 198.51.100.0/24 ], adds: 60 } ]
+  refusals: { over: 30/m, adds: 20 }
+  new-device: { adds: 20 }
 
 telemetry:
   listen: { port: ${telemetryPort} }

@@ -43,7 +43,7 @@ async function startDemo(t: TestContext) {
     const answer = (await response.json()) as { readonly type?: string };
     return `${response.status} ${(answer.type ?? '').replace('urn:gatewright:problem:', '')}`.trim();
   };
-  return { folder, call };
+  return { folder, call, gate, credentials };
 }
 
 const payment = {
@@ -103,4 +103,26 @@ test('a role that is taken away in the file is gone with the same token', async 
   );
   await until(async () => ((await ask()) === '403 object-denied' ? true : undefined), 'the role is gone');
   assert.equal(await call('admin', 'POST', '/accounts/acc_200001/freeze'), '403 object-denied');
+});
+
+test('the demo gives answers without what the reader may not see', async (t) => {
+  const { gate, credentials } = await startDemo(t);
+  const orders = async (headers: Readonly<Record<string, string>>): Promise<Record<string, unknown>[]> => {
+    const response = await fetch(`${gate}/orders`, { headers });
+    assert.equal(response.status, 200);
+    return (await response.json()) as Record<string, unknown>[];
+  };
+  const bearer = (who: string) => ({ authorization: `Bearer ${credentials[who]}` });
+  const names = (list: readonly Record<string, unknown>[]) => list.map((order) => order['customer']);
+  const seen = names(await orders(bearer('admin')));
+  assert.ok(seen.length > 0 && seen.every((name) => typeof name === 'string'));
+  for (const headers of [bearer('ingrid'), { 'x-api-key': credentials['partnerKey']! }]) {
+    const list = await orders(headers);
+    assert.equal(list.length, seen.length);
+    assert.deepEqual(
+      names(list),
+      list.map(() => undefined),
+    );
+    assert.ok(list.every((order) => typeof order['sku'] === 'string'));
+  }
 });
