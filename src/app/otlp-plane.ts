@@ -31,7 +31,7 @@ export class OtlpPlane {
     if (otlp === null) return;
     const exporter = new OtlpExporter({
       config: otlp,
-      transport: await createTransport(otlp),
+      transport: await createTransport(otlp, `gatewright/${version}`),
       facts: {
         routeOf: (api, operation) => this.#facts.routeOf(api, operation),
         listenerOf: (name) => this.#facts.listenerOf(name),

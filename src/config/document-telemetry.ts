@@ -31,6 +31,9 @@ const sampling = z.strictObject({
     .describe('Most traces a second that are kept for any reason but `ratio` and `parent: follow`.'),
 });
 
+/** Of HTTP and of gRPC; names that end with -bin would be bytes. */
+const ownHeaders = /^(?:content-.*|transfer-encoding|connection|host|te|user-agent|grpc-.*|.*-bin)$/;
+
 const otlp = z.strictObject({
   endpoint: z
     .url({ protocol: /^https?$/ })
@@ -43,8 +46,13 @@ const otlp = z.strictObject({
     .describe('How OTLP is spoken.'),
   headers: z
     .record(
-      z.string().regex(/^[!#$%&'*+\-.^_`|~0-9a-z]+$/, { message: 'is not a header name in lower case' }),
-      z.string(),
+      z
+        .string()
+        .regex(/^[!#$%&'*+\-.^_`|~0-9a-z]+$/, { message: 'is not a header name in lower case' })
+        .refine((name) => !ownHeaders.test(name), { message: 'is a header that the gate sets itself' }),
+      z.string().regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, {
+        message: 'is not a value that a header can have',
+      }),
     )
     .default({})
     .describe('Headers of every request, such as keys: values only as references.'),

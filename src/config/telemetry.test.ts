@@ -35,6 +35,8 @@ test('mistakes are told with their place', async () => {
     [otlp(`${here}, protocol: http`), 'config-value', /http\/protobuf/],
     [otlp(`${here}, headers: { x-key: secret }`), 'config-literal-secret', /\$\{file:/],
     [otlp(`${here}, headers: { X-Key: '\${env:K}' }`), 'config-value', /lower case/],
+    [otlp(`${here}, headers: { x-key: '\${env:BAD}' }`), 'config-value', /value that a header can have/],
+    [otlp(`${here}, headers: { content-type: '\${env:K}' }`), 'config-value', /sets itself/],
     [otlp(`${here}, tls: { certificate: ./c.pem }`), 'config-value', /"certificate" and "key"/],
     [otlp(`${here}, tls: { ca: ./none.pem }`), 'config-file-unreadable', /none\.pem/],
     [otlp(`${here}, traces: { sample: { ratio: 2 } }`), 'config-value', /1/],
@@ -42,10 +44,11 @@ test('mistakes are told with their place', async () => {
     [otlp(`${here}, withhold: [ time ]`), 'config-value', /client_address/],
     ['telemetry: { metrics: { max-series: 1 } }\n', 'config-value', /10/],
   ] as const) {
-    const { config, diagnostics } = await load(text, { K: 'k' });
+    const { config, diagnostics } = await load(text, { K: 'k', BAD: 'one\ntwo' });
     assert.equal(config, null, text);
     const found = diagnostics.find((one) => one.id === id);
     assert.ok(found !== undefined, `${text}: ${JSON.stringify(diagnostics)}`);
+    assert.ok(!JSON.stringify(diagnostics).includes('two'), 'a value that may be a secret is not shown');
     assert.match(`${found.message} ${found.suggestion}`, words, text);
     assert.equal(found.line, 4, text);
   }

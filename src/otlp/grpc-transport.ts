@@ -28,7 +28,7 @@ export class GrpcTransport implements Transport {
   readonly #client: Client;
 
   /** Throws RangeError where the endpoint must not be called in clear. */
-  constructor(config: OtlpConfig) {
+  constructor(config: OtlpConfig, userAgent: string) {
     const refused = refuseUrl(config.endpoint, 'anywhere');
     if (refused !== null) throw new RangeError(`the receiver is not asked: ${refused}`);
     const { protocol, hostname, port } = new URL(config.endpoint);
@@ -52,6 +52,7 @@ export class GrpcTransport implements Transport {
         : credentials.createInsecure(),
       {
         'grpc.enable_http_proxy': 0,
+        'grpc.primary_user_agent': userAgent,
         // TLS has no server name for an address, and grpc-js would send it as one; the certificate is held against the address.
         ...(isAddress ? { 'grpc.ssl_target_name_override': NO_NAME } : {}),
         'grpc.max_reconnect_backoff_ms': 10_000,

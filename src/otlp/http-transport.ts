@@ -18,10 +18,12 @@ const retried: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
 export class HttpTransport implements Transport {
   readonly #config: OtlpConfig;
+  readonly #userAgent: string;
   readonly #isJson: boolean;
 
-  constructor(config: OtlpConfig) {
+  constructor(config: OtlpConfig, userAgent: string) {
     this.#config = config;
+    this.#userAgent = userAgent;
     this.#isJson = config.protocol === 'http/json';
   }
 
@@ -35,6 +37,7 @@ export class HttpTransport implements Transport {
         method: 'POST',
         headers: {
           ...headers,
+          'user-agent': this.#userAgent,
           'content-type': this.#isJson ? 'application/json' : 'application/x-protobuf',
           ...(compression === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
         },

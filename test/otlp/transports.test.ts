@@ -49,6 +49,7 @@ for (const protocol of ['http/protobuf', 'http/json', 'grpc'] as const) {
     const collector = protocol === 'grpc' ? await startGrpcCollector(t) : await startHttpCollector(t);
     const transport = await createTransport(
       config({ protocol, endpoint: `http://127.0.0.1:${collector.port}` }),
+      'gatewright/test',
     );
     t.after(() => transport.close());
     const send = async (signal: Signal = 'logs') => {
@@ -88,6 +89,7 @@ for (const protocol of ['http/protobuf', 'http/json', 'grpc'] as const) {
       });
       assert.deepEqual(await send(signal), ['taken']);
     }
+    assert.match(String(collector.received[0]!.headers['user-agent']), /^gatewright\/test/);
   });
 }
 
@@ -102,7 +104,7 @@ test('a receiver that can not prove who it is gets nothing', {
       protocol === 'grpc' ? await startGrpcCollector(t, tls) : await startHttpCollector(t, tls);
     const endpoint = `https://127.0.0.1:${collector.port}`;
     const kindOf = async (ca: string) => {
-      const transport = await createTransport(config({ protocol, endpoint, ca, timeoutMs: 2000 }));
+      const transport = await createTransport(config({ protocol, endpoint, ca, timeoutMs: 2000 }), 'test');
       const { kind } = await transport.send('logs', nothing(protocol, 'logs'));
       transport.close();
       return kind;
@@ -114,11 +116,11 @@ test('a receiver that can not prove who it is gets nothing', {
 });
 
 test('nothing is sent in clear beyond this machine', async () => {
-  const http = await createTransport(config({ endpoint: 'http://192.0.2.1:4318' }));
+  const http = await createTransport(config({ endpoint: 'http://192.0.2.1:4318' }), 'test');
   const outcome = await http.send('logs', Buffer.alloc(0));
   assert.match(outcome.kind === 'again' ? outcome.problem : '', /only https is spoken/);
   await assert.rejects(
-    createTransport(config({ protocol: 'grpc', endpoint: 'http://192.0.2.1:4317' })),
+    createTransport(config({ protocol: 'grpc', endpoint: 'http://192.0.2.1:4317' }), 'test'),
     RangeError,
   );
 });
