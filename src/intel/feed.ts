@@ -152,7 +152,9 @@ export class Feed {
 
   async #save(): Promise<void> {
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o750 });
-    const handle = await open(`${this.#file}.new`, 'w', 0o640);
+    // A command may read the same feed beside a running gate.
+    const beside = `${this.#file}.${process.pid}.new`;
+    const handle = await open(beside, 'w', 0o640);
     try {
       const state: State = { addedAfter: this.#addedAfter, readMs: this.counts.readMs };
       let lines = [JSON.stringify(state)];
@@ -167,7 +169,7 @@ export class Feed {
     } finally {
       await handle.close();
     }
-    await rename(`${this.#file}.new`, this.#file);
+    await rename(beside, this.#file);
   }
 }
 

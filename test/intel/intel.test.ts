@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { TrailReader } from '../../src/audit/index.ts';
 import { Feed, type FeedConfig, pollObjects } from '../../src/intel/index.ts';
 import { run } from '../support/command.ts';
 import { openConfig, startTestGate } from '../support/gate.ts';
@@ -166,8 +167,9 @@ export:
   const config = ['--config', join(gate.folder, 'gatewright.yaml')];
   const command = (...args: string[]) => run([...args, ...config], { env: { TAXII: 'secret' } });
   await until(
-    async () =>
-      JSON.parse((await command('audit', 'search', '--action', 'threat', '--json')).out).matched === 2,
+    () =>
+      [...new TrailReader(join(gate.folder, 'audit'), 'gatewright', null).entries({ action: 'threat' })]
+        .length === 2,
     'one entry a caller and indicator',
   );
   assert.match(
