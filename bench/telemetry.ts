@@ -2,6 +2,7 @@
 // the ring), and beside it what the main thread spends on decoding one. Run: node bench/telemetry.ts
 import { randomHex } from '../src/core/index.ts';
 import { Exchange } from '../src/exchange/index.ts';
+import { TailSampler } from '../src/otlp/index.ts';
 import {
   AccessLogReader,
   applyTraceContext,
@@ -96,6 +97,16 @@ const memory = createAccessLog({ whenFull: 'drop', keepQueryValues: false, match
 const metrics = createMetrics([['bank', 'listAccounts']]);
 const telemetry = new WorkerTelemetry(metrics, memory);
 const silent = new WorkerTelemetry(metrics, null);
+const tracing = new WorkerTelemetry(metrics, null, { ratio: 0.01, parent: 'keep', guards: 'sampled' });
+const sampler = new TailSampler({
+  ratio: 0.01,
+  parent: 'keep',
+  errors: true,
+  refusals: true,
+  slowMs: 1000,
+  perSecond: 100,
+  guards: 'sampled',
+});
 const control = new Int32Array(memory.buffer, 0, 2);
 /** Reads the ring empty in no time. */
 const empty = (): void => void Atomics.store(control, 1, Atomics.load(control, 0));
@@ -117,6 +128,7 @@ const thousand = Buffer.concat(lines);
 
 const rows: [string, number][] = [
   ['data-plane thread: ids of the trace', medianUs(each(false, (one) => applyTraceContext(one, null)))],
+  ['data-plane thread: is it sampled', medianUs(each(false, (one) => tracing.begin(one)))],
   ['data-plane thread: counters alone', medianUs(each(false, (one) => silent.record(one)))],
   [
     'data-plane thread: counters, line, ring',
@@ -133,12 +145,22 @@ const rows: [string, number][] = [
     ),
   ],
 ];
+const BATCHES = 25;
 const decode = (): number => {
   const before = process.threadCpuUsage();
-  const { length } = new RecordBatch(thousand).records;
+  let count = 0;
+  for (let i = 0; i < BATCHES; i++) count += new RecordBatch(thousand).records.length;
   const { user, system } = process.threadCpuUsage(before);
-  return (user + system) / length;
+  return (user + system) / count;
 };
-const decodes = Array.from({ length: 25 }, decode).sort((a, b) => a - b);
-rows.push(['main thread: decoding', decodes[12]!]);
+const decodes = Array.from({ length: ROUNDS }, decode).sort((x, y) => x - y);
+rows.push(['main thread: decoding', decodes[ROUNDS >> 1]!]);
+const text = thousand.toString('latin1', 0, thousand.lastIndexOf(10, 65_536) + 1);
+let at = 0;
+const look = (): void => {
+  const end = text.indexOf('\n', at);
+  sampler.mayKeep(text, at, end);
+  at = end + 1 === text.length ? 0 : end + 1;
+};
+rows.push(['main thread: may the trace be kept', medianUs(look)]);
 for (const [name, us] of rows) process.stdout.write(`${us.toFixed(2).padStart(8)} µs  ${name}\n`);
