@@ -198,7 +198,7 @@ test('metrics and fields of the access log are documented, and those documented 
   const text = textOf('docs/observability.md');
   const metrics = new Set(
     [
-      ...[...source.matchAll(/gatewright_[a-z_]+[a-z]/g)].map((match) => match[0]),
+      ...[...source.matchAll(/(?<!_)gatewright_[a-z_]+[a-z]/g)].map((match) => match[0]),
       ...[...source.matchAll(/(?<!\.)\badd\(\s*'([a-z_]+)'/g)].map((match) => `gatewright_${match[1]!}`),
     ].filter((name) => !name.endsWith('_bucket') && !name.endsWith('_sum') && !name.endsWith('_count')),
   );
