@@ -105,6 +105,8 @@ const blocks = files.flatMap((file): Block[] => {
 
 /** Variables that the documents refer to. */
 const environment = {
+  SMTP_PASSWORD: 'correct horse battery',
+  PAGERDUTY_KEY: 'integration-key',
   ORDERS_URL: 'http://127.0.0.1:3000',
   LEGACY_SECRET: 'a secret for the documents',
   REDIS_URL: 'redis://127.0.0.1:6379',

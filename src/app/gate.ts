@@ -25,6 +25,7 @@ import { AuditPlane, segmentEvent } from './audit-plane.ts';
 import { addCertificateGauges, createCertificates } from './certificates.ts';
 import { changeOf, configDigest, sectionsForRestart } from './config-change.ts';
 import { ControlPlane } from './control-plane.ts';
+import { DetectPlane } from './detect-plane.ts';
 import { EnumerationReports, namesObjects } from './enumeration-watch.ts';
 import { ExportPlane } from './export-plane.ts';
 import { GeographyPlane } from './geography-plane.ts';
@@ -145,6 +146,7 @@ class Gate implements RunningGate {
   readonly #services: ServicesPlane;
   readonly #rotation: RotationPlane;
   readonly #admin: AdminPlane;
+  readonly #detect: DetectPlane;
   #generation = 1;
   #metrics = new Map<number, MetricsMemory>();
   #monitors = new Map<string, { settings: string; monitor: UpstreamMonitor }>();
@@ -232,6 +234,11 @@ class Gate implements RunningGate {
       note: (event) => this.#audit.note(event),
       bans: () => this.#admission.keeper,
     });
+    this.#detect = new DetectPlane({
+      log: this.#log,
+      audit: (event) => this.#audit.append(event),
+      bans: () => this.#admission.keeper,
+    });
     this.#control = new ControlPlane(this.#log, {
       admin: this.#admin.handler,
       vault: this.#vault.handler,
@@ -304,12 +311,14 @@ class Gate implements RunningGate {
         new EnumerationReports(this.#log, (event) => this.#audit.note(event), systemClock.epochMs),
       );
     this.#admin.start(this.config, this.#records.stream);
+    this.#detect.start(this.config, this.#records.stream);
     this.#records.start(telemetry.accessLog);
     this.#addGauges();
     await this.#startParts(this.config, true);
     this.#vault.start(this.config, this.#identity.state);
     await this.#limits.start(this.config, this.#identity.state);
     await this.#admission.start(this.config, this.#limits.banStore);
+    await this.#detect.begin(this.config, this.#identity.state);
     await this.#supervisor.start();
     this.#tellRoutes();
     this.#certificates.serve();
@@ -369,6 +378,7 @@ class Gate implements RunningGate {
       config: {
         ...config,
         export: null,
+        detect: null,
         intel: null,
         audit: null,
         telemetry: { ...config.telemetry, otlp: null },
@@ -481,6 +491,7 @@ class Gate implements RunningGate {
     for (const workerId of this.#metrics.keys()) this.#registry.retireOthers(workerId, generation);
     this.#reloads.success++;
     this.#vault.configure(config);
+    this.#detect.configure(config);
     this.warnings = loaded.diagnostics;
     for (const changed of sectionsForRestart(previous.config, config))
       this.#log.write('warning', 'restart-needed', { changed });
@@ -518,6 +529,7 @@ class Gate implements RunningGate {
   #addGauges(): void {
     this.#records.addGauges(this.#registry);
     this.#audit.addGauges(this.#registry);
+    this.#detect.addGauges(this.#registry);
     this.#exports.addGauges(this.#registry);
     this.#intel.addGauges(this.#registry);
     this.#otlp.addGauges(this.#registry);
@@ -597,15 +609,17 @@ class Gate implements RunningGate {
     await this.#supervisor.stop(this.config.drainMs);
     for (const { monitor } of this.#monitors.values()) monitor.stop();
     this.#certificates.stop();
-    this.#admission.close();
-    await this.#limits.close();
     await this.#control.close();
     await this.#admin.close();
     await this.#services.close();
     this.#rotation.close();
     await this.#vault.close();
-    await this.#identity.close();
+    this.#detect.release();
     await this.#records.close();
+    await this.#detect.close();
+    this.#admission.close();
+    await this.#limits.close();
+    await this.#identity.close();
     await this.#intel.close();
     await this.#audit.close();
     await this.#exports.close();

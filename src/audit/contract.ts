@@ -21,6 +21,9 @@ export const auditActions = [
   'ban.remove',
   // callers
   'credential.use',
+  // what detection found, what people made of it, and what was done
+  'detect.incident',
+  'detect.response',
   // what guards decided
   'request.refuse',
   'request.refuse-more',

@@ -2,6 +2,7 @@
 
 import { loadConfig } from '../app/load-config.ts';
 import {
+  describeDetection,
   describeListeners,
   describeOperations,
   describeOutlets,
@@ -27,8 +28,9 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
   const stored = await readStoredCertificates(config, Date.now());
   const posture = reviewPosture(config);
   const outlets = describeOutlets(config);
+  const detection = describeDetection(config.detect);
   if (options['json'] === true) {
-    printJson({ ok: true, listeners, stored, operations, outlets, posture, diagnostics });
+    printJson({ ok: true, listeners, stored, operations, outlets, detection, posture, diagnostics });
     return Exit.ok;
   }
   printDiagnostics(diagnostics);
@@ -46,6 +48,7 @@ export async function runCheck(options: Readonly<Record<string, unknown>>): Prom
     print('');
   }
   for (const { name, to, how } of outlets) print(`${name}  ${to}; ${how.join('; ')}`);
+  for (const line of detection) print(`detection  ${line}`);
   print('');
   if (posture.length > 0) {
     print('Worth a second look:');

@@ -11,6 +11,7 @@ import {
   addStateCommands,
   addTokenCommands,
 } from './identity-commands.ts';
+import { addIncidentCommands } from './incident-commands.ts';
 import { addIntelCommands } from './intel-commands.ts';
 import { addLogCommands } from './logs-commands.ts';
 import { addOAuthCommands } from './oauth-commands.ts';
@@ -126,6 +127,7 @@ export function buildProgram(): Command {
   addBackupCommands(program, parts);
   addContractCommands(program, parts);
   addIntelCommands(program, parts);
+  addIncidentCommands(program, parts);
   addLogCommands(program, parts);
   addWafCommands(program, parts);
   addAuditCommands(program, config, json, action);

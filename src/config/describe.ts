@@ -14,6 +14,7 @@ import {
 import { describeLimit } from './describe-limits.ts';
 import type { ApiConfig, GateConfig, ListenerConfig, OperationConfig } from './gate-config.ts';
 
+export { describeDetection } from './describe-detect.ts';
 export { describeOutlets, type OutletView } from './describe-telemetry.ts';
 
 export interface OperationView {

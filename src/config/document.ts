@@ -15,6 +15,7 @@ import {
   roles,
 } from './document-authorize.ts';
 import { clusterSchema } from './document-cluster.ts';
+import { detectSchema } from './document-detect.ts';
 import { exportSchema } from './document-export.ts';
 import { addresses, geography } from './document-geography.ts';
 import {
@@ -497,6 +498,9 @@ export const documentSchema = z.strictObject({
     .record(nameKey(), addressListSchema)
     .default({})
     .describe('Lists of addresses in files or at URLs; they are read anew without a reload.'),
+  detect: detectSchema
+    .optional()
+    .describe('Detection of attacks and failures, incidents, and what is done about them; needs state.'),
   bans: bansSchema.prefault({}).describe('Addresses that are refused for a while, by hand or by detection.'),
   cluster: clusterSchema
     .optional()

@@ -3,6 +3,7 @@
 
 import type { AddressListConfig, BansConfig } from '../admission/contract.ts';
 import type { ClusterConfig } from '../cluster/contract.ts';
+import type { DetectConfig } from '../detect/settings.ts';
 import type { ExportConfig } from '../export/contract.ts';
 import type { GeographyConfig } from '../geography/contract.ts';
 import type { AdmitConfig } from '../guards/admit/contract.ts';
@@ -65,6 +66,8 @@ export interface GateConfig {
   readonly state: StateConfig | null;
   readonly addressLists: readonly AddressListConfig[];
   readonly bans: BansConfig;
+  /** Main thread only: threads get null. */
+  readonly detect: DetectConfig | null;
   /** Null: this gate counts alone. */
   readonly cluster: ClusterConfig | null;
   /** Null: no audit trail is kept. */

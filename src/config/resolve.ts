@@ -11,6 +11,7 @@ import { resolveApi } from './resolve-api.ts';
 import { resolveDecisions, resolveIdentity, resolveRelations } from './resolve-authorize.ts';
 import { readAnchors } from './resolve-certificates.ts';
 import { resolveCluster } from './resolve-cluster.ts';
+import { resolveDetect } from './resolve-detect.ts';
 import { resolveExport } from './resolve-export.ts';
 import { resolveGeography } from './resolve-geography.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
@@ -113,6 +114,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
         ? null
         : resolveStateConfig(document.state, document.vault, context.folder),
     addressLists: resolveAddressLists(document, context),
+    detect: resolveDetect(document, context),
     bans: { never: document.bans.never, longestMs: document.bans.longest },
     cluster: resolveCluster(document.cluster),
     audit: resolveAudit(document.audit, context),

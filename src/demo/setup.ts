@@ -191,6 +191,12 @@ listeners:
 state: { sqlite: ./state.db }        # callers and keys that are not in this file, and who may use the console
 audit: { folder: ./audit }           # who did what, in a signed tree
 
+detect:                              # try: gatewright incidents list
+  runbooks:
+    guessing:                        # who guesses credentials is kept out for a quarter of an hour
+      when: { detectors: [ credential-stuffing, brute-force ], min-priority: medium }
+      do: [ { ban: { for: 15m, most: 100 } } ]
+
 upstreams:
   bank:
     targets: [ http://127.0.0.1:${apiPort} ]

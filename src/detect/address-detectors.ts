@@ -34,6 +34,8 @@ export interface AddressState {
   requests: number;
   windowFailures: number;
   windowGood: number;
+  /** Requests with valid credentials in the window. */
+  windowValid: number;
   unknown: DistinctCounter | null;
   suspicious: number;
   rules: Set<number> | null;
@@ -85,7 +87,10 @@ export class AddressDetectors {
     state.lastMs = atMs;
     state.requests++;
     if (seen.isAuthFailure || seen.isLogin) this.#countLogin(state, seen);
-    else if (seen.consumer !== '') state.good++;
+    else if (seen.consumer !== '') {
+      state.good++;
+      state.windowValid++;
+    }
     if (seen.isUnknown) {
       state.unknown ??= new DistinctCounter();
       state.unknown.add(this.#hash.of(record.path ?? ''));
@@ -112,6 +117,7 @@ export class AddressDetectors {
     state.requests = 0;
     state.windowFailures = 0;
     state.windowGood = 0;
+    state.windowValid = 0;
     state.unknown = null;
     state.suspicious = 0;
     state.rules = null;
@@ -138,7 +144,10 @@ export class AddressDetectors {
     if (!seen.isAuthFailure) return;
     const failures = Math.round(Math.max(state.windowFailures, state.slowFailures));
     const good = Math.round(state.windowFailures >= state.slowFailures ? state.windowGood : state.slowGood);
-    if (failures < 8 || (failures > 12 && failures % 4 !== 0)) return;
+    if (failures < 8 || (failures > 12 && failures % 4 !== 0)) {
+      this.#reporter.test('brute-force', 1, seen.atMs);
+      return;
+    }
     const share = Math.min(Math.max(this.failureShare, 0.02), 0.5);
     const p = betaBinomialUpper(
       failures,
@@ -166,41 +175,39 @@ export class AddressDetectors {
   #checkScan(state: AddressState, seen: Observation): void {
     const { atMs, address, record } = seen;
     const unknown = state.unknown?.size ?? 0;
-    if (unknown >= 5) {
-      const isTool = scannerAgents.test(record.user_agent ?? '');
-      const amount = poissonUpper(unknown, Math.max(this.#unknownMean, 0.2) * (1 + state.good / 1000));
-      const p = isTool ? amount * 0.01 : amount;
-      if (this.#reporter.test('scanner', p, atMs))
-        this.#reporter.tell('scanner', {
-          atMs,
-          entity: { kind: 'address', id: address },
-          p,
-          reason: `${address} asked for ${unknown} different things that are not there, in ${state.requests} requests within ten minutes.`,
-          evidence: {
-            unknown,
-            requests: state.requests,
-            agent: record.user_agent ?? '',
-            lastPath: record.path ?? '',
-          },
-          addresses: [address],
-          consumers: seen.consumer === '' ? [] : [seen.consumer],
-        });
-    }
+    const isTool = unknown >= 5 && scannerAgents.test(record.user_agent ?? '');
+    const amount =
+      unknown < 5 ? 1 : poissonUpper(unknown, Math.max(this.#unknownMean, 0.2) * (1 + state.good / 1000));
+    const pUnknown = isTool ? amount * 0.01 : amount;
+    if (this.#reporter.test('scanner', pUnknown, atMs))
+      this.#reporter.tell('scanner', {
+        atMs,
+        entity: { kind: 'address', id: address },
+        p: pUnknown,
+        reason: `${address} asked for ${unknown} different things that are not there, in ${state.requests} requests within ten minutes.`,
+        evidence: {
+          unknown,
+          requests: state.requests,
+          agent: record.user_agent ?? '',
+          lastPath: record.path ?? '',
+        },
+        addresses: [address],
+        consumers: seen.consumer === '' ? [] : [seen.consumer],
+      });
     const rules = state.rules?.size ?? 0;
     // Callers have a detector of their own: their address may be that of many.
-    if (seen.consumer === '' && state.suspicious >= 4 && rules >= 3) {
-      const p = poissonUpper(rules, 0.15);
-      if (this.#reporter.test('waf-evasion', p, atMs))
-        this.#reporter.tell('waf-evasion', {
-          atMs,
-          entity: { kind: 'address', id: address },
-          p,
-          reason: `${address} sent ${state.suspicious} requests that ${rules} different rules matched within ten minutes: variations of an attack.`,
-          evidence: { suspicious: state.suspicious, rules: [...state.rules!].slice(0, 16).map(String) },
-          addresses: [address],
-          operations: seen.operation === null ? [] : [seen.operation.key],
-        });
-    }
+    const isSeries = seen.consumer === '' && state.suspicious >= 4 && rules >= 3;
+    const pRules = isSeries ? poissonUpper(rules, 0.15) : 1;
+    if (this.#reporter.test('waf-evasion', pRules, atMs))
+      this.#reporter.tell('waf-evasion', {
+        atMs,
+        entity: { kind: 'address', id: address },
+        p: pRules,
+        reason: `${address} sent ${state.suspicious} requests that ${rules} different rules matched within ten minutes: variations of an attack.`,
+        evidence: { suspicious: state.suspicious, rules: [...state.rules!].slice(0, 16).map(String) },
+        addresses: [address],
+        operations: seen.operation === null ? [] : [seen.operation.key],
+      });
   }
 
   /** A retired credential from where its owner never was; the owner who forgot to replace it comes from the known place. */
@@ -268,6 +275,7 @@ const newState = (atMs: number): AddressState => ({
   requests: 0,
   windowFailures: 0,
   windowGood: 0,
+  windowValid: 0,
   unknown: null,
   suspicious: 0,
   rules: null,

@@ -216,7 +216,10 @@ export class CallerDetectors {
   #checkObjects(profile: CallerProfile, seen: Observation, objects: number): number {
     const { window } = profile;
     const { atMs, consumer } = seen;
-    if (objects < 12) return 1;
+    if (objects < 12) {
+      this.#reporter.test('object-enumeration', 1, atMs);
+      return 1;
+    }
     const amount = this.#amount(profile, profile.objects, this.#peers.objects, objects, atMs);
     const denied = ratioTest(window.denied, window.reads, this.#deniedHits, this.#deniedTrials);
     const sequential = ratioTest(
@@ -260,30 +263,32 @@ export class CallerDetectors {
       addresses: [seen.address],
       consumers: [consumer],
     };
-    if (refused >= 3) {
-      // Honest clients are refused on one operation that they should not call, again and again.
-      const p = combineIndependent([poissonUpper(refused, 0.15), poissonUpper(window.fresh, 0.4)]);
-      if (this.#reporter.test('function-probing', p, atMs))
-        this.#reporter.tell('function-probing', {
-          ...common,
-          p,
-          reason: `${consumer} was refused on ${refused} different operations within ten minutes, ${window.fresh} of which it had never called before.`,
-          evidence: { refused: [...window.forbidden!].slice(0, 12), fresh: window.fresh },
-          operations: [...window.forbidden!].slice(0, 12),
-        });
-    }
+    // Honest clients are refused on one operation that they should not call, again and again, or once in a few hundred requests.
+    const pRefused =
+      refused < 3
+        ? 1
+        : combineIndependent([
+            poissonUpper(refused, 0.15 + window.requests / 250),
+            poissonUpper(window.fresh, 0.4),
+          ]);
+    if (this.#reporter.test('function-probing', pRefused, atMs))
+      this.#reporter.tell('function-probing', {
+        ...common,
+        p: pRefused,
+        reason: `${consumer} was refused on ${refused} different operations within ten minutes, ${window.fresh} of which it had never called before.`,
+        evidence: { refused: [...window.forbidden!].slice(0, 12), fresh: window.fresh },
+        operations: [...window.forbidden!].slice(0, 12),
+      });
     const rules = window.rules?.size ?? 0;
-    if (window.suspicious >= 4 && rules >= 3) {
-      const p = poissonUpper(rules, 0.15);
-      if (this.#reporter.test('waf-evasion', p, atMs))
-        this.#reporter.tell('waf-evasion', {
-          ...common,
-          p,
-          reason: `${consumer} sent ${window.suspicious} requests that ${rules} different rules matched within ten minutes: variations of an attack.`,
-          evidence: { suspicious: window.suspicious, rules: [...window.rules!].slice(0, 16).map(String) },
-          operations: this.#operationsOf(seen),
-        });
-    }
+    const pRules = window.suspicious < 4 || rules < 3 ? 1 : poissonUpper(rules, 0.15 + window.requests / 500);
+    if (this.#reporter.test('waf-evasion', pRules, atMs))
+      this.#reporter.tell('waf-evasion', {
+        ...common,
+        p: pRules,
+        reason: `${consumer} sent ${window.suspicious} requests that ${rules} different rules matched within ten minutes: variations of an attack.`,
+        evidence: { suspicious: window.suspicious, rules: [...window.rules!].slice(0, 16).map(String) },
+        operations: this.#operationsOf(seen),
+      });
   }
 
   // Things that are new for a caller: rates a caller-day.

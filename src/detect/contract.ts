@@ -80,7 +80,7 @@ export interface IncidentAction {
   readonly problem: string;
 }
 
-export const actionKinds = ['ban-address', 'ban-consumer', 'revoke-sessions', 'webhook'] as const;
+export const actionKinds = ['ban-address', 'revoke-sessions', 'webhook'] as const;
 export type ActionKind = (typeof actionKinds)[number];
 
 export interface Incident {
@@ -164,13 +164,9 @@ export const defaultSettings: DetectSettings = {
 
 /** Temporary bans as whoever enforces them offers it: every thread of every node within a second. */
 export interface BanPort {
-  /** Bans until `untilMs`; an id that `lift` takes. Rejects when it can not be done. */
-  ban(
-    subject: { readonly kind: 'address' | 'consumer'; readonly id: string },
-    untilMs: number,
-    reason: string,
-  ): Promise<string>;
-  lift(id: string): Promise<void>;
+  /** Bans until `untilMs`. Rejects when it can not be done, and says why. */
+  ban(address: string, untilMs: number, reason: string): Promise<void>;
+  lift(address: string): Promise<void>;
 }
 
 /** Where incidents outlast the process. */

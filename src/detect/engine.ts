@@ -30,6 +30,7 @@ export interface ModelState {
   readonly callers: CallersState;
   readonly addresses: AddressesState;
   readonly logins: LoginState;
+  readonly credentials: LoginState;
   readonly operations: OperationsState;
 }
 
@@ -39,6 +40,7 @@ export class DetectEngine {
   readonly #callers: CallerDetectors;
   readonly #addresses: AddressDetectors;
   readonly #logins: LoginDetector;
+  readonly #credentials: LoginDetector;
   readonly #operations: OperationDetectors;
   #known: Map<string, KnownOperation>;
   readonly #ignoredConsumers: ReadonlySet<string>;
@@ -53,11 +55,13 @@ export class DetectEngine {
     this.#callers = new CallerDetectors(this.#settings, this.#reporter, hash);
     this.#addresses = new AddressDetectors(this.#settings, this.#reporter, hash);
     this.#logins = new LoginDetector(this.#reporter);
+    this.#credentials = new LoginDetector(this.#reporter);
     this.#operations = new OperationDetectors(this.#settings, this.#reporter, hash);
     this.#known = compileOperations(operations);
     this.#ignoredConsumers = new Set(this.#settings.ignoreConsumers);
     this.#ignoredAddresses = new Set(this.#settings.ignoreAddresses);
-    this.#logins.knownGood = (address) => (this.#addresses.stateOf(address)?.good ?? 0) > 0;
+    for (const detector of [this.#logins, this.#credentials])
+      detector.knownGood = (address) => this.isKnownGood(address);
   }
 
   /** Operations of a new configuration. */
@@ -79,7 +83,11 @@ export class DetectEngine {
     if (record.code === 'address-denied') return;
     if (this.#ignoredConsumers.has(seen.consumer) || this.#ignoredAddresses.has(seen.address)) return;
     const address = this.#addresses.take(seen);
-    if (seen.isAuthFailure || seen.isLogin) this.#logins.take(seen, address);
+    // Two streams: logins, of which some fail every day, and credentials, which programs present by
+    // the thousand and which count once an address and window.
+    if (seen.isLogin || (seen.isAuthFailure && seen.operation?.facts.isLogin === true))
+      this.#logins.take(seen, address);
+    else if (seen.isAuthFailure || address.windowValid === 1) this.#credentials.take(seen, address);
     if (seen.operation !== null) {
       const isNewcomer = seen.atMs - address.firstMs < NEWCOMER_MS && address.good === 0;
       this.#operations.take(seen.operation, seen, isNewcomer);
@@ -93,12 +101,18 @@ export class DetectEngine {
     if (minute <= this.#minute) return;
     this.#minute = minute;
     this.#logins.tick(nowMs);
+    this.#credentials.tick(nowMs);
     this.#operations.tick(nowMs, this.#known);
   }
 
   /** People said that it was nothing: it takes much more to say it again. */
   forgive(detector: string, entity: string): void {
     this.#reporter.forgive(detector, entity);
+  }
+
+  /** Callers in good standing come from there. */
+  isKnownGood(address: string): boolean {
+    return (this.#addresses.stateOf(address)?.good ?? 0) > 0;
   }
 
   get sizes(): { readonly callers: number; readonly addresses: number } {
@@ -121,6 +135,7 @@ export class DetectEngine {
       callers: this.#callers.toJSON(),
       addresses: this.#addresses.toJSON(),
       logins: this.#logins.toJSON(),
+      credentials: this.#credentials.toJSON(),
       operations: this.#operations.toJSON(),
     };
   }
@@ -132,6 +147,7 @@ export class DetectEngine {
     this.#callers.restore(state.callers);
     this.#addresses.restore(state.addresses);
     this.#logins.restore(state.logins);
+    this.#credentials.restore(state.credentials);
     this.#operations.restore(state.operations);
     return true;
   }

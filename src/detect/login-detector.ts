@@ -2,6 +2,7 @@
 // plain as one address with a thousand. Minutes are compared with the week's baseline; a slow campaign is found by the change of the
 // ratio, whose evidence adds up over hours.
 import {
+  betaBinomialUpper,
   negativeBinomialUpper,
   RatioChange,
   SeasonalBaseline,
@@ -40,6 +41,7 @@ export class LoginDetector {
   #bin = -1;
   #minute = -1;
   #binFailures = 0;
+  #binAttempts = 0;
   #minuteFailures = 0;
   #minuteAttempts = 0;
   #share = 0.1;
@@ -50,10 +52,11 @@ export class LoginDetector {
     this.#reporter = reporter;
   }
 
-  /** Takes failed logins and logins. */
+  /** Takes attempts: those that failed and those that did not. */
   take(seen: Observation, state: AddressState): void {
     this.tick(seen.atMs);
     this.#minuteAttempts++;
+    this.#binAttempts++;
     this.#seen++;
     if (!seen.isAuthFailure) return;
     this.#minuteFailures++;
@@ -74,9 +77,11 @@ export class LoginDetector {
         this.#minuteFailures--;
         this.#binFailures--;
         this.#minuteAttempts--;
+        this.#binAttempts--;
       }
     }
-    if (this.#minuteFailures >= 20 && this.#minuteFailures % 10 === 0) this.#judgeBin(seen.atMs);
+    if (this.#seen < WARM_ATTEMPTS) this.#judgeCold(seen.atMs);
+    else if (this.#minuteFailures >= 20 && this.#minuteFailures % 10 === 0) this.#judgeBin(seen.atMs);
   }
 
   /** Closes what has ended at `atMs`. */
@@ -95,6 +100,7 @@ export class LoginDetector {
     }
     this.#bin = bin;
     this.#binFailures = 0;
+    this.#binAttempts = 0;
   }
 
   #closeMinute(atMs: number): void {
@@ -119,6 +125,13 @@ export class LoginDetector {
     this.#share += (taken - this.#share) * Math.min(rate * attempts, 0.2);
   }
 
+  /** Before the usual share is known, what is known of logins anywhere stands in: about one in six fails, seldom most. */
+  #judgeCold(atMs: number): void {
+    if (this.#binFailures < 20 || this.#binFailures % 5 !== 0) return;
+    const p = betaBinomialUpper(this.#binFailures, this.#binAttempts, 2, 10);
+    if (this.#reporter.test('credential-stuffing', p, atMs)) this.#tell(p, atMs, 'cold start');
+  }
+
   #judgeBin(atMs: number): void {
     if (this.#seen < WARM_ATTEMPTS) return;
     const { mean, size, isWarm } = this.#baseline.expect(this.#bin * BIN_MS);
@@ -127,7 +140,7 @@ export class LoginDetector {
     if (this.#reporter.test('credential-stuffing', p, atMs)) this.#tell(p, atMs, 'count');
   }
 
-  #tell(p: number, atMs: number, how: 'ratio' | 'count'): void {
+  #tell(p: number, atMs: number, how: 'ratio' | 'count' | 'cold start'): void {
     const suspects = [...this.#suspects.entries()]
       .filter(([, { lastMs }]) => atMs - lastMs < SUSPECT_MS)
       .filter(([address]) => !this.#isKnownGood(address));

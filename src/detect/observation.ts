@@ -87,7 +87,7 @@ export function observe(
     consumer: record.consumer ?? '',
     operation,
     object: operation === null ? '' : objectOf(record.path ?? '', operation.objectSegments),
-    isAuthFailure: isFailedLogin || (status === 401 && code === guessed),
+    isAuthFailure: isFailedLogin || (status === 401 && code === guessed && !isRetired(record)),
     isLogin: isLoginOperation && status < 400,
     isForbidden: status === 403 && code !== 'address-denied' && code !== 'request-blocked',
     isUnknown:

@@ -39,6 +39,9 @@ const tables = [
   'login_attempts',
   'quota_counts',
   'bans',
+  'incidents',
+  'suppressions',
+  'detect_models',
 ] as const;
 /** Columns that tell a row apart, for the order of pages and for messages. */
 const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
@@ -59,6 +62,9 @@ const keys: Readonly<Record<(typeof tables)[number], readonly string[]>> = {
   login_attempts: ['bucket'],
   quota_counts: ['bucket', 'period'],
   bans: ['block'],
+  incidents: ['id'],
+  suppressions: ['id'],
+  detect_models: ['node'],
 };
 
 export async function checkState(

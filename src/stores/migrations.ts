@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto';
 import { banTables } from './ban-store.ts';
 import { type SqlDatabase, type SqlSession, StateError } from './contract.ts';
+import { incidentTables } from './incident-store.ts';
 import { oauthTables } from './oauth-tables.ts';
 import { quotaTables } from './quota-store.ts';
 import { serviceTables } from './service-tables.ts';
@@ -109,7 +110,9 @@ const quotas: Migration = { version: 5, name: 'quotas', statements: quotaTables 
 
 const bans: Migration = { version: 6, name: 'bans', statements: banTables };
 
-export const migrations: readonly Migration[] = [identity, vault, services, oauth, quotas, bans];
+const incidents: Migration = { version: 7, name: 'incidents', statements: incidentTables };
+
+export const migrations: readonly Migration[] = [identity, vault, services, oauth, quotas, bans, incidents];
 
 /** Texts that are ordered by their bytes; in PostgreSQL the database's collation may say otherwise. */
 const binaryText = { sqlite: 'TEXT', postgres: 'TEXT COLLATE "C"' } as const;

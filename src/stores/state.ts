@@ -11,6 +11,7 @@ import { type SqlDatabase, StateError } from './contract.ts';
 import { FieldSeal } from './field-seal.ts';
 import { checkState, type FsckReport } from './fsck.ts';
 import { SqlIdentityStore } from './identity-store.ts';
+import { SqlIncidentStore } from './incident-store.ts';
 import { migrate } from './migrations.ts';
 import { SqlOAuthStore } from './oauth-store.ts';
 import { PostgresDatabase } from './postgres/postgres-database.ts';
@@ -24,6 +25,8 @@ export interface State {
   readonly services: ServiceStore;
   /** What the authorization server keeps. */
   readonly oauth: OAuthStore;
+  /** What detection has found and learned. */
+  readonly incidents: SqlIncidentStore;
   /** Secrets and what seals them. Sealed where shares are needed, or where there is no key. */
   readonly vault: Barrier;
   /** For people; no secret. */
@@ -54,6 +57,7 @@ export async function openState(config: StateConfig, nowMs = Date.now(), mayCrea
       identity: new SqlIdentityStore(database, fields),
       services: new SqlServiceStore(database, fields),
       oauth: new SqlOAuthStore(database, fields),
+      incidents: new SqlIncidentStore(database),
       vault,
       label: database.label,
       fsck: () => checkState(database, fields, vault),

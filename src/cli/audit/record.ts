@@ -32,6 +32,7 @@ const reading: ReadonlySet<string> = new Set([
   'report',
   'shared',
   'show',
+  'suppressions',
   'status',
   'tokens',
 ]);
