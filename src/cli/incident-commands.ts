@@ -36,7 +36,9 @@ export function addIncidentCommands(program: Command, { action, config, json }: 
   command('assign <id> <who>', 'give it to somebody').action(
     action(async () => (await load()).runIncidentsAssign),
   );
-  command('note <id> <text>', 'write something down').action(action(async () => (await load()).runIncidentsNote));
+  command('note <id> <text>', 'write something down').action(
+    action(async () => (await load()).runIncidentsNote),
+  );
   command('close <id>', 'end it, with what it was')
     .addOption(
       new Option('--as <verdict>', 'what it was; a false positive makes the same quieter')
