@@ -4,7 +4,7 @@ import type { ApiConfig, GateConfig, OperationConfig } from './gate-config.ts';
 
 /** Rules of the operation besides its scopes, one line each. */
 export function describeRules(api: ApiConfig, operation: OperationConfig): string[] {
-  const masked = describeMask(operation);
+  const masked = [...describeMask(operation), ...describeRetire(operation)];
   if (operation.publicReason !== null) return masked;
   const { roles, own, fields } = operation.authorize;
   const pointer = (parts: readonly string[]): string => `/${parts.join('/')}`;
@@ -74,6 +74,18 @@ function describeMask({ mask }: OperationConfig): string[] {
             .join(', ')}${more(rule.paths)} of`;
     return `${what} answers ${maskTexts[action]}${unless}`;
   });
+}
+
+function describeRetire({ retire }: OperationConfig): string[] {
+  if (retire === null) return [];
+  const day = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
+  const { deprecatedAt, sunsetAt, successor } = retire;
+  const parts = [
+    ...(deprecatedAt === null ? [] : [`deprecated since ${day(deprecatedAt)}`]),
+    ...(sunsetAt === null ? [] : [`not served from ${day(sunsetAt)}`]),
+    ...(successor === null ? [] : [`then ${successor}`]),
+  ];
+  return [parts.join(', ')];
 }
 
 /** Every authenticated caller may use it. */

@@ -30,6 +30,7 @@ import {
 import { intelSchema } from './document-intel.ts';
 import { defaultLimit, limits, plansSchema, tenantsSchema } from './document-limits.ts';
 import { authorizationServerSchema } from './document-oauth.ts';
+import { retire } from './document-retire.ts';
 import { servicesSchema } from './document-services.ts';
 import { stateSchema } from './document-state.ts';
 import { telemetrySchema } from './document-telemetry.ts';
@@ -298,6 +299,7 @@ const operation = z
       .describe("Adds to the API's exclusions, and replaces what else it says; false inspects nothing."),
     websocket: websocket.optional().describe("Instead of the API's."),
     ...operationMask,
+    retire: retire.optional().describe("Beside the API's, key by key."),
   })
   .refine((value) => value.public !== true || value.reason !== undefined, {
     path: ['public'],
@@ -375,6 +377,7 @@ const api = z.strictObject({
   websocket: websocket
     .default(false)
     .describe('WebSocket connections may pass: true for the default limits, or the limits.'),
+  retire: retire.optional(),
   mask: mask.default([]).describe('Fields of answers that not every reader may see.'),
   'mask-limit': byteSize()
     .default(1_048_576)

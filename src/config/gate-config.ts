@@ -29,6 +29,7 @@ import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { InspectConfig, RuleSetConfig } from '../guards/inspect/contract.ts';
 import type { LimitConfig, MembershipConfig } from '../guards/limit/contract.ts';
 import type { MaskConfig } from '../guards/mask/contract.ts';
+import type { RetireConfig } from '../guards/retire/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 import type { ServicesConfig } from '../identity/services/settings.ts';
@@ -305,6 +306,8 @@ export interface OperationConfig {
   readonly inspect: InspectConfig | null;
   /** Null: answers are not masked. */
   readonly mask: MaskConfig | null;
+  /** Null: nobody speaks of its end. */
+  readonly retire: RetireConfig | null;
   readonly contract: ContractOperation;
   /** A method of a gRPC service; null for others. */
   readonly grpc: GrpcConfig | null;

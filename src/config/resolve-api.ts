@@ -17,6 +17,7 @@ import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
 import { resolveLimits } from './resolve-limits.ts';
 import { checkAnnotated, resolveMask } from './resolve-mask.ts';
+import { resolveRetire } from './resolve-retire.ts';
 import { contractOfService, controlUpstream, serviceOf } from './resolve-service.ts';
 import { checkSchemas, resolveValidate } from './resolve-validate.ts';
 
@@ -223,6 +224,7 @@ function resolveOperation(
         ? resolveInspect({ name: api, entry: entry.inspect }, own?.inspect, operation, ruleSets)
         : null,
     mask: resolveMask(api, entry, { operation, document: contract.document }, document, context),
+    retire: resolveRetire(entry.retire, own?.retire, path, context),
     contract: operation,
     grpc: entry.grpc === undefined ? null : { maxMessageBytes: entry.grpc['max-message'] },
     websocket: entry.grpc === undefined ? resolveWebsocket(own?.websocket ?? entry.websocket) : null,

@@ -110,6 +110,7 @@ export function loginApis(
         cost: 1,
         maxBodyBytes: MAX_BODY_BYTES,
         validate: null,
+        retire: null,
         contract: {
           id: `${method} ${place}`,
           method,

@@ -36,6 +36,7 @@ export const errorTable = {
   'expectation-unsupported': row(417, 'client', 'The expectation can not be met.'),
   'operation-unknown': row(404, 'client', 'There is no such operation.'),
   'method-not-allowed': row(405, 'client', 'The operation does not allow this method.'),
+  'version-gone': row(410, 'client', 'This version is not served any more.'),
   'upgrade-refused': row(400, 'client', 'The protocol upgrade is not allowed here.'),
   'websocket-violation': row(400, 'client', 'The WebSocket broke a rule.'),
   // guards

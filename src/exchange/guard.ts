@@ -14,6 +14,7 @@ export type GuardName =
   | 'validate'
   | 'inspect'
   | 'mask'
+  | 'retire'
   | 'harden'
   | 'upstream'
   | 'gate';

@@ -51,6 +51,7 @@ import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
 import { compileLimit, countsCallers, type LimitContext, Membership } from '../../guards/limit/index.ts';
 import { compileMaskGuard } from '../../guards/mask/index.ts';
+import { compileRetire } from '../../guards/retire/index.ts';
 import { compileGrpc, compileValidate, compileValidateAnswers } from '../../guards/validate/index.ts';
 import {
   ConcurrencyTable,
@@ -366,6 +367,7 @@ function compileEntry(
   // Limits that need to know no caller come before authentication: guessing credentials must cost as much as using them.
   const guards = [
     shared.get('admit', api.admit, () => compileAdmit(api.admit, state)),
+    compileRetire(config.retire, state.clock),
     context.methodOverride,
     risk?.watch ?? null,
     limit(false),

@@ -1,0 +1,1 @@
+export { compileRetire } from './retire.ts';
