@@ -86,6 +86,8 @@ export class ActionPolicies {
     const ancestors = request.dataOf(principal)?.ancestors ?? null;
     const matching = this.policies.filter((policy) => matchesScope(policy.principal, principal, ancestors));
     const residuals = residualsOf(matching, principal, this.action);
+    // Principals with so many different policies are rare: what they are left with is not worth a text.
+    if (residuals.length > MAX_SHARED) return new Candidates(residuals);
     const signature = residuals
       .map((residual) => `${residual.policy.order} ${residual.signature}`)
       .join('\0');
@@ -98,7 +100,8 @@ export class ActionPolicies {
   }
 }
 
-/** Characters of a signature that is worth keeping: principals with so many different policies are rare. */
+/** Policies that principals may be left with to share what was found, and characters of what tells them apart. */
+const MAX_SHARED = 64;
 const MAX_SIGNATURE = 4000;
 
 export class PolicySet {

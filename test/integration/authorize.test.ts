@@ -175,6 +175,13 @@ test('who tries many ids is told apart in the answer and the log', async (t) => 
   assert.equal((await call('GET', '/accounts/a1', ingrid)).status, 200);
   const lines = await gate.accessLines(7);
   assert.equal(lines.filter((line) => line['reason'] === 'enumeration').length, 2);
+  // Who has many accounts tries with all of them, from one address: fifteen were refused there.
+  const many: string[] = [];
+  for (let i = 0; i < 11; i++) many.push(codeOf(await call('GET', `/accounts/c${i}`, { sub: `bot-${i}` })));
+  assert.deepEqual(many, [
+    ...new Array<string>(9).fill('object-denied'),
+    ...new Array<string>(2).fill('enumeration-suspected'),
+  ]);
   // It is reported, once for a while, and kept.
   const reported = await until(
     () => gate.log.filter(({ event }) => event === 'enumeration-suspected')[0],
@@ -184,7 +191,10 @@ test('who tries many ids is told apart in the answer and the log', async (t) => 
     [reported.level, reported.details['consumer'], reported.details['operation']],
     ['warning', 'corp|ingrid', 'getAccount'],
   );
-  assert.equal(gate.log.filter(({ event }) => event === 'enumeration-suspected').length, 1);
+  const ofIngrid = gate.log.filter(
+    ({ event, details }) => event === 'enumeration-suspected' && details['consumer'] === 'corp|ingrid',
+  );
+  assert.equal(ofIngrid.length, 1);
   await gate.gate.close();
   const kept = await run([
     'audit',

@@ -11,11 +11,15 @@ import { claimAt, type Principals, roleKey } from './principal.ts';
 import type { Relation } from './relations.ts';
 import { type Judgement, NO_BODY, type Rule } from './rule.ts';
 
-/** Counts refusals of a consumer over all threads; tells when there are too many. */
+/** Refusals that many callers of one address may get, for each that one may: who has many accounts tries with all of them. */
+const ADDRESS_FACTOR = 5;
+
+/** Counts refusals of a caller, and of an address, over all threads; tells when there are too many. */
 export class EnumerationWatch {
   readonly #table: LimitTable;
   readonly #clock: Clock;
-  readonly #limit: LimitParameters;
+  readonly #ofCaller: LimitParameters;
+  readonly #ofAddress: LimitParameters;
   readonly #result = new LimitResult();
 
   constructor(
@@ -24,27 +28,39 @@ export class EnumerationWatch {
     table: LimitTable,
     clock: Clock,
   ) {
-    const intervalMs = rate.periodMs / rate.count;
-    const name = `${api}\nenumeration\n${intervalMs}\n${rate.count}`;
     this.#table = table;
     this.#clock = clock;
-    this.#limit = {
-      id: createHash('sha256').update(name).digest().readUIntBE(0, 6),
-      intervalMs,
-      toleranceMs: (rate.count - 1) * intervalMs,
-      burst: rate.count,
-    };
+    this.#ofCaller = limitFor(api, 'enumeration', rate.count, rate.periodMs);
+    this.#ofAddress = limitFor(api, 'enumeration by address', rate.count * ADDRESS_FACTOR, rate.periodMs);
   }
 
   /** Counts a refusal; the answer to give. */
   refuse(exchange: Exchange): Refusal {
-    const { consumer } = exchange;
-    const key = consumer === null ? exchange.clientAddress : `c${consumer.id}`;
-    this.#table.take(this.#limit, key, this.#clock.monotonicMs(), this.#result);
-    if (this.#result.allowed) return notOwn;
-    const seconds = String(Math.max(1, Math.ceil(this.#result.retryAfterMs / 1000)));
+    const { consumer, clientAddress } = exchange;
+    const callerMs = consumer === null ? 0 : this.#take(this.#ofCaller, `c${consumer.id}`);
+    const addressMs = this.#take(this.#ofAddress, clientAddress);
+    const waitMs = Math.max(callerMs, addressMs);
+    if (waitMs === 0) return notOwn;
+    const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)));
     return new Refusal('enumeration-suspected', 'authorize', 'enumeration', '', ['retry-after', seconds]);
   }
+
+  /** Until the next one, ms; 0 where there are not too many. */
+  #take(limit: LimitParameters, key: string): number {
+    this.#table.take(limit, key, this.#clock.monotonicMs(), this.#result);
+    return this.#result.allowed ? 0 : Math.max(1, this.#result.retryAfterMs);
+  }
+}
+
+function limitFor(api: string, what: string, count: number, periodMs: number): LimitParameters {
+  const intervalMs = periodMs / count;
+  const name = `${api}\n${what}\n${intervalMs}\n${count}`;
+  return {
+    id: createHash('sha256').update(name).digest().readUIntBE(0, 6),
+    intervalMs,
+    toleranceMs: (count - 1) * intervalMs,
+    burst: count,
+  };
 }
 
 const notOwn = new Refusal('object-denied', 'authorize', 'not-own');

@@ -28,10 +28,10 @@ export const groupKey = (name: string): string => entityKey('Group', name);
 
 export class Principals {
   readonly #config: IdentityConfig;
-  /** Role and group keys that a consumer id is in by the configuration. */
+  /** Names of roles that a consumer id is in by the configuration. */
   readonly #ofMember = new Map<string, string[]>();
   readonly #ofGroup = new Map<string, string[]>();
-  /** A role with all roles that it includes. */
+  /** Keys of a role and of all that it includes, by its name: a token may list thousands. */
   readonly #closures = new Map<string, readonly string[]>();
   readonly #issuers: ReadonlyMap<string, IssuerClaims>;
   // INVARIANT: goes with the snapshot, so that a change of roles is a change of all principals.
@@ -43,9 +43,9 @@ export class Principals {
     const parents = new Map(config.roles.map((role) => [roleKey(role.name), role.includes.map(roleKey)]));
     for (const role of config.roles) {
       const key = roleKey(role.name);
-      this.#closures.set(key, [key, ...ancestorsOf(key, parents)]);
-      for (const member of role.members) add(this.#ofMember, member, key);
-      for (const group of role.groups) add(this.#ofGroup, group, key);
+      this.#closures.set(role.name, [key, ...ancestorsOf(key, parents)]);
+      for (const member of role.members) add(this.#ofMember, member, role.name);
+      for (const group of role.groups) add(this.#ofGroup, group, role.name);
     }
   }
 
@@ -63,19 +63,21 @@ export class Principals {
     const bar = method === 'jwt' ? id.indexOf('|') : -1;
     const issuer = bar === -1 ? '' : id.slice(0, bar);
     const ancestors = new Set<string>();
-    const addRole = (key: string): void => {
-      for (const role of this.#closures.get(key) ?? []) ancestors.add(role);
+    const addRole = (name: string): void => {
+      const keys = this.#closures.get(name);
+      if (keys === undefined) return;
+      for (let i = 0; i < keys.length; i++) ancestors.add(keys[i]!);
     };
-    for (const key of this.#ofMember.get(id) ?? []) addRole(key);
+    for (const name of this.#ofMember.get(id) ?? []) addRole(name);
     // What a token says counts only where the configuration gives its issuer a say.
     const says = this.#issuers.get(issuer);
     if (says !== undefined) {
       for (const name of namesAt(claims, says.groupsClaim)) {
         const group = `${issuer}|${name}`;
         ancestors.add(groupKey(group));
-        for (const key of this.#ofGroup.get(group) ?? []) addRole(key);
+        for (const role of this.#ofGroup.get(group) ?? []) addRole(role);
       }
-      for (const name of namesAt(claims, says.rolesClaim)) addRole(roleKey(name));
+      for (const name of namesAt(claims, says.rolesClaim)) addRole(name);
     }
     const attributes = new Map<string, Value>([
       ['id', bar === -1 ? id : id.slice(bar + 1)],
