@@ -26,12 +26,17 @@ export function startTraffic(
   const counts = new Map<string, number>();
   let n = 0;
   const timer = setInterval(() => {
-    // Two good calls, then an attack.
-    const pool = shots.filter((shot) => shot.good === (n % 3 !== 2));
-    const shot = pool[Math.floor(Math.random() * pool.length)]!;
+    // Busier and quieter times of good clients; attackers come in waves.
+    const nowMs = Date.now();
+    const isAttack = n % (Math.sin(nowMs / 19_000) > 0.2 ? 3 : 9) === 2;
     n++;
+    if (!isAttack && Math.random() > 0.75 + 0.25 * Math.sin(nowMs / 31_000)) return;
+    const pool = shots.filter((shot) => shot.good !== isAttack);
+    const shot = pool[Math.floor(Math.random() * pool.length)]!;
     // Read before the shot first waits.
-    from = one(shot.good ? customers : attackers);
+    from = shot.good
+      ? customers[Math.floor(Math.random() * customers.length)]!
+      : (attackers[shot.kind] ?? OTHER_ATTACKER);
     shot.run().then(
       (status) => counts.set(`${shot.kind} ${status}`, (counts.get(`${shot.kind} ${status}`) ?? 0) + 1),
       () => counts.set(`${shot.kind} closed`, (counts.get(`${shot.kind} closed`) ?? 0) + 1),
@@ -54,10 +59,21 @@ export function startTraffic(
   };
 }
 
-/** Addresses for documents (RFC 5737): customers, and two who are up to no good. */
+/** Addresses for documents (RFC 5737): customers, and some who are up to no good, each with a way of its own. */
 const customers = ['192.0.2.10', '192.0.2.24', '192.0.2.77', '192.0.2.131'];
-const attackers = ['203.0.113.66', '203.0.113.99'];
-const one = (list: readonly string[]): string => list[Math.floor(Math.random() * list.length)]!;
+const attackers: Readonly<Record<string, string>> = {
+  'key-guessing': '203.0.113.66',
+  'old-token': '203.0.113.66',
+  'forged-token': '203.0.113.66',
+  'function-probing': '203.0.113.31',
+  'accounts-of-others': '203.0.113.31',
+  'method-override': '203.0.113.31',
+  'mass-assignment': '203.0.113.120',
+  injection: '203.0.113.120',
+  'sql-injection': '203.0.113.120',
+};
+/** Scanners of everything. */
+const OTHER_ATTACKER = '203.0.113.99';
 
 function makeShots(base: string, port: number, credentials: DemoCredentials, from: () => string): Shot[] {
   const call = async (path: string, init: RequestInit = {}): Promise<number> => {
