@@ -10,7 +10,14 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import * as client from 'openid-client';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { DEVICE_CODE, defaultSettings, newTotp, registerClient, totpCode } from '../../src/oauth/index.ts';
+import {
+  DEVICE_CODE,
+  defaultSettings,
+  newRecoveryCodes,
+  newTotp,
+  registerClient,
+  totpCode,
+} from '../../src/oauth/index.ts';
 import { decodeBase32, totpStep } from '../../src/oauth/totp.ts';
 import { ORDERS, PASSWORD, startAuthServer, type TestAuthServer } from '../support/auth-server.ts';
 
@@ -95,20 +102,27 @@ async function setUp(t: TestContext): Promise<Setup> {
   };
 }
 
-/** Pictures at both widths, nothing that has to be scrolled sideways, and no fault of weight. */
+/** Pictures at both widths, light and dark, nothing that has to be scrolled sideways, and no fault of weight. */
 async function look(page: Page, name: string): Promise<void> {
-  for (const width of widths) {
-    await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
-    const folder = process.env['SCREENSHOTS'];
-    if (folder !== undefined) {
-      mkdirSync(folder, { recursive: true });
-      await page.screenshot({ path: join(folder, `${name}-${width}.png`), fullPage: true });
+  const folder = process.env['SCREENSHOTS'];
+  for (const scheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+      if (folder !== undefined) {
+        mkdirSync(folder, { recursive: true });
+        await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`), fullPage: true });
+      }
+      const overflow = Number(
+        await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'),
+      );
+      assert.ok(overflow <= 0, `${name} at ${width}: ${overflow} pixels too wide`);
     }
-    const overflow = Number(
-      await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'),
-    );
-    assert.ok(overflow <= 0, `${name} at ${width}: ${overflow} pixels too wide`);
+    assert.deepEqual(await seriousFaults(page), [], `${name}, ${scheme}`);
   }
+}
+
+async function seriousFaults(page: Page): Promise<readonly unknown[]> {
   // Through the debugger, which the page's policy does not bind. The session stays: ending it ends virtual authenticators.
   const session = await page.context().newCDPSession(page);
   await session.send('Runtime.evaluate', { expression: axe });
@@ -117,8 +131,7 @@ async function look(page: Page, name: string): Promise<void> {
     awaitPromise: true,
   })) as { result: { value: string } };
   const found = JSON.parse(result.value) as { id: string; impact: string }[];
-  const serious = found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  assert.deepEqual(serious, [], name);
+  return found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
 }
 
 test('somebody signs in, with a password and a code, and allows what the application asks', {
@@ -134,11 +147,15 @@ test('somebody signs in, with a password and a code, and allows what the applica
   await look(page, 'login-wrong');
   const totp = newTotp('ingrid', 'phone', Date.now());
   await server.state.oauth.setCredential(totp);
+  const { codes, kept } = newRecoveryCodes('ingrid', Date.now());
+  await server.state.oauth.replaceRecovery('ingrid', kept);
   await page.getByLabel('Name').fill('ingrid');
   await page.getByLabel('Password').fill(PASSWORD);
   await page.keyboard.press('Enter');
   await page.getByText('One more step').waitFor();
+  await page.getByText('Use a recovery code').click();
   await look(page, 'factor');
+  assert.equal(codes.length, 10);
   await page.getByLabel('Code of your').fill(totpCode(decodeBase32(totp.value)!, totpStep(Date.now())));
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Allow The Shop?' }).waitFor();
@@ -152,6 +169,9 @@ test('somebody signs in, with a password and a code, and allows what the applica
   await look(page, 'error');
   await page.goto(`${server.issuer}/account`);
   await look(page, 'account');
+  await page.getByRole('button', { name: 'Make new recovery codes' }).click();
+  await page.getByText('Write these down').waitFor();
+  await look(page, 'account-recovery');
   await page.getByRole('button', { name: 'Add an authenticator app' }).click();
   await look(page, 'account-totp');
 

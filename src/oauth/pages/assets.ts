@@ -30,7 +30,7 @@ button.second, a.button.second { background: transparent; color: var(--accent); 
 button.second:hover, a.button.second:hover { border-color: var(--accent); background: transparent; }
 button.bad { background: transparent; color: var(--bad); border-color: var(--line); }
 button.bad:hover { border-color: var(--bad); }
-button.small { width: auto; margin: 0; min-height: 2.25rem; padding: .25rem .75rem; }
+button.small { width: auto; white-space: nowrap; margin: 0; min-height: 2.25rem; padding: .25rem .75rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 a { color: var(--accent); }
 .alert { border-left: 4px solid var(--bad); background: var(--bad-ground); border-radius: .25rem; padding: .75rem 1rem; margin: 0 0 1rem; }
@@ -41,7 +41,7 @@ ul.scopes, ul.things { list-style: none; margin: 0 0 1rem; padding: 0; border: 1
 ul.scopes li, ul.things li { padding: .65rem .9rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 ul.scopes li:first-child, ul.things li:first-child { border-top: 0; }
 ul.things li { display: flex; justify-content: space-between; align-items: center; gap: 1rem; }
-ul.things form { margin: 0; }
+ul.things form { margin: 0; flex: none; }
 ul.codes { list-style: none; margin: 0 0 1rem; padding: .75rem 1rem; border: 1px dashed var(--field); border-radius: .5rem; columns: 2 12rem; }
 ul.codes code { font-size: 1rem; }
 .hint { margin: .35rem 0 0; }
