@@ -1,10 +1,10 @@
 // What deploy/ ships fits the gate: dashboards and rules name metrics, labels and values that there are, and promtool agrees.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { errorCodes } from '../../src/core/index.ts';
 import { handshakeOutcomes } from '../../src/net/tls/index.ts';
 import { openConfig, startTestGate } from '../support/gate.ts';
@@ -156,9 +156,20 @@ const skip = hasCommand('promtool') ? false : 'promtool is not installed (Debian
 test('promtool takes rules, configuration and metrics, and the rules pass its tests', { skip }, async (t) => {
   const file = (name: string): string => join(root, 'deploy/prometheus', name);
   const upstream = await startRawUpstream(t);
-  const { gate } = await startTestGate(t, { config: openConfig({ upstreamPort: upstream.port }) });
+  const { gate, folder } = await startTestGate(t, {
+    config: openConfig({ upstreamPort: upstream.port }),
+  });
   const metrics = await (await fetch(`http://127.0.0.1:${gate.telemetry!.port}/metrics`)).text();
+  // What panels ask, with something in place of Grafana's variables, as rules that are never used.
+  const asked = dashboards
+    .flatMap(({ panels }) => panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)))
+    .map((expr) => expr.replace(/\$__\w+/g, '5m').replace(/\$\w+/g, '.*'))
+    .map((expr, index) => ({ record: `panel:${index}`, expr }));
+  assert.ok(asked.length >= 50);
+  const panels = join(folder, 'panels.yaml');
+  writeFileSync(panels, stringify({ groups: [{ name: 'panels', rules: asked }] }));
   for (const [args, input] of [
+    [['check', 'rules', panels], ''],
     [['check', 'config', file('prometheus.yaml')], ''],
     [['test', 'rules', file('rules.test.yaml')], ''],
     [['check', 'metrics'], metrics],

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCertificate } from '../support/certificate.ts';
-import { openConfig, startTestGate } from '../support/gate.ts';
+import { openConfig, openContract, startTestGate } from '../support/gate.ts';
 import {
   attributesOf,
   type Collector,
@@ -164,6 +164,28 @@ test('a trace: the server, its guards and the call to the service, in a trace th
   assert.match(text, /\n# EOF\n$/);
   assert.match(text, /gatewright_otlp_traces_kept_total\{reason="parent"\} 1\b/);
   const classic = await (await fetch(base)).text();
+  // Routes of a new configuration are known by their templates; what concerns the receiver waits for a restart.
+  await gate.write(
+    'openapi.yaml',
+    openContract.replace('/socket:', '/more:\n    get: { operationId: listMore, responses: {} }\n  /socket:'),
+  );
+  await gate.write(
+    'gatewright.yaml',
+    withOtlp(upstream.port, otlp.replace('every: 50ms', 'every: 60ms')).replace(
+      'operations:',
+      'operations:\n      listMore: { public: true, reason: test }',
+    ),
+  );
+  assert.equal((await gate.gate.reload()).ok, true);
+  assert.ok(
+    gate.log.some(({ event, details }) => event === 'restart-needed' && details['changed'] === 'telemetry'),
+  );
+  await exchange(gate.port, request('GET', '/more', { traceparent: parent }));
+  await collector.wait(
+    'traces',
+    (items) => items.some((span) => span['name'] === 'GET /more'),
+    'the new route',
+  );
   assert.ok(!classic.includes('trace_id='), 'the plain format has no exemplars');
 });
 
