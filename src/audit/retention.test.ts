@@ -1,12 +1,12 @@
 // What is over loses its bytes and nothing else; what is held stays; what was removed by hand is not taken for pruned.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { parseCheckpoint, parseNote, rootOf, verifierText, verifyInclusion } from '../merkle/index.ts';
-import { FileTrail, Pruner, placeTrailHold, TrailReader, verifyTrail } from './index.ts';
+import { FileTrail, Pruner, placeTrailHold, TrailReader, verifyTrail, Witness } from './index.ts';
 import { keepFor, withIndexes } from './retention.ts';
 import { joinBundle, splitBundle, TileFiles } from './tile-files.ts';
 
@@ -174,4 +174,52 @@ test('the edge of a growing tree has the root that its tiles have', async (t) =>
     const { root } = parseCheckpoint(parseNote(files.readCheckpoint()!)!.text)!;
     assert.deepEqual(Buffer.from(rootOf(size, files.reader(size))), Buffer.from(root));
   }
+});
+
+test('a byte that is changed, added or cut off anywhere in a pruned and cosigned trail is found', async (t) => {
+  const trail = await trailOf(t, 700);
+  await new Pruner(trail, new Map([['request', dayMs]]), at(startMs + 60 * dayMs)).run();
+  const witness = Witness.open({
+    folder: join(trail.folder, 'elsewhere'),
+    name: 'w',
+    logs: [trail.signer],
+    secret: null,
+  });
+  await trail.close();
+  const note = new TrailReader(trail.folder, origin, null).checkpoint;
+  const { status, body } = witness.addCheckpoint(`old 0\n\n${note}`);
+  assert.equal(status, 200);
+  mkdirSync(join(trail.folder, 'cosigned'));
+  writeFileSync(join(trail.folder, 'cosigned/w'), note + body);
+  witness.close();
+  const key = verifierText(trail.signer);
+  const damages = () => verifyTrail(trail.folder, key, [], witness.keys).damages;
+  assert.deepEqual(damages(), []);
+  const files = ['tile', 'cosigned'].flatMap((folder) =>
+    readdirSync(join(trail.folder, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  files.push(join(trail.folder, 'checkpoint'), join(trail.folder, 'pruned'));
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...files),
+      fc.constantFrom('flip', 'flip', 'add', 'cut'),
+      fc.nat(),
+      fc.nat(7),
+      (file, kind, place, bit) => {
+        const good = readFileSync(file);
+        const bad = Buffer.from(good);
+        bad[place % bad.length]! ^= 1 << bit;
+        const more = kind === 'add' ? Buffer.concat([good, Buffer.from('x')]) : good.subarray(0, -1);
+        writeFileSync(file, kind === 'flip' ? bad : more);
+        try {
+          assert.ok(damages().length > 0, `${kind} in ${file} at ${place % bad.length}`);
+        } finally {
+          writeFileSync(file, good);
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
 });
