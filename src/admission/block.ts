@@ -1,5 +1,5 @@
 // Blocks of addresses in the one form that bans have.
-import { canonicalAddress, parseCidr } from '../net/index.ts';
+import { canonicalAddress, parseCidr, siteOf } from '../net/index.ts';
 
 /** Lengths of prefixes that a ban may have: shorter ones are policy, and belong into a list. */
 const MIN_V4 = 8;
@@ -13,16 +13,8 @@ export function banBlock(text: string): string | null {
   const address = canonicalAddress(slash === -1 ? text : text.slice(0, slash));
   if (address === null) return null;
   const isV4 = !address.includes(':');
-  if (slash === -1) return isV4 ? `${address}/32` : siteOf(address);
+  if (slash === -1) return isV4 ? `${address}/32` : `${canonicalAddress(`${siteOf(address)}::`)}/${SITE_V6}`;
   if (isV4 !== !text.includes(':') || parseCidr(text) === null) return null;
   const bits = Number(text.slice(slash + 1));
   return bits < (isV4 ? MIN_V4 : MIN_V6) ? null : `${address}/${bits}`;
-}
-
-function siteOf(address: string): string {
-  const groups = address.split('::');
-  const left = groups[0] === '' ? [] : groups[0]!.split(':');
-  const right = groups.length < 2 || groups[1] === '' ? [] : groups[1]!.split(':');
-  const all = [...left, ...new Array<string>(8 - left.length - right.length).fill('0'), ...right];
-  return `${canonicalAddress(`${all.slice(0, 4).join(':')}::`)}/${SITE_V6}`;
 }

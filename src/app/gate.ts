@@ -259,6 +259,7 @@ class Gate implements RunningGate {
         places: this.#places,
         concurrency: this.#limits.concurrency,
         bans: this.#admission.bans,
+        connections: this.#limits.connections,
         accessLog: this.#records.memoryOf(workerId),
         tracing,
         credentials: {

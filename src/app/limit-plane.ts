@@ -25,6 +25,8 @@ import { sharedPlace } from './ban-access.ts';
 
 /** A gate does not wait longer than this for Redis before it serves, ms. */
 const START_MS = 1000;
+/** Addresses whose connections can be counted at once. */
+const MAX_ADDRESSES = 131_072;
 
 type Kind = LeaseLimit['kind'];
 
@@ -32,6 +34,8 @@ export class LimitPlane {
   readonly rates: LimitTableMemory = createLimitTable();
   readonly leases: LeaseTableMemory = createLeaseTable();
   readonly concurrency: ConcurrencyMemory;
+  /** Connections of each address. */
+  readonly connections: ConcurrencyMemory;
   readonly #log: GateLog;
   readonly #onAnswered: (ids: readonly string[]) => void;
   readonly #table = new LeaseTable(this.leases);
@@ -44,6 +48,7 @@ export class LimitPlane {
     this.#log = log;
     this.#onAnswered = onAnswered;
     this.concurrency = createConcurrencyTable(threads);
+    this.connections = createConcurrencyTable(threads, MAX_ADDRESSES);
   }
 
   /** Meets the other gates. Rejects where the client is missing, not where Redis is away. */
@@ -112,6 +117,7 @@ export class LimitPlane {
   /** A thread ended with requests under way. */
   forget(thread: number): void {
     new ConcurrencyTable(this.concurrency, thread).forget(thread);
+    new ConcurrencyTable(this.connections, thread).forget(thread);
   }
 
   addGauges(registry: MetricsRegistry): void {

@@ -1,5 +1,6 @@
 // `limits:` as users write them: rates, quotas of the calendar, requests at once; and the plans and tenants that they go by.
 import { z } from 'zod';
+import { priorities } from '../guards/shed/contract.ts';
 import { amountRate, duration, nameKey, quota } from './values.ts';
 
 const per = z.union([
@@ -82,6 +83,10 @@ export const defaultLimit: LimitDocument = {
 export const plansSchema = z.strictObject({
   claim: z.string().min(1).optional().describe('Claim of tokens that names the plan; dots go deeper.'),
   default: nameKey().optional().describe('Plan of callers without one.'),
+  priorities: z
+    .record(nameKey(), z.enum(priorities))
+    .default({})
+    .describe('How much requests of callers with a plan matter at least when upstreams are busy.'),
 });
 
 export const tenantsSchema = z.strictObject({

@@ -1,6 +1,7 @@
 // The configuration file as users write it: strict, every key described. What is valid here still has names to be
 // resolved and contracts to be read (resolve.ts). The JSON Schema for editors comes from these definitions.
 import { z } from 'zod';
+import { priorities } from '../guards/shed/contract.ts';
 import { addressListSchema, bansSchema } from './document-admission.ts';
 import { auditSchema } from './document-audit.ts';
 import {
@@ -161,6 +162,16 @@ const upstream = z.strictObject({
     })
     .prefault({})
     .describe('Circuit breaker of the whole upstream, one a thread.'),
+  concurrency: z
+    .strictObject({
+      min: z.int().min(1).default(4).describe('The least that the limit comes down to.'),
+      initial: z.int().min(1).default(32).describe('Where the limit begins.'),
+      max: z.int().min(1).default(1024).describe('The most that the limit goes up to.'),
+    })
+    .optional()
+    .describe(
+      'Requests in flight from one thread follow what the upstream takes without queueing; they do not by default.',
+    ),
   retries: z
     .strictObject({
       attempts: z
@@ -272,6 +283,8 @@ const websocket = z.union([
   }),
 ]);
 
+const priority = z.enum(priorities);
+
 const exposure = z.enum(['public', 'internal', 'both']);
 
 const operation = z
@@ -285,6 +298,9 @@ const operation = z
       .describe("Scopes that are all needed, instead of the contract's."),
     ...operationAuthorize,
     limits: limits.optional().describe("Instead of the API's."),
+    priority: priority
+      .optional()
+      .describe("How much its requests matter when not all can be served, instead of the API's."),
     cost: z
       .int()
       .min(1)
@@ -368,6 +384,11 @@ const api = z.strictObject({
   validate: validate
     .prefault({})
     .describe('Requests, and answers if asked for, are held to the contract; false switches that off.'),
+  priority: priority
+    .optional()
+    .describe(
+      'How much its requests matter when not all can be served: normal by default, low for public operations, high for services of the gate.',
+    ),
   'max-body': byteSize()
     .optional()
     .describe('Largest request body; 1MiB by default, and unlimited for gRPC, whose messages are.'),
@@ -455,6 +476,13 @@ const http = z.strictObject({
     .describe('Least bytes a second of a body or a reader, after five seconds; 0 for none.'),
   'max-requests': z.int().min(1).default(10_000).describe('Requests on one connection.'),
   'max-connections': z.int().min(1).default(50_000).describe('Connections of one thread and listener.'),
+  'max-connections-per-address': z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Connections of one address (IPv6 by /64) over all threads, proxies of yours excepted; 0 for any.',
+    ),
 });
 
 export const documentSchema = z.strictObject({
@@ -504,6 +532,22 @@ export const documentSchema = z.strictObject({
   detect: detectSchema
     .optional()
     .describe('Detection of attacks and failures, incidents, and what is done about them; needs state.'),
+  overload: z
+    .strictObject({
+      delay: z
+        .union([duration(), z.literal(0)])
+        .default(500)
+        .describe(
+          'Delay of a thread at which requests of low priority are refused; of normal at twice, of high at four times this. 0 never refuses.',
+        ),
+      memory: byteSize()
+        .optional()
+        .describe(
+          'Memory of the process that must not be exceeded: low is refused at 90 %, normal at 95 %, high at 100 %.',
+        ),
+    })
+    .prefault({})
+    .describe('What is refused when not everything can be served.'),
   bans: bansSchema.prefault({}).describe('Addresses that are refused for a while, by hand or by detection.'),
   cluster: clusterSchema
     .optional()

@@ -30,6 +30,7 @@ import type { InspectConfig, RuleSetConfig } from '../guards/inspect/contract.ts
 import type { LimitConfig, MembershipConfig } from '../guards/limit/contract.ts';
 import type { MaskConfig } from '../guards/mask/contract.ts';
 import type { RetireConfig } from '../guards/retire/contract.ts';
+import type { OverloadConfig, Priority } from '../guards/shed/contract.ts';
 import type { ValidateConfig } from '../guards/validate/contract.ts';
 import type { AcmeAccountConfig, CertificateConfig } from '../identity/certificates/contract.ts';
 import type { ServicesConfig } from '../identity/services/settings.ts';
@@ -69,6 +70,8 @@ export interface GateConfig {
   readonly bans: BansConfig;
   /** Main thread only: threads get null. */
   readonly detect: DetectConfig | null;
+  readonly overload: OverloadConfig;
+  readonly planPriorities: Readonly<Record<string, Priority>>;
   /** Null: this gate counts alone. */
   readonly cluster: ClusterConfig | null;
   /** Null: no audit trail is kept. */
@@ -202,6 +205,8 @@ export interface UpstreamConfig {
     /** Most requests in flight to the upstream from one thread; more are refused with 503. */
     readonly maxInFlight: number;
   };
+  /** How many requests may be in flight adapts between these; null: it does not. */
+  readonly adaptive: { readonly min: number; readonly initial: number; readonly max: number } | null;
   readonly retries: {
     /** Attempts beyond the first; 0 switches retries off. */
     readonly attempts: number;
@@ -296,6 +301,7 @@ export interface OperationConfig {
   readonly scopes: readonly ScopeAlternative[];
   readonly authorize: AuthorizeConfig;
   readonly limits: readonly LimitConfig[];
+  readonly priority: Priority;
   /** What a request counts for. */
   readonly cost: number;
   /** Largest request body, bytes. */
@@ -332,6 +338,8 @@ export interface HttpConfig {
   readonly maxRequestsPerConnection: number;
   /** Connections of one thread; more are closed at once. */
   readonly maxConnections: number;
+  /** Connections of one address over all threads; 0 for any. */
+  readonly maxConnectionsPerAddress: number;
 }
 
 export interface TelemetryConfig {

@@ -213,6 +213,7 @@ function resolveOperation(
         ? resolveLimits(entry.limits, 'api', ['apis', api, 'limits'], document, context)
         : resolveLimits(own.limits, 'operation', [...path, 'limits'], document, context),
     cost: own?.cost ?? 1,
+    priority: own?.priority ?? entry.priority ?? (service !== null ? 'high' : isPublic ? 'low' : 'normal'),
     maxBodyBytes:
       own?.['max-body'] ?? entry['max-body'] ?? (entry.grpc === undefined ? DEFAULT_BODY_BYTES : ANY_BYTES),
     validate:

@@ -108,6 +108,7 @@ export function loginApis(
         authorize: { roles: [], own: [], fields: [] },
         limits: [step === 'back-channel' ? issuerLimit : personLimit],
         cost: 1,
+        priority: 'normal',
         maxBodyBytes: MAX_BODY_BYTES,
         validate: null,
         retire: null,

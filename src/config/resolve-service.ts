@@ -97,6 +97,7 @@ export const controlUpstreamConfig: UpstreamConfig = {
     openMs: 1000,
     maxInFlight: 256,
   },
+  adaptive: null,
   retries: { attempts: 0, budget: 0, statuses: [] },
   timeouts: { connectMs: 2000, firstByteMs: FIRST_BYTE_MS, totalMs: 0, idleMs: FIRST_BYTE_MS },
   slowStartMs: 0,

@@ -53,6 +53,7 @@ export function resolveUpstream(
       openMs: entry.breaker['open-for'],
       maxInFlight: entry.breaker['max-in-flight'],
     },
+    adaptive: entry.concurrency ?? null,
     retries: entry.retries,
     timeouts: {
       connectMs: entry.timeouts.connect,

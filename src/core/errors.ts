@@ -75,6 +75,7 @@ export const errorTable = {
   'response-unmaskable': row(502, 'upstream', 'The service gave an answer that is not passed on.'),
   'key-source-unavailable': row(503, 'gate', 'Credentials can not be verified at the moment.', true),
   'owner-unavailable': row(503, 'gate', 'Whose the object is can not be found out at the moment.', true),
+  overloaded: row(503, 'gate', 'The gate is busy at the moment.', true),
   'guard-failed': row(500, 'gate', 'The request could not be judged.', true),
   // resources of the control plane
   'resource-unknown': row(404, 'client', 'There is no such resource.'),

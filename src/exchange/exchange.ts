@@ -103,6 +103,8 @@ export class Exchange {
   consumer: Consumer | null = null;
   /** Sends a person through a better login; null where the caller is none, or can not be sent anywhere. */
   reauthenticate: Reauthenticate | null = null;
+  /** How much the request matters when not all can be served: 0 most, 3 least. */
+  priority = 2;
   /** What limits hold until the exchange is over; null for nothing. */
   held: Held[] | null = null;
   /** How suspicious the request is, 0 to 100; 0 where nothing is weighed. */

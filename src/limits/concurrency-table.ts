@@ -28,8 +28,9 @@ export function createConcurrencyTable(threads: number, cells = 16_384): Concurr
   };
 }
 
-/** `acquire` found the limit reached, or no room to count. */
+/** `acquire` found the limit reached, or no room to count this key. */
 export const FULL = -1;
+export const NO_ROOM = -2;
 
 export class ConcurrencyTable {
   readonly #buckets: number;
@@ -53,7 +54,7 @@ export class ConcurrencyTable {
     this.#hasher = new KeyHasher(memory.seed[0], memory.seed[1]);
   }
 
-  /** Counts one more of `key` unless there are `most` already. Answers what `release` needs, or FULL. */
+  /** Counts one more of `key` unless there are `most` already. Answers what `release` needs, FULL, or NO_ROOM. */
   acquire(limitId: number, key: string, most: number): number {
     const hasher = this.#hasher;
     hasher.run(limitId, key);
@@ -72,7 +73,7 @@ export class ConcurrencyTable {
     }
     if (found === -1) {
       this.#locks.unlock(bucket, ticket);
-      return FULL;
+      return NO_ROOM;
     }
     const at = found * CELL;
     cells[at] = high;

@@ -4,6 +4,7 @@ export {
   ConcurrencyTable,
   createConcurrencyTable,
   FULL,
+  NO_ROOM,
 } from './concurrency-table.ts';
 export {
   type BucketAsk,

@@ -11,7 +11,12 @@ import { type RelayContext, RelayListener } from '../../src/gateway/relay/index.
 import type { RouteEntry } from '../../src/gateway/relay/route.ts';
 import { compileRouter, RouteMatch } from '../../src/gateway/router/index.ts';
 import { compileSnapshot, createLastingState } from '../../src/gateway/workers/compile.ts';
-import { createLimitTable, LimitTable } from '../../src/limits/index.ts';
+import {
+  ConcurrencyTable,
+  createConcurrencyTable,
+  createLimitTable,
+  LimitTable,
+} from '../../src/limits/index.ts';
 import { compilePipeline } from '../../src/pipeline/index.ts';
 import { createMetrics, WorkerTelemetry } from '../../src/telemetry/index.ts';
 import { openConfig, openContract } from './gate.ts';
@@ -71,6 +76,10 @@ export async function startGuardedRelay(
     proxyProtocolFrom: null,
     isWithdrawn: () => false,
     maxConnections: 100,
+    maxPerAddress: 0,
+    connectionsByAddress: new ConcurrencyTable(createConcurrencyTable(1, 8), 0),
+    proxies: null,
+    isBanned: () => false,
     reusePort: false,
   });
   const port = await relay.listen();

@@ -1,7 +1,8 @@
 // The upstream half of one exchange: choose an endpoint, send, try again where that is safe, relay the answer with
 // back-pressure, and never let a broken answer look whole. One object a client connection, reused. HOT
 import type { ErrorCode } from '../../core/index.ts';
-import type { Decision, Exchange, Refusal } from '../../exchange/index.ts';
+import { type Decision, type Exchange, Refusal } from '../../exchange/index.ts';
+import { retryAfter } from '../../guards/shed/index.ts';
 import { FieldList } from '../../http/fields/index.ts';
 import { GrpcStatus, parseGrpcStatus } from '../../http/grpc/index.ts';
 import type { ResponseHead } from '../../http/h1/index.ts';
@@ -56,6 +57,8 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
   #mayTunnel = true;
   /** The answer while its body is collected for the guards; the client has nothing of it yet. */
   #held: HeldAnswer | null = null;
+  /** When the attempt began, monotonic ms. */
+  #attemptMs = 0;
   #headSent = false;
   #requestSent = false;
 
@@ -101,12 +104,13 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
     const exchange = this.#exchange!;
     const route = this.#route!;
     const upstream = route.upstream;
-    if (!upstream.balancer.admit()) return this.#giveUp('upstream-overloaded');
+    if (!upstream.balancer.admit(exchange.priority)) return this.#giveUp('upstream-overloaded');
     const endpoint = upstream.balancer.pick(this.#hashKey(exchange, route), exclude);
     if (endpoint === null) return this.#giveUp('upstream-unavailable');
     upstream.balancer.started(endpoint);
     this.#endpoint = endpoint;
     exchange.upstreamAttempts++;
+    this.#attemptMs = nowMs;
     exchange.upstreamAddress = endpoint.label;
 
     const leg = upstream.pool.take(endpoint, this, this.#upgrade !== '');
@@ -227,6 +231,7 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
     if (route.upstream.retryStatuses.has(status) && this.#mayRetry(true))
       return this.#retry('failure', nowMs);
     this.#forgetKept();
+    route.upstream.balancer.answered(nowMs - this.#attemptMs);
     exchange.upstreamFirstByteMs = nowMs - this.#client.startMs;
     exchange.status = status;
     this.#setDeadline(nowMs + route.upstream.idleTimeoutMs);
@@ -425,6 +430,10 @@ export class Forwarding implements UpstreamUser, TunnelSinks {
     const headSent = this.#headSent;
     this.#clear();
     if (headSent) this.#client.breakOff(code);
+    else if (code === 'upstream-overloaded')
+      this.#client.conclude(
+        new Refusal(code, 'upstream', code, '', ['retry-after', retryAfter(Math.random)]),
+      );
     else this.#client.refuse(code, code === 'guard-failed' ? 'harden' : 'upstream');
   }
 

@@ -422,6 +422,10 @@ export class H1Connection extends ServedExchange implements BodySink, ByteReader
     this.#close();
   }
 
+  get idle(): boolean {
+    return this.#phase === Phase.idle;
+  }
+
   /** True while a request is being served. */
   get busy(): boolean {
     return this.exchange !== null;

@@ -195,6 +195,10 @@ export class H2Connection implements ByteReader, H2Handler, H2ExchangeOwner, Flu
     for (const exchange of [...this.#active]) exchange.onDrain();
   }
 
+  get idle(): boolean {
+    return this.#active.size === 0 && this.session.streams.size === 0;
+  }
+
   // Time and end.
 
   sweep(nowMs: number): void {

@@ -2,6 +2,7 @@
 // list of connections for time-outs and draining.
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { type ConcurrencyTable, FULL, NO_ROOM } from '../../limits/index.ts';
 import {
   type AddressSet,
   type ByteReader,
@@ -9,6 +10,7 @@ import {
   parseProxyHeader,
   readAccepted,
   readEvents,
+  siteOf,
 } from '../../net/index.ts';
 import type { AlpnChallenge, ClientCertificate, TlsMaterial, TlsSettings } from '../../net/tls/index.ts';
 import { H1Connection } from './h1-connection.ts';
@@ -21,6 +23,10 @@ import { HANDSHAKE_MS, rawSocketOf, TlsPort } from './tls-port.ts';
 const SWEEP_MS = 250;
 /** Connections that the kernel may queue before they are accepted. */
 const BACKLOG = 4096;
+/** Connections that are looked at for one to close when there is no room. */
+const EVICTION_TRIES = 64;
+/** Key of connections in the table. */
+const CONNECTIONS = 1;
 
 export interface ListenerTls {
   readonly settings: TlsSettings;
@@ -36,6 +42,13 @@ export interface RelayListenerOptions {
   /** Peers that must send a PROXY header; null: nobody may. */
   readonly proxyProtocolFrom: AddressSet | null;
   readonly maxConnections: number;
+  /** Connections of one address over all threads; 0 for any. */
+  readonly maxPerAddress: number;
+  readonly connectionsByAddress: ConcurrencyTable;
+  /** Proxies of ours, which come with the connections of many; null for none. */
+  readonly proxies: AddressSet | null;
+  /** Whether an address is banned. */
+  readonly isBanned: (address: string) => boolean;
   /** Whether a certificate, by its SHA-256 in lower-case hexadecimal, was withdrawn. */
   readonly isWithdrawn: (fingerprint: string) => boolean;
   /** Several threads and processes listen on one port (SO_REUSEPORT). */
@@ -47,6 +60,8 @@ export interface ClientConnection extends ByteReader {
   sweep(nowMs: number): void;
   drain(): void;
   destroy(): void;
+  /** Nothing of a request has come that is not answered. */
+  readonly idle: boolean;
 }
 
 export class RelayListener {
@@ -56,6 +71,8 @@ export class RelayListener {
   readonly #tls: TlsPort | null;
   readonly #connections = new Set<ClientConnection>();
   readonly #pending = new Set<Socket>();
+  /** Places of connections among those of their address. */
+  readonly #places = new Map<ClientConnection, number>();
   /** Connections whose client showed a certificate. */
   readonly #certified = new WeakSet<ClientConnection>();
   /** Client addresses by raw socket, for connections whose TLS handshake is under way. */
@@ -122,7 +139,7 @@ export class RelayListener {
 
   #accept(socket: Socket): void {
     const peer = addressOf(socket);
-    if (peer === '' || this.#connections.size + this.#pending.size >= this.#options.maxConnections) {
+    if (peer === '' || (this.#isFull && !this.#evict())) {
       socket.destroy();
       return;
     }
@@ -130,17 +147,53 @@ export class RelayListener {
     else this.#serve(socket, peer);
   }
 
+  get #isFull(): boolean {
+    return this.#connections.size + this.#pending.size >= this.#options.maxConnections;
+  }
+
+  /** Who has been here longest and does nothing goes when there is no room. Answers whether there is some. */
+  #evict(): boolean {
+    let seen = 0;
+    for (const connection of this.#connections) {
+      if (connection.idle) {
+        connection.destroy();
+        return true;
+      }
+      if (++seen === EVICTION_TRIES) break;
+    }
+    return false;
+  }
+
+  /** Place of a connection of `peer` among those of its address; FULL for one too many or of somebody banned, NO_ROOM uncounted. */
+  #placeOf(peer: string): number {
+    const { maxPerAddress, connectionsByAddress, proxies, isBanned } = this.#options;
+    if (isBanned(peer)) return FULL;
+    // More addresses than can be counted are not: a bound for all is left.
+    if (maxPerAddress === 0 || proxies?.has(peer) === true) return NO_ROOM;
+    return connectionsByAddress.acquire(CONNECTIONS, siteOf(peer), maxPerAddress);
+  }
+
   /** Serves HTTP, or the TLS handshake before it. */
   #serve(socket: Socket, peer: string): void {
+    const place = this.#placeOf(peer);
+    if (place === FULL) {
+      socket.destroy();
+      return;
+    }
     if (this.#tls !== null) {
       this.#pending.add(socket);
-      socket.once('close', () => this.#pending.delete(socket));
+      socket.once('close', () => {
+        this.#pending.delete(socket);
+        if (place !== NO_ROOM) this.#options.connectionsByAddress.release(place);
+      });
       socket.on('error', () => {});
       this.#peers.set(socket, peer);
       this.#tls.handshake(socket);
       return;
     }
-    this.#open(socket, { address: peer, certificate: null, tls: null }, false);
+    // Its socket is given up for another: the place goes with the connection.
+    const connection = this.#open(socket, { address: peer, certificate: null, tls: null }, false);
+    if (place !== NO_ROOM) this.#places.set(connection, place);
   }
 
   #secured(socket: TLSSocket, certificate: ClientCertificate | null): void {
@@ -151,7 +204,7 @@ export class RelayListener {
     this.#open(socket, { address, certificate, tls }, true);
   }
 
-  #open(socket: Socket, peer: Peer, decrypted: boolean): void {
+  #open(socket: Socket, peer: Peer, decrypted: boolean): ClientConnection {
     let opened: ClientConnection | null = null;
     const onClosed = (connection: ClientConnection): void => this.#closed(connection);
     const open = (ready: Socket): ClientConnection => {
@@ -166,6 +219,7 @@ export class RelayListener {
     this.#connections.add(opened!);
     if (peer.certificate !== null) this.#certified.add(opened!);
     this.context.telemetry.connectionOpened();
+    return opened!;
   }
 
   #readProxyHeader(socket: Socket, peer: string): void {
@@ -201,6 +255,11 @@ export class RelayListener {
 
   #closed(connection: ClientConnection): void {
     if (!this.#connections.delete(connection)) return;
+    const place = this.#places.get(connection);
+    if (place !== undefined) {
+      this.#places.delete(connection);
+      this.#options.connectionsByAddress.release(place);
+    }
     this.context.telemetry.connectionClosed();
     if (this.#connections.size === 0) this.#onDrained?.();
   }

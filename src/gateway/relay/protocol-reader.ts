@@ -66,6 +66,10 @@ export class ProtocolReader implements ClientConnection {
     else if (this.#start.length === 0) this.destroy();
   }
 
+  get idle(): boolean {
+    return this.#chosen === null ? this.#start.length === 0 : this.#chosen.idle;
+  }
+
   destroy(): void {
     if (this.#chosen !== null) return this.#chosen.destroy();
     this.#socket.destroy();

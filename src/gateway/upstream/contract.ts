@@ -1,5 +1,6 @@
 // What balancing and monitoring need of the configuration; the configuration's own type has these members.
 import type { UpstreamTls } from '../../net/tls/index.ts';
+import type { AdaptiveSettings } from './adaptive-limit.ts';
 
 export interface UpstreamSettings {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface UpstreamSettings {
     readonly maxInFlight: number;
   };
   readonly retries: { readonly budget: number };
+  /** Null: only `maxInFlight` bounds what is under way. */
+  readonly adaptive: AdaptiveSettings | null;
   readonly slowStartMs: number;
 }
 

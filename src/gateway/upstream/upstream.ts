@@ -1,6 +1,7 @@
 // One upstream as one data-plane thread sees it: which endpoints there are, which of them may be used, and which one
 // takes the next request. Active health comes from the main thread, passive health from what happens here. HOT
 import type { Clock } from '../../core/index.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
 import { type BreakerState, CircuitBreaker } from './breaker.ts';
 import type { UpstreamSettings } from './contract.ts';
 import { Endpoint, type EndpointUpdate } from './endpoint.ts';
@@ -15,6 +16,8 @@ const RETRY_CAP = 100;
 const MIN_REMAINING = 0.5;
 /** Weight with which slow start begins. */
 const SLOW_START_FLOOR = 0.1;
+/** Share of an adaptive limit that requests of a priority may fill; what is critical is bounded by `max-in-flight` alone. */
+const SHARES = [Number.POSITIVE_INFINITY, 1, 0.9, 0.7] as const;
 
 export interface UpstreamReport {
   readonly endpoints: readonly {
@@ -25,6 +28,8 @@ export interface UpstreamReport {
   }[];
   readonly breaker: BreakerState;
   readonly inFlight: number;
+  /** Requests that may be under way; 0 where that does not adapt. */
+  readonly limit: number;
 }
 
 export class Upstream {
@@ -39,6 +44,7 @@ export class Upstream {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #breaker: CircuitBreaker;
+  readonly #adaptive: AdaptiveLimit | null;
   #nowMs = 0;
   readonly #usable = (endpoint: Endpoint): boolean => this.#isUsable(endpoint);
 
@@ -48,15 +54,24 @@ export class Upstream {
     this.#clock = clock;
     this.#random = random;
     this.#breaker = new CircuitBreaker(settings.breaker);
+    this.#adaptive = settings.adaptive === null ? null : new AdaptiveLimit(settings.adaptive);
   }
 
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints;
   }
 
-  /** Whether the breaker and the bound on requests in flight let another request go. */
-  admit(): boolean {
+  /**
+   * Whether the breaker and the bounds on requests in flight let another request go. `priority`, 0 to 3: what matters less
+   * leaves room for what matters more.
+   */
+  admit(priority = 0): boolean {
     if (this.#inFlight >= this.#settings.breaker.maxInFlight) return false;
+    const adaptive = this.#adaptive;
+    if (adaptive !== null && priority > 0 && this.#inFlight + 1 > adaptive.limit * SHARES[priority]!) {
+      // One at least goes, or nothing would ever be measured again.
+      if (this.#inFlight > 0) return false;
+    }
     return this.#breaker.admits(this.#clock.monotonicMs());
   }
 
@@ -145,6 +160,11 @@ export class Upstream {
     this.#retryTokens = Math.min(RETRY_CAP, this.#retryTokens + this.#settings.retries.budget);
   }
 
+  /** An answer began, `ms` after its request was sent. */
+  answered(ms: number): void {
+    this.#adaptive?.answered(ms, this.#inFlight, this.#clock.monotonicMs());
+  }
+
   /** The attempt ended; a failure is one of the endpoint's, an aborted one of nobody's. */
   finished(endpoint: Endpoint, outcome: Outcome): void {
     const nowMs = this.#clock.monotonicMs();
@@ -156,6 +176,7 @@ export class Upstream {
       endpoint.ejections = 0;
     } else if (outcome === 'failure') {
       endpoint.failures++;
+      this.#adaptive?.failed(this.#inFlight + 1, nowMs);
       if (endpoint.failures >= this.#settings.ejection.consecutiveFailures) this.#eject(endpoint, nowMs);
     }
   }
@@ -219,6 +240,7 @@ export class Upstream {
       })),
       breaker: this.#breaker.state,
       inFlight: this.#inFlight,
+      limit: this.#adaptive?.limit ?? 0,
     };
   }
 }

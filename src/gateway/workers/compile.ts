@@ -52,6 +52,7 @@ import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
 import { compileLimit, countsCallers, type LimitContext, Membership } from '../../guards/limit/index.ts';
 import { compileMaskGuard } from '../../guards/mask/index.ts';
 import { compileRetire } from '../../guards/retire/index.ts';
+import { compilePlanPriority, compileShed, Pressure } from '../../guards/shed/index.ts';
 import { compileGrpc, compileValidate, compileValidateAnswers } from '../../guards/validate/index.ts';
 import {
   ConcurrencyTable,
@@ -92,6 +93,8 @@ export interface LastingState {
   /** Lists that come from elsewhere, and bans. */
   readonly lists: AddressLists;
   readonly bans: BanTable;
+  /** How hard the thread is pressed. */
+  readonly pressure: Pressure;
   readonly clock: Clock;
   /** Open ACME challenges over HTTP, key authorizations by token. */
   readonly challenges: Map<string, string>;
@@ -139,6 +142,7 @@ export const createLastingState = (
   concurrency,
   lists: new AddressLists(),
   bans,
+  pressure: new Pressure(),
   clock: systemClock,
   challenges: new Map(),
   revocations,
@@ -192,12 +196,16 @@ export function compileSnapshot(
   );
   const risk = config.risk === null ? null : new Risk(config.risk, state);
   const methodOverride = compileMethodOverride();
+  const membership = new Membership(config.membership);
+  const planPriority = compilePlanPriority(config.planPriorities, ({ consumer }) =>
+    membership.planOf(consumer),
+  );
   const limiting: LimitContext = {
     table: state.limits,
     desk: state.leases,
     concurrency: state.concurrency,
     clock: state.clock,
-    membership: new Membership(config.membership),
+    membership,
     random: Math.random,
     nodes: config.cluster === null ? 'alone' : config.cluster.whenAway,
   };
@@ -234,6 +242,7 @@ export function compileSnapshot(
         authorize,
         methodOverride,
         limiting,
+        planPriority,
       });
       const route = {
         hosts: api.hosts,
@@ -328,6 +337,7 @@ function compileEntry(
     authorize: AuthorizeContext;
     methodOverride: Guard;
     limiting: LimitContext;
+    planPriority: Guard | null;
   },
 ): RouteEntry {
   const { state, shared } = context;
@@ -368,6 +378,7 @@ function compileEntry(
   const guards = [
     shared.get('admit', api.admit, () => compileAdmit(api.admit, state)),
     compileRetire(config.retire, state.clock),
+    shared.get('gate', [config.priority], () => compileShed(config.priority, state.pressure, Math.random)),
     context.methodOverride,
     risk?.watch ?? null,
     limit(false),
@@ -392,6 +403,7 @@ function compileEntry(
           state.replays,
           state.clock,
         ),
+    context.planPriority,
     limit(true),
     authorize,
     validate,

@@ -78,6 +78,8 @@ export interface WorkerStart {
   readonly places: LastPlacesMemory;
   readonly concurrency: ConcurrencyMemory;
   readonly bans: BanMemory;
+  /** Connections of each address. */
+  readonly connections: ConcurrencyMemory;
   readonly accessLog: AccessLogMemory | null;
   /** Null where the gate records no traces. */
   readonly tracing: TracingStart | null;

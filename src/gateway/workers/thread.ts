@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BanTable } from '../../admission/index.ts';
-import type { ListenerConfig } from '../../config/index.ts';
+import type { HttpConfig, ListenerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/index.ts';
 import { ReplayTable, RevocationKind, RevocationTable } from '../../credentials/index.ts';
 import { Geography, LastPlaces } from '../../geography/index.ts';
@@ -44,6 +44,7 @@ class DataPlaneThread {
   #logins: ReadonlyMap<string, LoginReplica> = new Map();
   #prepared: Prepared | null = null;
   #drainMs = 0;
+  readonly #connections: ConcurrencyTable;
   readonly #listeners = new Map<string, { readonly listener: RelayListener; readonly settings: string }>();
 
   constructor(start: WorkerStart) {
@@ -63,6 +64,8 @@ class DataPlaneThread {
       new ConcurrencyTable(start.concurrency, start.workerId),
       new BanTable(start.bans),
     );
+    this.#connections = new ConcurrencyTable(start.connections, start.workerId);
+    this.#state.pressure.start();
     this.#state.signer.update(start.credentials.signingKey);
     this.#state.storedKeys.update({ rows: start.credentials.keys, removed: [] });
     this.#state.storedCallers.update(start.credentials.callers);
@@ -241,12 +244,13 @@ class DataPlaneThread {
     if (prepared === null) throw new Error('nothing was prepared');
     const { config } = prepared.message;
     this.#drainMs = config.drainMs;
+    this.#state.pressure.configure(config.overload);
     if (config.cluster !== null) this.#state.leases.waitMs = config.cluster.waitMs;
     const opened: Record<string, number> = {};
     const fresh: string[] = [];
     try {
       for (const listener of config.listeners) {
-        const settings = listenerSettings(listener, config.http.maxConnections);
+        const settings = listenerSettings(listener, config.http);
         const known = this.#listeners.get(listener.name);
         if (known !== undefined && known.settings === settings) continue;
         const port = listener.port === 0 ? (ports[listener.name] ?? 0) : listener.port;
@@ -264,6 +268,11 @@ class DataPlaneThread {
           proxyProtocolFrom:
             listener.proxyProtocolFrom.length === 0 ? null : new AddressSet(listener.proxyProtocolFrom),
           maxConnections: config.http.maxConnections,
+          maxPerAddress: config.http.maxConnectionsPerAddress,
+          connectionsByAddress: this.#connections,
+          proxies: proxiesOf(listener),
+          isBanned: (address) =>
+            this.#state.bans.size > 0 && this.#state.bans.until(address, Date.now() / 1000) !== 0,
           isWithdrawn: (fingerprint) =>
             this.#state.revocations?.isRevoked(RevocationKind.key, fingerprint, UNDATED) === true,
           reusePort: canSharePorts,
@@ -362,10 +371,27 @@ function tlsOf(listener: ListenerConfig, materials: ReadonlyMap<string, TlsMater
 }
 
 /** What can not be changed while a port is open; certificates and routes can. */
-function listenerSettings(listener: ListenerConfig, maxConnections: number): string {
-  const { host, port, tls, http2, proxyProtocolFrom } = listener;
+function listenerSettings(listener: ListenerConfig, http: HttpConfig): string {
+  const { host, port, tls, http2, proxyProtocolFrom, trustedProxies } = listener;
+  const { maxConnections, maxConnectionsPerAddress } = http;
+  // Whom connections are not counted of matters only where they are counted.
+  const proxies = maxConnectionsPerAddress === 0 ? [] : trustedProxies;
   const asks = tls === null ? null : (tls.settings.clients?.mode ?? 'none');
-  return JSON.stringify([host, port, asks, http2, proxyProtocolFrom, maxConnections]);
+  return JSON.stringify([
+    host,
+    port,
+    asks,
+    http2,
+    proxyProtocolFrom,
+    maxConnections,
+    maxConnectionsPerAddress,
+    proxies,
+  ]);
+}
+
+/** Peers that bring the connections of many clients. */
+function proxiesOf({ trustedProxies }: ListenerConfig): AddressSet | null {
+  return trustedProxies.length === 0 ? null : new AddressSet(trustedProxies);
 }
 
 // Expressions of rules, contracts and routes meet values of clients: one that backtracks too much goes on in V8's engine

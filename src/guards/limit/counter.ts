@@ -195,12 +195,13 @@ export class Concurrency implements Counter {
   take(key: string): number {
     const cell = this.#table.acquire(this.#id, key, this.#most);
     this.#last = cell;
-    told.verdict = cell === FULL ? Verdict.refused : Verdict.allowed;
+    const isFull = cell < 0;
+    told.verdict = isFull ? Verdict.refused : Verdict.allowed;
     told.delayMs = 0;
     told.remaining = Math.max(0, this.#most - this.#table.underway);
     told.resetMs = 0;
-    told.retryAfterMs = cell === FULL ? 1000 : 0;
-    told.held = cell === FULL ? null : () => this.#table.release(cell);
+    told.retryAfterMs = isFull ? 1000 : 0;
+    told.held = isFull ? null : () => this.#table.release(cell);
     return told.verdict;
   }
 

@@ -1,6 +1,7 @@
 // Whom a limit counts apart. What says nothing about a caller falls back to what does: a request must not get out of a limit by leaving
 // something away. HOT
 import type { Exchange } from '../../exchange/index.ts';
+import { siteOf } from '../../net/index.ts';
 import { claimAt } from '../authorize/index.ts';
 import type { LimitPer } from './contract.ts';
 import type { Membership } from './membership.ts';
@@ -10,7 +11,7 @@ const MAX_VALUE_LENGTH = 256;
 
 export type KeyOf = (exchange: Exchange) => string;
 
-const ofAddress: KeyOf = ({ clientAddress }) => siteOf(clientAddress, 4);
+const ofAddress: KeyOf = ({ clientAddress }) => siteOf(clientAddress);
 
 const ofConsumer: KeyOf = (exchange) =>
   exchange.consumer === null ? ofAddress(exchange) : `c${exchange.consumer.id}`;
@@ -53,7 +54,7 @@ export function compileKey(per: LimitPer, membership: Membership): KeyOf {
 function compileHeaderKey(name: string): KeyOf {
   return ({ fields, clientAddress }) => {
     const value = fields.get(name);
-    return value === null || value === '' ? siteOf(clientAddress, 4) : `h${value.slice(0, MAX_VALUE_LENGTH)}`;
+    return value === null || value === '' ? siteOf(clientAddress) : `h${value.slice(0, MAX_VALUE_LENGTH)}`;
   };
 }
 
@@ -70,19 +71,7 @@ function compileClaimKey(path: readonly string[]): KeyOf {
 /** The /24 of IPv4, the /56 of IPv6: what one customer of a provider has, or a few neighbours. */
 function networkOf({ clientAddress }: Exchange): string {
   if (clientAddress.indexOf(':') === -1) return clientAddress.slice(0, clientAddress.lastIndexOf('.'));
-  const groups = siteOf(clientAddress, 4).split(':');
+  const groups = siteOf(clientAddress).split(':');
   groups[3] = (Number.parseInt(groups[3]!, 16) & 0xff00).toString(16);
   return groups.join(':');
-}
-
-/** The address itself for IPv4; for IPv6 the first groups, 4 for the /64: a site has at least that many addresses to change between. */
-function siteOf(address: string, count: number): string {
-  if (address.indexOf(':') === -1) return address;
-  const gap = address.indexOf('::');
-  if (gap === -1) return address.split(':', count).join(':');
-  const left = gap === 0 ? [] : address.slice(0, gap).split(':');
-  const right = address.length === gap + 2 ? 0 : address.slice(gap + 2).split(':').length;
-  const zeros = 8 - left.length - right;
-  const groups = [...left, ...new Array<string>(zeros).fill('0'), ...address.slice(gap + 2).split(':')];
-  return groups.slice(0, count).join(':');
 }
