@@ -268,7 +268,9 @@ test("the gate's own segments are the log where none is named", async (t) => {
     contract: readFileSync(join(folder, 'openapi.yaml'), 'utf8'),
     config: readFileSync(join(folder, 'gatewright.yaml'), 'utf8')
       .replace('port: 8080', 'port: 0')
-      .concat('telemetry: { listen: false, access-log: { to: { segments: ./logs } } }\n'),
+      .concat(
+        'telemetry: { listen: false, access-log: { to: { segments: ./logs } } }\nstate: { sqlite: ./state.db }\n',
+      ),
     files: {
       'jwks.json': readFileSync(join(folder, 'jwks.json'), 'utf8'),
       'notes.cedar': readFileSync(join(folder, 'notes.cedar'), 'utf8'),
@@ -278,7 +280,11 @@ test("the gate's own segments are the log where none is named", async (t) => {
   const answer = await exchange(gate.port, request('GET', '/notes', { 'x-api-key': key }), 'GET');
   assert.equal(answer.status, 502);
   await gate.gate.close();
-  const reviewed = await run(['policy', 'review', '--log', '-c', join(gate.folder, 'gatewright.yaml')]);
+  const config = ['-c', join(gate.folder, 'gatewright.yaml')];
+  // A program that the state knows and nobody has seen.
+  assert.equal((await run(['clients', 'add', 'forgotten', ...config])).code, 0);
+  const reviewed = await run(['policy', 'review', '--log', ...config]);
+  assert.match(reviewed.out, /may {9}forgotten {2}by readers {2}never/, reviewed.err);
   assert.match(reviewed.out, /may {9}reader {2}by readers {2}once, last 20/, reviewed.err);
   const simulated = await run(
     ['policy', 'simulate', '--against', 'proposed.yaml', '-c', join(gate.folder, 'gatewright.yaml')],
