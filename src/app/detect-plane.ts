@@ -367,11 +367,14 @@ const banPort = (bans: () => BanKeeper): BanPort => ({
 const revokePort = (state: State): RevokePort => {
   const registry = new IdentityRegistry(state.identity, systemClock);
   return {
-    async revoke(subject, forMs, reason) {
+    async revoke(subject, forMs, reason, isWhole) {
+      const known = await registry.revocations();
+      if (known.some(({ kind, value }) => kind === 'subject' && value === subject))
+        throw new Error('what it holds is withdrawn already');
       await registry.revoke({
         kind: 'subject',
         value: subject,
-        issuedBeforeMs: systemClock.epochMs(),
+        ...(isWhole ? {} : { issuedBeforeMs: systemClock.epochMs() }),
         forMs,
         reason: reason.slice(0, 200),
       });

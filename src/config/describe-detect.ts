@@ -33,6 +33,10 @@ function runbookText({ name, detectors, minPriority, steps, isDryRun, mostAnHour
 function stepText({ kind, forMs, most, url }: RunbookStep): string {
   if (kind === 'webhook') return `post to ${new URL(url).host}`;
   const what =
-    kind === 'ban-address' ? `ban up to ${most} addresses` : `withdraw the tokens of up to ${most} callers`;
+    kind === 'ban-address'
+      ? `ban up to ${most} addresses`
+      : kind === 'quarantine'
+        ? `refuse up to ${most} callers`
+        : `withdraw what up to ${most} callers hold`;
   return `${what} for ${spanText(forMs)}`;
 }

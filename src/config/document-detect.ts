@@ -111,10 +111,17 @@ const step = z
       })
       .optional()
       .describe('Withdraws all tokens that the callers of the incident hold; needs state.'),
+    quarantine: z
+      .strictObject({
+        for: duration().describe('How long.'),
+        most: z.int().min(1).max(100).default(5).describe('Most callers of one incident.'),
+      })
+      .optional()
+      .describe('Refuses the callers of the incident whatever they present, keys included; needs state.'),
     webhook: z.strictObject(signed).optional().describe('Posts the incident, signed by RFC 9421.'),
   })
   .refine((value) => Object.keys(value).length === 1, {
-    message: 'must have exactly one of ban, revoke, webhook',
+    message: 'must have exactly one of ban, revoke, quarantine, webhook',
   });
 
 const runbook = z.strictObject({

@@ -106,13 +106,15 @@ function resolveTarget(name: string, channel: ChannelDocument, context: ResolveC
 }
 
 function resolveStep(
-  { ban, revoke, webhook }: DetectDocument['runbooks'][string]['do'][number],
+  { ban, revoke, quarantine, webhook }: DetectDocument['runbooks'][string]['do'][number],
   path: Path,
   context: ResolveContext,
 ): RunbookStep {
   const none = { url: '', keyId: '', key: '', ca: '' };
   if (ban !== undefined) return { kind: 'ban-address', forMs: ban.for, most: ban.most, ...none };
   if (revoke !== undefined) return { kind: 'revoke-sessions', forMs: revoke.for, most: revoke.most, ...none };
+  if (quarantine !== undefined)
+    return { kind: 'quarantine', forMs: quarantine.for, most: quarantine.most, ...none };
   const { url, key } = webhook!;
   const ca = anchors(webhook!.ca, [...path, 'webhook', 'ca'], context);
   return { kind: 'webhook', forMs: 0, most: 1, url, keyId: webhook!['key-id'], key, ca };

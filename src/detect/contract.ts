@@ -80,7 +80,7 @@ export interface IncidentAction {
   readonly problem: string;
 }
 
-export const actionKinds = ['ban-address', 'revoke-sessions', 'webhook'] as const;
+export const actionKinds = ['ban-address', 'revoke-sessions', 'quarantine', 'webhook'] as const;
 export type ActionKind = (typeof actionKinds)[number];
 
 export interface Incident {

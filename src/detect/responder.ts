@@ -10,9 +10,10 @@ const HOUR_MS = 3_600_000;
 /** Actions that an incident lists at most. */
 const MAX_ACTIONS = 500;
 
-/** Withdraws all that a caller holds, for a while. */
+/** Withdraws what a caller holds, for a while; with `isWhole` also what it gets meanwhile. */
 export interface RevokePort {
-  revoke(subject: string, forMs: number, reason: string): Promise<void>;
+  /** Rejects where somebody has withdrawn it already: what is undone later must be our own. */
+  revoke(subject: string, forMs: number, reason: string, isWhole: boolean): Promise<void>;
   restore(subject: string): Promise<void>;
 }
 
@@ -122,8 +123,9 @@ export class Responder {
         await bans.ban(target, untilMs, reason);
         return;
       case 'revoke-sessions':
+      case 'quarantine':
         if (revocations === null) throw new Error('there is no state to withdraw in');
-        await revocations.revoke(target, step.forMs, reason);
+        await revocations.revoke(target, step.forMs, reason, step.kind === 'quarantine');
         return;
       case 'webhook': {
         const { url, headers, body } = signedRequest(step, JSON.stringify({ incident }));
@@ -141,7 +143,8 @@ export async function undoAction(
 ): Promise<IncidentAction> {
   if (action.state !== 'done') throw new Error(`this action is ${action.state}: there is nothing to undo`);
   if (action.kind === 'webhook') throw new Error('a webhook can not be taken back');
-  if (action.kind === 'revoke-sessions') await revocations?.restore(action.target);
+  if (action.kind === 'revoke-sessions' || action.kind === 'quarantine')
+    await revocations?.restore(action.target);
   else await bans.lift(action.target);
   return { ...action, state: 'undone' };
 }
@@ -159,6 +162,7 @@ function targetsOf(step: RunbookStep, incident: Incident): readonly string[] {
     case 'ban-address':
       return incident.addresses;
     case 'revoke-sessions':
+    case 'quarantine':
       return incident.entities.filter(({ kind }) => kind === 'consumer').map(({ id }) => id);
     case 'webhook':
       return [new URL(step.url).host];

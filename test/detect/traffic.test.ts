@@ -1,0 +1,57 @@
+// The table of bench/detect-traffic.ts in small: attacks of medium strength are found after a few days of learning, calm days are calm, and
+// what was learned survives being written down.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DetectEngine } from '../../src/detect/index.ts';
+import { campaigns } from '../traffic/campaigns.ts';
+import { evaluate, measureSpeed, tableOf } from '../traffic/evaluate.ts';
+import { operations, Simulator, START_MS } from '../traffic/simulator.ts';
+
+test('attacks of medium strength are found, and calm days bring next to nothing', () => {
+  // Three weeks of habits are more than a test can wait for: campaigns that need them are in the benchmark.
+  const long = [
+    'unusual schedule',
+    'unusual region',
+    'token theft',
+    'new privilege',
+    'operation nobody used',
+    'dead key',
+  ];
+  const result = evaluate({
+    learnDays: 5,
+    calmDays: 2,
+    seeds: [1],
+    consumers: 300,
+    strengths: [2],
+    only: ({ kind }) => !long.includes(kind),
+  });
+  assert.equal(result.kinds.length, campaigns.length - long.length);
+  const missed = result.kinds.filter(({ found, tried }) => found[1] !== tried[1]).map(({ kind }) => kind);
+  assert.ok(missed.length <= 1, `missed ${missed.join(', ')}\n${tableOf(result)}`);
+  assert.ok(result.falseIncidents.length <= 1, tableOf(result));
+});
+
+test('memory is bounded, and models go on where they were', () => {
+  const { callers, addresses } = measureSpeed(3000, 20_000);
+  assert.ok(callers! <= 3000 && addresses! <= 100_000);
+  const simulator = new Simulator({ seed: 4, consumers: 60 });
+  const engine = new DetectEngine({
+    operations,
+    seed: [1, 2],
+    onAlert: () => {},
+    settings: { maxEntities: 40 },
+  });
+  for (let minute = 0; minute < 1440; minute++)
+    for (const record of simulator.minute(START_MS + minute * 60_000)) engine.take(record);
+  assert.ok(engine.sizes.callers <= 40, `${engine.sizes.callers}`);
+  const text = JSON.stringify(engine);
+  const other = new DetectEngine({
+    operations,
+    seed: [3, 4],
+    onAlert: () => {},
+    settings: { maxEntities: 40 },
+  });
+  assert.ok(other.restore(JSON.parse(text)));
+  assert.equal(JSON.stringify(other), text);
+  assert.ok(!other.restore({ ...JSON.parse(text), format: 0 }));
+});
