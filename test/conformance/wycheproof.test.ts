@@ -25,6 +25,18 @@ interface VectorFile {
   readonly testGroups: readonly Group[];
 }
 
+interface EncryptionFile {
+  readonly numberOfTests: number;
+  readonly testGroups: readonly {
+    readonly private?: unknown;
+    readonly public?: unknown;
+    readonly tests: readonly {
+      readonly tcId: number;
+      readonly jwe: string | Readonly<Record<string, unknown>>;
+    }[];
+  }[];
+}
+
 interface Expectation {
   readonly file: string;
   readonly agreeing: number;
@@ -97,6 +109,24 @@ describe('wycheproof', { skip: corpus.skip }, () => {
       assert.equal(agreed + skipped + Object.keys(deviations).length, numberOfTests);
     });
   }
+
+  // The gate takes no encrypted tokens: what an issuer says of a caller is no secret from the gate, and decryption would be one more
+  // thing that a stranger's bytes reach before any signature is looked at. All vectors, the valid ones too, are refused.
+  test('json_web_encryption_test.json', () => {
+    const { testGroups, numberOfTests } = readCorpusJson<EncryptionFile>(
+      corpus,
+      'json_web_encryption_test.json',
+    );
+    let refused = 0;
+    for (const group of testGroups)
+      for (const { jwe, tcId } of group.tests) {
+        assert.equal(accepts(jwe, { keys: [group.private] }), false, String(tcId));
+        assert.equal(accepts(jwe, group.public ?? group.private), false, String(tcId));
+        refused++;
+      }
+    assert.equal(refused, numberOfTests);
+    assert.equal(numberOfTests, 80);
+  });
 
   test('the tokens with lost padding are the valid one', () => {
     const { testGroups } = readCorpusJson<VectorFile>(corpus, 'json_web_signature_test.json');
