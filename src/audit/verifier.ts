@@ -396,8 +396,9 @@ function compareParts(folder: string, { rows }: Tree, damages: Damage[]): void {
     for (const name of existsSync(join(folder, path)) ? readdirSync(join(folder, path)) : []) {
       const width = Number(name);
       const now = rows[level]!.slice(index * WIDTH, index * WIDTH + width);
-      // One that is wider is being written, or was when the gate was killed.
-      if (!/^\d{1,3}$/.test(name) || now.length < width) continue;
+      // One that is wider is being written, or was when the gate was killed; the newest was looked at.
+      const isNewest = index * WIDTH + width === rows[level]!.length;
+      if (!/^\d{1,3}$/.test(name) || now.length < width || isNewest) continue;
       const bytes = read(folder, `${path}/${name}`);
       if (bytes === null) continue;
       const { leaves, rest } =
