@@ -148,6 +148,8 @@ test('events are valid by the published schema', { skip }, () => {
     id: 'f1b50e7a',
     listener: 'public',
     client_address: '203.0.113.7',
+    country: 'DE',
+    asn: 64500,
     method: 'GET',
     host: 'api.example.com',
     path: '/x',
