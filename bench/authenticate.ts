@@ -77,7 +77,7 @@ stored.update({
 });
 const guard = compileAuthenticate(
   [
-    { kind: 'jwt', issuer: 'corp', audiences: ['things'], bound: 'none' },
+    { kind: 'jwt', issuer: 'corp', audiences: ['things'], bound: 'none', subjects: [] },
     { kind: 'api-key', header: 'x-api-key' },
   ],
   false,

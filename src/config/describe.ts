@@ -150,7 +150,7 @@ function describeMethod(method: AuthenticationMethod, config: GateConfig): strin
     case 'api-key':
       return `API key in ${method.header} (${keyOwners(config)})`;
     case 'jwt':
-      return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}${boundText[method.bound]}`;
+      return `JWT of ${method.issuer} for ${method.audiences.join(' or ')}${boundText[method.bound]}${subjectsText(method.subjects)}`;
     case 'session':
       return `people who log in by ${method.login}`;
     case 'signature':
@@ -159,10 +159,13 @@ function describeMethod(method: AuthenticationMethod, config: GateConfig): strin
       return `webhook of ${method.caller}, signed in ${method.scheme.signatureField}`;
     case 'introspect': {
       const audiences = method.audiences.length === 0 ? '' : ` for ${method.audiences.join(' or ')}`;
-      return `token that ${method.issuer} knows${audiences}${boundText[method.bound]}`;
+      return `token that ${method.issuer} knows${audiences}${boundText[method.bound]}${subjectsText(method.subjects)}`;
     }
   }
 }
+
+const subjectsText = (subjects: readonly string[]): string =>
+  subjects.length === 0 ? '' : `, of ${subjects.join(' or ')} alone`;
 
 const boundText = {
   none: '',

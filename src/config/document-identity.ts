@@ -182,6 +182,20 @@ export const loginSchema = z.strictObject({
     .describe('How long a key seals cookies.'),
 });
 
+const subjects = z
+  .array(
+    z
+      .string()
+      .max(1000)
+      .regex(/^(?:[^*]+|[^*]*[:/|]\*)$/, {
+        message: 'is no subject: a "*" stands at the end alone, behind ":", "/" or "|"',
+      }),
+  )
+  .default([])
+  .describe(
+    'Subjects (`sub`) whose tokens are taken, exactly, or all that begin with what stands before a "*"; empty: all. Needed of issuers that give tokens to everybody.',
+  );
+
 const bound = z
   .enum(['none', 'dpop', 'mtls', 'any'])
   .default('none')
@@ -273,6 +287,7 @@ const singleMethod = z.union([
       issuer: z.string().describe('Name under identity.issuers.'),
       audience: audience().describe('Accepted `aud`; one must be in the token.'),
       bound,
+      subjects,
     }),
   }),
   z.strictObject({
@@ -282,6 +297,7 @@ const singleMethod = z.union([
         .optional()
         .describe("Accepted `aud`; one must be in the issuer's answer. Whatever it says by default."),
       bound,
+      subjects,
     }),
   }),
   z.strictObject({

@@ -186,9 +186,9 @@ export function resolveAuthentication(
     if ('signature' in method) return resolveSignature(method.signature);
     if ('webhook' in method) return resolveWebhook(method.webhook, at, context);
     const kind = 'jwt' in method ? 'jwt' : 'introspect';
-    const { issuer, audience, bound } = 'jwt' in method ? method.jwt : method.introspect;
+    const { issuer, audience, bound, subjects } = 'jwt' in method ? method.jwt : method.introspect;
     checkIssuer(kind, issuer, [...at, kind, 'issuer'], document, context);
-    return { kind, issuer, audiences: texts(audience), bound };
+    return { kind, issuer, audiences: texts(audience), bound, subjects };
   };
   const methods = (list ?? []).map((method, index): AuthenticationMethod => {
     if (!('all-of' in method)) return single(method, [...path, index]);

@@ -10,6 +10,11 @@ import { AUDIENCE, TestIssuer } from '../support/issuer.ts';
 import { exchange, request } from '../support/raw-client.ts';
 import { startRawUpstream } from '../support/raw-upstream.ts';
 
+/** The whole world gets tokens of these. */
+const known: Readonly<Record<string, string>> = {
+  gcp: `, subjects: [ '113774264463038321964' ]`,
+  actions: `, subjects: [ 'repo:acme/shop:*' ]`,
+};
 const BEARER = 'token of the gate’s own service account'.replace('’', '');
 
 test(
@@ -68,7 +73,7 @@ apis:
     upstream: things
     limits: []
     validate: false
-    authenticate: [ ${names.map((name) => `{ jwt: { issuer: ${name}, audience: ${AUDIENCE} } }`).join(', ')} ]
+    authenticate: [ ${names.map((name) => `{ jwt: { issuer: ${name}, audience: ${AUDIENCE}${known[name] ?? ''} } }`).join(', ')} ]
 telemetry: { listen: false, access-log: { to: { file: ./access.log } } }
 `,
     });
@@ -120,6 +125,15 @@ telemetry: { listen: false, access-log: { to: { file: ./access.log } } }
     assert.equal(await ask(token(0, { ...account, aud: ['https://kubernetes.default.svc'] })), 401);
     assert.equal(await ask(token(1, { ...account, iss: origin })), 401);
     assert.equal(await ask(new TestIssuer().token({ iss: origin, ...account })), 401);
+    // Somebody else's project, with a token that was asked for this very audience.
+    assert.equal(await ask(token(3, { sub: '999' })), 401);
+    for (const sub of [
+      'repo:evil/shop:ref:refs/heads/main',
+      'repo:acme/shopping:x',
+      'repo:acme/shop',
+      'x repo:acme/shop:y',
+    ])
+      assert.equal(await ask(token(4, { sub })), 401, sub);
     assert.deepEqual(withoutCredential, []);
   },
 );

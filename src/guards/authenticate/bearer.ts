@@ -18,6 +18,8 @@ interface TokenRow {
   /** Empty: whatever an answer of the issuer says. */
   readonly audiences: readonly string[];
   readonly bound: TokenBinding;
+  /** Whose tokens are taken; null for everybody's. */
+  readonly takes: ((subject: string) => boolean) | null;
   readonly clockSkewMs: number;
   readonly cache: TokenCache;
 }
@@ -73,9 +75,20 @@ function compileRow(method: JwtMethod | IntrospectMethod, context: BearerContext
           },
     audiences: method.audiences,
     bound: method.bound,
+    takes: compileSubjects(method.subjects),
     clockSkewMs: config.clockSkewMs,
-    cache: issuer.cacheFor(`${method.kind} ${method.bound} ${JSON.stringify([...method.audiences].sort())}`),
+    // INVARIANT: whatever a method asks of a token stands in the name of its cache.
+    cache: issuer.cacheFor(
+      `${method.kind} ${method.bound} ${JSON.stringify([[...method.audiences].sort(), [...method.subjects].sort()])}`,
+    ),
   };
+}
+
+function compileSubjects(subjects: readonly string[]): TokenRow['takes'] {
+  if (subjects.length === 0) return null;
+  const exact = new Set(subjects.filter((subject) => !subject.endsWith('*')));
+  const beginnings = subjects.filter((subject) => subject.endsWith('*')).map((text) => text.slice(0, -1));
+  return (subject) => exact.has(subject) || beginnings.some((text) => subject.startsWith(text));
 }
 
 /** WWW-Authenticate of RFC 6750 section 3. */
@@ -213,6 +226,8 @@ class BearerMethod {
   ): Refusal | string | null {
     const consumer = consumerOf(claims, row.issuer.config.name);
     if (consumer === null) return 'claims';
+    if (row.takes !== null && !row.takes(consumer.id.slice(row.issuer.config.name.length + 1)))
+      return 'subject';
     const confirmation = confirmationOf(claims);
     if (confirmation === 'unknown') return 'confirmation';
     const isDpop = authorization.length > 4 && authorization.slice(0, 5).toLowerCase() === 'dpop ';

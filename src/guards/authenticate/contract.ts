@@ -121,6 +121,8 @@ export interface JwtMethod {
   /** Accepted `aud` values; one of them must be in the token. Never empty. */
   readonly audiences: readonly string[];
   readonly bound: TokenBinding;
+  /** Subjects whose tokens are taken, or beginnings of them before `*`; empty: all. */
+  readonly subjects: readonly string[];
 }
 
 /** An opaque token, about which its issuer is asked (RFC 7662). */
@@ -130,6 +132,8 @@ export interface IntrospectMethod {
   /** One of these must be in the answer's `aud`; empty: whatever it says. */
   readonly audiences: readonly string[];
   readonly bound: TokenBinding;
+  /** Subjects whose tokens are taken, or beginnings of them before `*`; empty: all. */
+  readonly subjects: readonly string[];
 }
 
 /** How proofs of possession are judged (RFC 9449). */
