@@ -116,6 +116,8 @@ export interface CaseVerdict {
   readonly policy: string;
   /** Rules of the operation look into the body. */
   readonly asksBody: boolean;
+  /** A rule was left out because nobody says whose the object is. */
+  readonly withoutOwner: boolean;
 }
 
 /** What is wrong with a case beside its form. */
@@ -191,7 +193,10 @@ export class CaseJudge {
     };
   }
 
-  /** The same, up to the first refusal and without explanations: for many cases. */
+  /**
+   * The same, up to the first refusal and without explanations: for many cases. Owners that the case does not name are not
+   * asked for, and rules about them are left out.
+   */
   async decide(request: PolicyCase, part: 'all' | 'head' = 'all'): Promise<CaseVerdict> {
     this.#owners = request.relations;
     const [api, operation] = this.find(request.api, request.operation);
@@ -199,13 +204,17 @@ export class CaseJudge {
     const body = request.body === undefined ? NO_BODY : request.body;
     const rules = this.#rulesOf(api, operation);
     const asksBody = rules.some(({ needsBody }) => needsBody);
+    let withoutOwner = false;
     for (const rule of rules) {
       if (part === 'head' && rule.needsBody) continue;
       const judged = rule.judge(exchange, body);
       const refusal = judged instanceof Promise ? await judged : judged;
-      if (refusal !== null) return { allowed: false, code: refusal.code, policy: exchange.policy, asksBody };
+      if (refusal === null) continue;
+      if (refusal.code !== 'owner-unavailable')
+        return { allowed: false, code: refusal.code, policy: exchange.policy, asksBody, withoutOwner };
+      withoutOwner = true;
     }
-    return { allowed: true, code: '', policy: exchange.policy, asksBody };
+    return { allowed: true, code: '', policy: exchange.policy, asksBody, withoutOwner };
   }
 
   find(apiName: string | undefined, id: string): [ApiConfig, OperationConfig] {

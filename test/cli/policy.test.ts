@@ -201,6 +201,23 @@ test('simulate judges bodies that are given, and says what it could not judge', 
   assert.match((await policy([...args, '--bodies', 'bad.jsonl'])).err, /bad\.jsonl:2 is no/);
 });
 
+test('simulate leaves out what only a service could tell, and says so', async () => {
+  const made = { operation: 'deleteNote', path: '/notes/n1', consumer: 'corp|tom' };
+  writeFileSync(join(folder, 'owned.log'), `${line(made)}\n`);
+  change('owned.yaml', 'gatewright.yaml', (text) =>
+    text
+      .replace('claim: notes,', 'relation: note-owner,')
+      .concat('relations: { note-owner: { url: "http://127.0.0.1:9/notes/{id}/owner" } }\n'),
+  );
+  change('owned-proposed.yaml', 'owned.yaml', (text) => text.replace('notes.cedar', 'proposed.cedar'));
+  const { out, err } = await policy([
+    ...['simulate', 'owned.log', '-c', 'owned.yaml', '--against', 'owned-proposed.yaml'],
+    ...['--principals', 'people.yaml'],
+  ]);
+  assert.match(out, /1 {2}allowed → refused {2}notes deleteNote {2}corp\|tom {2}\(policy-denied/, err);
+  assert.match(out, /^1 without rules that ask a service whose an object is\.$/m);
+});
+
 test('review and check say from a log who did what, and which rights nobody used', async () => {
   const log = [
     line({ operation: 'listNotes', path: '/notes', consumer: 'reader', method_of_authentication: 'api-key' }),

@@ -36,6 +36,8 @@ interface Counts {
   withoutBody: number;
   /** Judged without query parameters, whose values the log masks. */
   withoutQuery: number;
+  /** Judged without rules that ask a service whose an object is. */
+  withoutOwner: number;
   /** The present configuration decides differently from the gate at the time. */
   unlikeRecorded: number;
 }
@@ -59,6 +61,7 @@ export async function runPolicySimulate(options: Options, log: string | undefine
     skipped: 0,
     withoutBody: 0,
     withoutQuery: 0,
+    withoutOwner: 0,
     unlikeRecorded: 0,
   };
   const window = { fromMs: options['since'] as number, untilMs: options['until'] as number };
@@ -106,6 +109,8 @@ function report(options: Options, counts: Counts, flips: readonly Flip[]): void 
     print(
       `${counts.withoutQuery} without query parameters: the log masks them, unless query-values is "keep".`,
     );
+  if (counts.withoutOwner > 0)
+    print(`${counts.withoutOwner} without rules that ask a service whose an object is.`);
   if (counts.unlikeRecorded > 0)
     print(
       `${counts.unlikeRecorded} are judged by the present configuration differently from the log: --principals brings claims.`,
@@ -139,6 +144,7 @@ async function judge(
     const after = await judges[1].decide(request, part);
     if (part === 'head' && (before.asksBody || after.asksBody)) counts.withoutBody++;
     if (query === null) counts.withoutQuery++;
+    if (before.withoutOwner || after.withoutOwner) counts.withoutOwner++;
     return [before, after];
   } catch (error) {
     if (error instanceof CaseProblem) return null;
