@@ -19,6 +19,7 @@ import { clusterSchema } from './document-cluster.ts';
 import { detectSchema } from './document-detect.ts';
 import { exportSchema } from './document-export.ts';
 import { addresses, geography } from './document-geography.ts';
+import { failuresSchema, guessesSchema } from './document-guesses.ts';
 import {
   authenticateSchema,
   dpopSchema,
@@ -298,6 +299,9 @@ const operation = z
       .describe("Scopes that are all needed, instead of the contract's."),
     ...operationAuthorize,
     limits: limits.optional().describe("Instead of the API's."),
+    guesses: guessesSchema
+      .optional()
+      .describe('People log in to the service here: how often they may be wrong.'),
     priority: priority
       .optional()
       .describe("How much its requests matter when not all can be served, instead of the API's."),
@@ -504,6 +508,7 @@ export const documentSchema = z.strictObject({
       'authorization-server': authorizationServerSchema
         .optional()
         .describe('The gate as an authorization server and OpenID provider; needs state.'),
+      failures: failuresSchema.optional(),
       plans: plansSchema.prefault({}).describe('Plans of callers, which limits can go by.'),
       tenants: tenantsSchema.prefault({}).describe('To whom callers belong, for limits per tenant.'),
       rotation: rotationSchema.prefault({}).describe('What is reported when it grows old.'),

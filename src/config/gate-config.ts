@@ -25,6 +25,7 @@ import type {
   RiskConfig,
   ScopeAlternative,
 } from '../guards/authorize/contract.ts';
+import type { GuessBudgets, GuessConfig } from '../guards/guess/contract.ts';
 import type { HardenConfig } from '../guards/harden/contract.ts';
 import type { InspectConfig, RuleSetConfig } from '../guards/inspect/contract.ts';
 import type { LimitConfig, MembershipConfig } from '../guards/limit/contract.ts';
@@ -71,6 +72,8 @@ export interface GateConfig {
   /** Main thread only: threads get null. */
   readonly detect: DetectConfig | null;
   readonly overload: OverloadConfig;
+  /** Wrong credentials at the gate; null for any number. */
+  readonly failures: GuessBudgets | null;
   readonly planPriorities: Readonly<Record<string, Priority>>;
   /** Null: this gate counts alone. */
   readonly cluster: ClusterConfig | null;
@@ -301,6 +304,8 @@ export interface OperationConfig {
   readonly scopes: readonly ScopeAlternative[];
   readonly authorize: AuthorizeConfig;
   readonly limits: readonly LimitConfig[];
+  /** Null: nobody logs in to the service here. */
+  readonly guesses: GuessConfig | null;
   readonly priority: Priority;
   /** What a request counts for. */
   readonly cost: number;

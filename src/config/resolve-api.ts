@@ -13,6 +13,7 @@ import { fail, failDangling, type ResolveContext } from './resolve.ts';
 import { resolveApiAuthorize, resolveOperationAuthorize } from './resolve-authorize.ts';
 import { resolveApiListeners, resolveOperationListeners } from './resolve-exposure.ts';
 import { resolveAddresses } from './resolve-geography.ts';
+import { resolveGuesses } from './resolve-guesses.ts';
 import { reportUnreadBodies, resolveAuthentication } from './resolve-identity.ts';
 import { checkExclusions, type RuleSets, resolveInspect } from './resolve-inspect.ts';
 import { resolveLimits } from './resolve-limits.ts';
@@ -187,6 +188,14 @@ function resolveOperation(
     );
   }
   const exposure = own?.exposure ?? entry.exposure;
+  if (entry.grpc !== undefined && own?.guesses !== undefined)
+    fail(
+      context,
+      'config-value',
+      [...path, 'guesses'],
+      `"${operation.id}" is a gRPC call, whose body is not read.`,
+      'Remove "guesses".',
+    );
   return {
     id: operation.id,
     method: operation.method,
@@ -213,6 +222,7 @@ function resolveOperation(
         ? resolveLimits(entry.limits, 'api', ['apis', api, 'limits'], document, context)
         : resolveLimits(own.limits, 'operation', [...path, 'limits'], document, context),
     cost: own?.cost ?? 1,
+    guesses: resolveGuesses(own?.guesses),
     priority: own?.priority ?? entry.priority ?? (service !== null ? 'high' : isPublic ? 'low' : 'normal'),
     maxBodyBytes:
       own?.['max-body'] ?? entry['max-body'] ?? (entry.grpc === undefined ? DEFAULT_BODY_BYTES : ANY_BYTES),

@@ -109,6 +109,7 @@ export function loginApis(
         limits: [step === 'back-channel' ? issuerLimit : personLimit],
         cost: 1,
         priority: 'normal',
+        guesses: null,
         maxBodyBytes: MAX_BODY_BYTES,
         validate: null,
         retire: null,

@@ -14,6 +14,7 @@ import { resolveCluster } from './resolve-cluster.ts';
 import { resolveDetect } from './resolve-detect.ts';
 import { resolveExport } from './resolve-export.ts';
 import { resolveGeography } from './resolve-geography.ts';
+import { resolveFailures } from './resolve-guesses.ts';
 import { resolveForward, resolveIssuer, resolveSignatureKeys } from './resolve-identity.ts';
 import { RuleSets } from './resolve-inspect.ts';
 import { resolveIntel } from './resolve-intel.ts';
@@ -117,6 +118,7 @@ export function resolveDocument(written: ConfigDocument, context: ResolveContext
     detect: resolveDetect(document, context),
     bans: { never: document.bans.never, longestMs: document.bans.longest },
     overload: { delayMs: document.overload.delay, memoryBytes: document.overload.memory ?? 0 },
+    failures: resolveFailures(document.identity.failures),
     planPriorities: document.identity.plans.priorities,
     cluster: resolveCluster(document.cluster),
     audit: resolveAudit(document.audit, context),

@@ -57,6 +57,7 @@ export const errorTable = {
   'rate-limited': row(429, 'client', 'Too many requests.', true),
   'quota-exhausted': row(429, 'client', 'The quota of the period is used up.', true),
   'too-many-at-once': row(429, 'client', 'Too many requests are under way.', true),
+  'too-many-failures': row(429, 'client', 'Credentials were wrong too often.', true),
   'limits-unavailable': row(503, 'gate', 'Requests can not be counted at the moment.', true),
   'media-type-unsupported': row(415, 'client', 'The operation does not take this content type.'),
   'content-coding-unsupported': row(415, 'client', 'The operation does not take this content coding.'),

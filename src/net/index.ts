@@ -9,7 +9,7 @@ export {
 export { AddressSet, AddressSetBuilder, type AddressSetMemory, addressSetOf } from './address/address-set.ts';
 export { parseWords, V4_WORD } from './address/address-words.ts';
 export { resolveClientAddress } from './address/client-address.ts';
-export { siteOf } from './address/site.ts';
+export { networkOf, siteOf } from './address/site.ts';
 export {
   FetchError,
   type GuardedAnswer,

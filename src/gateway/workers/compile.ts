@@ -47,6 +47,7 @@ import {
   type RelationDesk,
   Risk,
 } from '../../guards/authorize/index.ts';
+import { compileGateGuesses, compileLoginGuesses, type GuessContext } from '../../guards/guess/index.ts';
 import { compileHarden, type HardenConfig } from '../../guards/harden/index.ts';
 import { compileInspect, InspectionRules } from '../../guards/inspect/index.ts';
 import { compileLimit, countsCallers, type LimitContext, Membership } from '../../guards/limit/index.ts';
@@ -200,6 +201,8 @@ export function compileSnapshot(
   const planPriority = compilePlanPriority(config.planPriorities, ({ consumer }) =>
     membership.planOf(consumer),
   );
+  const guessing: GuessContext = { table: state.limits, clock: state.clock, pepper: state.nonceKey };
+  const gateGuesses = compileGateGuesses(config.failures, guessing);
   const limiting: LimitContext = {
     table: state.limits,
     desk: state.leases,
@@ -243,6 +246,8 @@ export function compileSnapshot(
         methodOverride,
         limiting,
         planPriority,
+        guessing,
+        gateGuesses,
       });
       const route = {
         hosts: api.hosts,
@@ -338,6 +343,8 @@ function compileEntry(
     methodOverride: Guard;
     limiting: LimitContext;
     planPriority: Guard | null;
+    guessing: GuessContext;
+    gateGuesses: Guard | null;
   },
 ): RouteEntry {
   const { state, shared } = context;
@@ -382,6 +389,8 @@ function compileEntry(
     context.methodOverride,
     risk?.watch ?? null,
     limit(false),
+    config.authenticate.length === 0 ? null : context.gateGuesses,
+    compileLoginGuesses(`${api.name}\n${config.id}`, config.guesses, context.guessing),
     shared.get('authenticate', [config.authenticate, operation.public], () =>
       compileAuthenticate(config.authenticate, operation.public, {
         issuers: context.issuers,

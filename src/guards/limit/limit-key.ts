@@ -1,7 +1,7 @@
 // Whom a limit counts apart. What says nothing about a caller falls back to what does: a request must not get out of a limit by leaving
 // something away. HOT
 import type { Exchange } from '../../exchange/index.ts';
-import { siteOf } from '../../net/index.ts';
+import { networkOf, siteOf } from '../../net/index.ts';
 import { claimAt } from '../authorize/index.ts';
 import type { LimitPer } from './contract.ts';
 import type { Membership } from './membership.ts';
@@ -12,6 +12,8 @@ const MAX_VALUE_LENGTH = 256;
 export type KeyOf = (exchange: Exchange) => string;
 
 const ofAddress: KeyOf = ({ clientAddress }) => siteOf(clientAddress);
+
+const ofNetwork: KeyOf = ({ clientAddress }) => networkOf(clientAddress);
 
 const ofConsumer: KeyOf = (exchange) =>
   exchange.consumer === null ? ofAddress(exchange) : `c${exchange.consumer.id}`;
@@ -24,11 +26,11 @@ export function compileKey(per: LimitPer, membership: Membership): KeyOf {
     case 'address':
       return ofAddress;
     case 'network':
-      return networkOf;
+      return ofNetwork;
     case 'asn':
       return (exchange) => {
         const asn = exchange.place?.asn ?? 0;
-        return asn === 0 ? networkOf(exchange) : `a${asn}`;
+        return asn === 0 ? ofNetwork(exchange) : `a${asn}`;
       };
     case 'country':
       return (exchange) => exchange.place?.country ?? '';
@@ -66,12 +68,4 @@ function compileClaimKey(path: readonly string[]): KeyOf {
       ? `v${String(value).slice(0, MAX_VALUE_LENGTH)}`
       : ofConsumer(exchange);
   };
-}
-
-/** The /24 of IPv4, the /56 of IPv6: what one customer of a provider has, or a few neighbours. */
-function networkOf({ clientAddress }: Exchange): string {
-  if (clientAddress.indexOf(':') === -1) return clientAddress.slice(0, clientAddress.lastIndexOf('.'));
-  const groups = siteOf(clientAddress).split(':');
-  groups[3] = (Number.parseInt(groups[3]!, 16) & 0xff00).toString(16);
-  return groups.join(':');
 }

@@ -11,3 +11,11 @@ export function siteOf(address: string, groups = 4): string {
   const all = [...left, ...new Array<string>(zeros).fill('0'), ...address.slice(gap + 2).split(':')];
   return all.slice(0, groups).join(':');
 }
+
+/** The /24 of IPv4, the /56 of IPv6: what one customer of a provider has, or a few neighbours. */
+export function networkOf(address: string): string {
+  if (address.indexOf(':') === -1) return address.slice(0, address.lastIndexOf('.'));
+  const groups = siteOf(address).split(':');
+  groups[3] = (Number.parseInt(groups[3]!, 16) & 0xff00).toString(16);
+  return groups.join(':');
+}
