@@ -88,6 +88,12 @@ export const authorizationServerSchema = z.strictObject({
     .describe(
       'Origin of a listener with `clients: optional`, told to clients that have certificates (RFC 8705).',
     ),
+  'private-clients': z
+    .boolean()
+    .default(false)
+    .describe(
+      'Key sets and logout endpoints of clients may be inside the network; not together with registration.',
+    ),
   registration: z
     .enum(['off', 'initial-access-token'])
     .default('off')

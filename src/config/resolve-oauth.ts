@@ -135,6 +135,14 @@ export function resolveAuthorizationServer(
         'Both are part of what clients compare; make them the same.',
       );
   checkMtlsOrigin(document, serving, context);
+  if (entry['private-clients'] && entry.registration !== 'off')
+    fail(
+      context,
+      'config-value',
+      [...place, 'private-clients'],
+      'Programs that register themselves would choose what is asked inside the network.',
+      'Leave one of the two out.',
+    );
   const uris = entry.resources.map(({ uri }) => uri);
   uris.forEach((uri, index) => {
     if (uris.indexOf(uri) !== index)
@@ -186,6 +194,7 @@ export function resolveAuthorizationServer(
     })),
     requirePar: entry['require-par'],
     registration: entry.registration,
+    privateClients: entry['private-clients'],
     mtlsOrigin: entry['mtls-origin'] ?? '',
     secondFactor: entry['second-factor'],
     passwords: {

@@ -79,6 +79,8 @@ export interface AuthorizationServerConfig {
   readonly scopeTexts: Readonly<Record<string, string>>;
   readonly federation: readonly FederationConfig[];
   readonly requirePar: boolean;
+  /** Key sets and logout endpoints of clients may have private addresses. */
+  readonly privateClients: boolean;
   /** Whether programs register themselves (RFC 7591), each with an initial access token that was given out for it. */
   readonly registration: 'off' | 'initial-access-token';
   /** Origin of a listener that asks clients for certificates, told as `mtls_endpoint_aliases`; empty for none. */

@@ -71,7 +71,7 @@ export function createProvider(parts: ProviderParts): Provider {
   const secure = config.issuer.startsWith('https:');
   const names = cookieNames(config);
   const cookie = { httpOnly: true, sameSite: 'lax', signed: true, secure, overwrite: true } as const;
-  const fetchLike = guardedFetchLike({ trusted: '', mayBePrivate: false, ca: '' });
+  const fetchLike = guardedFetchLike({ trusted: '', mayBePrivate: config.privateClients, ca: '' });
 
   const resourceOf = (uri: string, client: unknown) => {
     const resource = config.resources.find((entry) => entry.uri === uri);

@@ -175,6 +175,11 @@ test('what can not work is said with a suggestion', async (t) => {
     ['format: opaque', 'format: paper', /format/],
     ['title: Example', 'default-resource: https://else.example', /no resource/i],
     ['title: Example', 'titel: Example', /titel/],
+    [
+      'title: Example',
+      'private-clients: true, registration: initial-access-token'.replace(', ', '\n    '),
+      /inside the network/,
+    ],
   ];
   for (const [from, to, message] of cases)
     await assert.rejects(startTestGate(t, { config: good.replace(from, to) }), message, to);

@@ -53,6 +53,7 @@ export const testConfig = (issuer: string): AuthorizationServerConfig => ({
   scopeTexts: { 'orders:read': 'See your orders' },
   federation: [],
   requirePar: false,
+  privateClients: false,
   registration: 'off',
   mtlsOrigin: '',
   secondFactor: 'offered',
