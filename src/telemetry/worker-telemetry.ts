@@ -12,10 +12,15 @@ export interface TracingStart extends TracePlan {
   readonly guards: 'sampled' | 'all' | 'none';
 }
 
+/** Exchanges whose lines wait for the end of a turn. */
+const MOST_OF_A_TURN = 64;
+
 export class WorkerTelemetry {
   #metrics: WorkerMetrics;
   readonly #log: AccessLogWriter | null;
   readonly #line: AccessLineOptions;
+  /** Of this turn of the event loop: lines made one after the other cost less than each among other work. */
+  readonly #ended: Exchange[] = [];
   /** Null where the gate records no traces: then a client's trace passes through as it is. */
   readonly #choice: TraceChoice | null;
   readonly #timed: TracingStart['guards'];
@@ -48,8 +53,20 @@ export class WorkerTelemetry {
 
   record(exchange: Exchange): void {
     this.#metrics.record(exchange);
-    if (this.#log !== null) this.#log.write(accessLine(exchange, this.#line));
+    if (this.#log === null) return;
+    const ended = this.#ended;
+    ended.push(exchange);
+    // What rules matched may hold a body.
+    if (ended.length >= MOST_OF_A_TURN || exchange.inspection !== null) this.flush();
+    else if (ended.length === 1) setImmediate(this.flush);
   }
+
+  /** Writes the lines of exchanges that have ended. */
+  readonly flush = (): void => {
+    const ended = this.#ended;
+    for (let i = 0; i < ended.length; i++) this.#log!.write(accessLine(ended[i]!, this.#line));
+    ended.length = 0;
+  };
 
   connectionOpened(): void {
     this.#metrics.connectionOpened();

@@ -71,6 +71,8 @@ class DataPlaneThread {
     this.#state.storedCallers.update(start.credentials.callers);
     this.#state.gateIdentity = start.credentials.gateIdentity;
     this.#telemetry = new WorkerTelemetry(start.snapshot.metrics, start.accessLog, start.tracing);
+    // A thread that ends by a mistake has said what it served.
+    process.once('exit', this.#telemetry.flush);
     setInterval(() => this.#sweep(), POOL_SWEEP_MS).unref();
     setInterval(() => this.#tellUses(), USES_MS).unref();
   }
@@ -352,6 +354,7 @@ class DataPlaneThread {
     for (const { entry } of this.#state.upstreams.values()) entry.pool.closeIdle();
     this.#tellUses();
     this.#state.leases.flush();
+    this.#telemetry.flush();
     this.#send({ kind: 'drained' });
     parentPort!.close();
     // Sockets of upstreams that were being closed must not keep the thread.
