@@ -4,18 +4,23 @@ import {
   combineIndependent,
   DistinctCounter,
   type DistinctHash,
+  MarkovChain,
   poissonUpper,
 } from '../anomaly/index.ts';
 import { BoundedMap } from './bounded-map.ts';
-import { CallerProfile, type CallerState, newWindow, programOf, WINDOW_MS } from './caller-profile.ts';
-import type { DetectorId, DetectSettings } from './contract.ts';
+import {
+  CallerProfile,
+  type CallerState,
+  type CallerWindow,
+  newWindow,
+  WINDOW_MS,
+} from './caller-profile.ts';
+import type { DetectSettings } from './contract.ts';
+import { HabitDetectors, type HabitsState } from './habit-detectors.ts';
 import { LogStat } from './log-stat.ts';
-import { NoveltyRate } from './novelty.ts';
 import type { Observation } from './observation.ts';
 import { bytesText, plain, type Reporter } from './reporter.ts';
 
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
 /** Windows before a caller is compared with itself. */
 const WARM_WINDOWS = 20;
 /** Windows of all callers before anybody is compared with them. */
@@ -23,24 +28,11 @@ const WARM_PEERS = 200;
 /** Logarithm by which everybody may be above their usual before it counts as everybody's. */
 const MAX_TIDE = Math.log(4);
 const CHECK_FACTOR = 1.7;
-/** Active hours before a caller can be said to keep hours. */
-const LEAST_HOURS = 40;
-/** Old and new context within this time are interleaved, ms. */
-const INTERLEAVED_MS = 1_800_000;
-/** Chance that an honest change of device or network goes back and forth, and that a journey only looks impossible. */
-const INTERLEAVED_SHARE = 0.05;
-const JOURNEY_SHARE = 0.02;
-
-const noveltyKinds = [
-  'context',
-  'moving-context',
-  'country',
-  'moving-country',
-  'hours',
-  'privilege',
-  'return',
-] as const;
-type NoveltyKind = (typeof noveltyKinds)[number];
+/** A step that so few callers take is odd; and steps before any is. */
+const ODD_STEP = 0.002;
+const WARM_STEPS = 20_000;
+/** After such a pause a caller begins anew, ms. */
+const PAUSE_MS = 1_800_000;
 
 export class CallerDetectors {
   readonly #callers: BoundedMap<CallerProfile>;
@@ -48,28 +40,25 @@ export class CallerDetectors {
   readonly #reporter: Reporter;
   readonly #hash: DistinctHash;
   readonly #peers = { requests: new LogStat(), bytes: new LogStat(), objects: new LogStat() };
-  readonly #novelty = new Map<NoveltyKind, NoveltyRate>(
-    noveltyKinds.map((kind) => [kind, new NoveltyRate()]),
-  );
   /** How far everybody is above usual now, as a logarithm. */
   #tide = 0;
   #deniedHits = 0;
   #deniedTrials = 0;
   #sequentialHits = 0;
   #sequentialTrials = 0;
-  /** Callers of the day before, and of this one so far. */
-  #activeCallers = 20;
-  #activeToday = 0;
-  #today = -1;
   #startedMs = 0;
-  /** Callers by operation that is privileged, for how usual its use is. */
-  readonly #privileged = new Map<string, number>();
+  readonly #habits: HabitDetectors;
+  /** From operation to operation, as all callers go. */
+  #chain = new MarkovChain();
+  #steps = 0;
+  #oddShare = 0.002;
 
   constructor(settings: DetectSettings, reporter: Reporter, hash: DistinctHash) {
     this.#settings = settings;
     this.#reporter = reporter;
     this.#hash = hash;
     this.#callers = new BoundedMap(settings.maxEntities);
+    this.#habits = new HabitDetectors(settings, reporter, () => this.#callers.size);
   }
 
   get size(): number {
@@ -90,10 +79,8 @@ export class CallerDetectors {
     }
     const index = Math.floor(atMs / WINDOW_MS);
     if (index > profile.window.index) this.#close(profile, index);
-    if (profile.total > 0) this.#judgeReturn(profile, seen);
-    this.#noteTime(profile, seen);
-    this.#noteContext(profile, seen);
-    this.#noteOperation(profile, seen);
+    this.#habits.take(profile, seen);
+    this.#noteStep(profile, seen);
     this.#count(profile, seen);
     profile.lastMs = atMs;
     profile.total++;
@@ -104,6 +91,21 @@ export class CallerDetectors {
 
   #isWarm(profile: CallerProfile, atMs: number): boolean {
     return profile.windows >= WARM_WINDOWS && atMs - profile.firstMs >= this.#settings.learnMs;
+  }
+
+  /** Where the caller went from where it was. */
+  #noteStep(profile: CallerProfile, { operation, atMs }: Observation): void {
+    if (operation === null) return;
+    const from = atMs - profile.lastMs > PAUSE_MS ? '' : profile.lastOperation;
+    profile.lastOperation = operation.key;
+    this.#steps++;
+    if (this.#steps > WARM_STEPS) {
+      const isOdd = this.#chain.probability(from, operation.key) < ODD_STEP;
+      this.#oddShare += ((isOdd ? 1 : 0) - this.#oddShare) / WARM_STEPS;
+      if (isOdd) profile.window.odd++;
+    }
+    this.#chain.add(from, operation.key);
+    if (this.#steps % 1_000_000 === 0) this.#chain.decay(0.5);
   }
 
   // Amounts.
@@ -253,6 +255,12 @@ export class CallerDetectors {
     return p;
   }
 
+  /** P-value of as many new operations, or as many odd steps, whichever is the odder. */
+  #waysOf({ fresh, odd, requests }: CallerWindow): number {
+    const steps = poissonUpper(odd, 0.2 + requests * Math.min(this.#oddShare * 2, 0.2));
+    return Math.min(1, 2 * Math.min(poissonUpper(fresh, 0.4), steps));
+  }
+
   #checkFunctions(profile: CallerProfile, seen: Observation): void {
     const { window } = profile;
     const { atMs, consumer } = seen;
@@ -267,16 +275,13 @@ export class CallerDetectors {
     const pRefused =
       refused < 3
         ? 1
-        : combineIndependent([
-            poissonUpper(refused, 0.15 + window.requests / 250),
-            poissonUpper(window.fresh, 0.4),
-          ]);
+        : combineIndependent([poissonUpper(refused, 0.15 + window.requests / 250), this.#waysOf(window)]);
     if (this.#reporter.test('function-probing', pRefused, atMs))
       this.#reporter.tell('function-probing', {
         ...common,
         p: pRefused,
-        reason: `${consumer} was refused on ${refused} different operations within ten minutes, ${window.fresh} of which it had never called before.`,
-        evidence: { refused: [...window.forbidden!].slice(0, 12), fresh: window.fresh },
+        reason: `${consumer} was refused on ${refused} different operations within ten minutes, ${window.fresh} of which it had never called before, ${window.odd} by ways that hardly anybody takes.`,
+        evidence: { refused: [...window.forbidden!].slice(0, 12), fresh: window.fresh, odd: window.odd },
         operations: [...window.forbidden!].slice(0, 12),
       });
     const rules = window.rules?.size ?? 0;
@@ -291,237 +296,22 @@ export class CallerDetectors {
       });
   }
 
-  // Things that are new for a caller: rates a caller-day.
-
-  /** Judges something new of a kind; answers whether it is an alarm. `share` is the chance of the circumstances besides. */
-  #isNew(kind: NoveltyKind, detector: DetectorId, share: number): number | null {
-    const p = Math.min(1, this.#novelty.get(kind)!.rate * share);
-    return p <= this.#reporter.daily(detector, this.#activeCallers) ? p : null;
-  }
-
-  #judgeReturn(profile: CallerProfile, seen: Observation): void {
-    const silentMs = seen.atMs - profile.lastMs;
-    if (silentMs < this.#settings.dormantMs || profile.total < 20) return;
-    const p = this.#isNew('return', 'dead-key', 1);
-    this.#novelty.get('return')!.addEvent();
-    if (p === null) return;
-    const days = Math.floor(silentMs / DAY_MS);
-    this.#reporter.tell('dead-key', {
-      atMs: seen.atMs,
-      entity: { kind: 'consumer', id: seen.consumer },
-      p,
-      reason: `${seen.consumer} is back after ${days} days of silence, from ${seen.network}${profile.networks.includes(seen.network) ? '' : ', where it never was before'}.`,
-      evidence: {
-        silentDays: days,
-        network: seen.network,
-        country: seen.country,
-        agent: programOf(seen.record.user_agent),
-      },
-      addresses: [seen.address],
-      consumers: [seen.consumer],
-      operations: this.#operationsOf(seen),
-    });
-  }
-
-  #noteTime(profile: CallerProfile, seen: Observation): void {
-    const { atMs } = seen;
-    const day = Math.floor(atMs / DAY_MS);
-    // 1 January 1970 was a Thursday.
-    const isWeekend = (day + 4) % 7 === 0 || (day + 4) % 7 === 6;
-    if (day !== this.#today) {
-      if (this.#today !== -1) this.#activeCallers = Math.max(20, this.#activeToday);
-      [this.#today, this.#activeToday] = [day, 0];
-    }
-    if (day !== profile.lastDay) {
-      profile.lastDay = day;
-      const kind = isWeekend ? 1 : 0;
-      profile.days[kind]++;
-      this.#activeToday++;
-      const moves = isMoving(profile);
-      for (const [name, rate] of this.#novelty)
-        if (name.startsWith('moving-') ? moves : !(moves && (name === 'context' || name === 'country')))
-          rate.addDay();
-    }
-    const hourIndex = Math.floor(atMs / HOUR_MS);
-    if (hourIndex === profile.lastHour) return;
-    profile.lastHour = hourIndex;
-    const slot = (isWeekend ? 24 : 0) + (hourIndex % 24);
-    this.#judgeHour(profile, seen, slot, day);
-    if (profile.hours[slot]! < 255) profile.hours[slot] = profile.hours[slot]! + 1;
-  }
-
-  /** A caller at an hour that is far from all hours at which it ever was active, several hours long. */
-  #judgeHour(profile: CallerProfile, seen: Observation, slot: number, day: number): void {
-    const { atMs, consumer } = seen;
-    if (atMs - profile.firstMs < 2 * this.#settings.learnMs || profile.days[0] < 4) return;
-    let active = 0;
-    for (const count of profile.hours) active += count;
-    if (active < LEAST_HOURS) return;
-    let gap = 12;
-    for (let hour = 0; hour < 24; hour++) {
-      const isUsual = profile.hours[hour]! > 0 || profile.hours[24 + hour]! > 0;
-      const apart = Math.abs(hour - (slot % 24));
-      if (isUsual) gap = Math.min(gap, apart, 24 - apart);
-    }
-    // People sleep badly now and then; programs do not.
-    if (gap < (isMoving(profile) ? 5 : 3)) return;
-    profile.strangeHours = profile.strangeDay === day ? profile.strangeHours + 1 : 1;
-    profile.strangeDay = day;
-    const p = this.#isNew('hours', 'unusual-schedule', 1);
-    this.#novelty.get('hours')!.addEvent();
-    if (p === null) return;
-    const usual = [...new Set([...profile.hours].flatMap((count, at) => (count > 0 ? [at % 24] : [])))].sort(
-      (a, b) => a - b,
-    );
-    this.#reporter.tell('unusual-schedule', {
-      atMs,
-      entity: { kind: 'consumer', id: consumer },
-      p,
-      reason: `${consumer} is active at ${slot % 24}:00 UTC, ${gap} hours from any hour at which it was active in ${profile.days[0] + profile.days[1]} days.`,
-      evidence: { hour: slot % 24, gap, usualHours: usual.map(String) },
-      addresses: [seen.address],
-      consumers: [consumer],
-      operations: this.#operationsOf(seen),
-    });
-  }
-
-  #noteContext(profile: CallerProfile, seen: Observation): void {
-    const { atMs, network, country, record } = seen;
-    const agent = programOf(record.user_agent);
-    const isRipe = profile.total >= 30 && atMs - profile.firstMs >= this.#settings.learnMs;
-    const isNewNetwork = !profile.knows(profile.networks, network);
-    const isNewAgent = !profile.knows(profile.agents, agent);
-    const isNewCountry = !profile.knows(profile.countries, country);
-    const known = !isNewNetwork && !isNewAgent && !isNewCountry;
-    const { stranger } = profile;
-    if (known) {
-      profile.learn(profile.networks, network);
-      profile.learn(profile.agents, agent);
-      if (stranger !== null && atMs - stranger.sinceMs < INTERLEAVED_MS) {
-        stranger.returns++;
-        if (stranger.returns >= 2) this.#judgeStranger(profile, seen, stranger);
-      } else if (stranger !== null) this.#accept(profile);
-      return;
-    }
-    if (!isRipe || !(isNewCountry || (isNewNetwork && isNewAgent))) {
-      profile.learn(profile.networks, network);
-      profile.learn(profile.agents, agent);
-      profile.learn(profile.countries, country);
-      return;
-    }
-    if (stranger === null || stranger.network !== network || stranger.agent !== agent) {
-      profile.stranger = { network, agent, country, sinceMs: atMs, requests: 1, returns: 0, isTold: false };
-      this.#judgeStranger(profile, seen, profile.stranger);
-      return;
-    }
-    stranger.requests++;
-    this.#judgeStranger(profile, seen, stranger);
-    if (atMs - stranger.sinceMs >= INTERLEAVED_MS) this.#accept(profile);
-  }
-
-  /** What was strange for half an hour belongs to the caller from now on: an alarm is not raised twice. */
-  #accept(profile: CallerProfile): void {
-    const { stranger } = profile;
-    if (stranger === null) return;
-    const moves = isMoving(profile);
-    if (!profile.knows(profile.countries, stranger.country))
-      this.#novelty.get(moves ? 'moving-country' : 'country')!.addEvent();
-    if (!profile.knows(profile.agents, stranger.agent))
-      this.#novelty.get(moves ? 'moving-context' : 'context')!.addEvent();
-    profile.learn(profile.networks, stranger.network);
-    profile.learn(profile.agents, stranger.agent);
-    profile.learn(profile.countries, stranger.country);
-    profile.stranger = null;
-  }
-
-  #judgeStranger(
-    profile: CallerProfile,
-    seen: Observation,
-    stranger: NonNullable<CallerProfile['stranger']>,
-  ): void {
-    if (stranger.isTold || stranger.requests < 3) return;
-    const { consumer, atMs, record } = seen;
-    const moves = isMoving(profile);
-    const isNewAgent = !profile.knows(profile.agents, stranger.agent);
-    const isNewCountry = !profile.knows(profile.countries, stranger.country);
-    const share =
-      (stranger.returns >= 2 ? INTERLEAVED_SHARE : 1) * (record.journey === undefined ? 1 : JOURNEY_SHARE);
-    const detector = isNewAgent ? 'token-theft' : 'unusual-region';
-    const kind = isNewAgent ? (moves ? 'moving-context' : 'context') : moves ? 'moving-country' : 'country';
-    const p = this.#isNew(kind, detector, share);
-    if (p === null) return;
-    stranger.isTold = true;
-    const usual = profile.countries.at(-1) ?? profile.networks.at(-1) ?? 'elsewhere';
-    const where = stranger.country === '' ? stranger.network : `${stranger.country} (${stranger.network})`;
-    const parts = [
-      `${consumer} is used from ${where}${isNewAgent ? ` with ${stranger.agent}` : ''}, which it never was before`,
-    ];
-    if (stranger.returns >= 2) parts.push(`while it goes on from ${usual}`);
-    if (record.journey !== undefined)
-      parts.push(`${record.journey.km} km from ${record.journey.from} in ${record.journey.seconds} s`);
-    this.#reporter.tell(detector, {
-      atMs,
-      entity: { kind: 'consumer', id: consumer },
-      p,
-      reason: `${parts.join(', ')}.`,
-      evidence: {
-        network: stranger.network,
-        country: stranger.country,
-        agent: stranger.agent,
-        knownNetworks: profile.networks.slice(-6),
-        knownCountries: profile.countries.slice(-6),
-        knownAgents: profile.agents.slice(-6),
-        credential: record.credential ?? '',
-        isNewCountry: isNewCountry ? 'yes' : 'no',
-      },
-      addresses: [seen.address],
-      consumers: [consumer],
-      operations: this.#operationsOf(seen),
-    });
-  }
-
-  #noteOperation(profile: CallerProfile, seen: Observation): void {
-    const { operation, atMs, consumer } = seen;
-    if (operation === null) return;
-    const isFresh = profile.learnOperation(operation.key);
-    if (!isFresh) return;
-    profile.window.fresh++;
-    if (!operation.facts.isPrivileged || seen.record.status >= 400) return;
-    const users = (this.#privileged.get(operation.key) ?? 0) + 1;
-    this.#privileged.set(operation.key, users);
-    const isRipe = profile.total >= 50 && atMs - profile.firstMs >= this.#settings.learnMs;
-    // What one in twenty may use is no privilege.
-    if (!isRipe || users > Math.max(3, this.#callers.size / 20)) return;
-    const p = this.#isNew('privilege', 'new-privilege', 1);
-    this.#novelty.get('privilege')!.addEvent();
-    if (p === null) return;
-    this.#reporter.tell('new-privilege', {
-      atMs,
-      entity: { kind: 'consumer', id: consumer },
-      p,
-      reason: `${consumer} used ${operation.facts.method} ${operation.facts.template} for the first time in ${profile.total} requests; ${users - 1} others ever did.`,
-      evidence: { operation: operation.key, requestsBefore: profile.total, otherUsers: users - 1 },
-      addresses: [seen.address],
-      consumers: [consumer],
-      operations: [operation.key],
-    });
-  }
-
   toJSON(): CallersState {
     return {
       callers: [...this.#callers.entries()].map(([consumer, profile]) => [consumer, profile.toJSON()]),
       peers: [this.#peers.requests.toJSON(), this.#peers.bytes.toJSON(), this.#peers.objects.toJSON()],
-      novelty: [...this.#novelty].map(([kind, rate]) => [kind, rate.toJSON()]),
+      habits: this.#habits.toJSON(),
+      chain: this.#chain.toJSON(),
       ratios: [
         this.#deniedHits,
         this.#deniedTrials,
         this.#sequentialHits,
         this.#sequentialTrials,
         this.#tide,
-        this.#activeCallers,
         this.#startedMs,
+        this.#steps,
+        this.#oddShare,
       ],
-      privileged: [...this.#privileged],
     };
   }
 
@@ -531,34 +321,30 @@ export class CallerDetectors {
     this.#peers.requests = LogStat.from(requests);
     this.#peers.bytes = LogStat.from(bytes);
     this.#peers.objects = LogStat.from(objects);
-    for (const [kind, value] of state.novelty)
-      this.#novelty.set(kind as NoveltyKind, NoveltyRate.from(value));
+    this.#habits.restore(state.habits);
+    this.#chain = MarkovChain.from(state.chain);
     [
       this.#deniedHits = 0,
       this.#deniedTrials = 0,
       this.#sequentialHits = 0,
       this.#sequentialTrials = 0,
       this.#tide = 0,
-      this.#activeCallers = 20,
       this.#startedMs = 0,
+      this.#steps = 0,
+      this.#oddShare = 0.002,
     ] = state.ratios;
-    for (const [operation, users] of state.privileged) this.#privileged.set(operation, users);
   }
 }
 
 export interface CallersState {
   readonly callers: readonly (readonly [string, CallerState])[];
   readonly peers: readonly (readonly number[])[];
-  readonly novelty: readonly (readonly [string, readonly number[]])[];
+  readonly habits: HabitsState;
+  readonly chain: ReturnType<MarkovChain['toJSON']>;
   readonly ratios: readonly number[];
-  readonly privileged: readonly (readonly [string, number])[];
 }
 
 const fade = (value: number): number => value * 0.9995;
-
-/** Callers that come from many networks or with many programs, as people do; the others are machines. */
-const isMoving = (profile: CallerProfile): boolean =>
-  profile.networks.length > 2 || profile.agents.length > 1;
 
 /** Share against the share of everybody, which is known from so many trials. */
 function ratioTest(hits: number, trials: number, allHits: number, allTrials: number): number {

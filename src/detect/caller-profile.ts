@@ -19,6 +19,8 @@ export interface CallerWindow {
   objects: DistinctCounter | null;
   forbidden: Set<string> | null;
   fresh: number;
+  /** Steps that hardly anybody takes. */
+  odd: number;
   rules: Set<number> | null;
   suspicious: number;
   /** Next number of requests, or bytes, at which it is looked at. */
@@ -37,6 +39,7 @@ export const newWindow = (index: number): CallerWindow => ({
   objects: null,
   forbidden: null,
   fresh: 0,
+  odd: 0,
   rules: null,
   suspicious: 0,
   checkRequests: 8,
@@ -72,6 +75,7 @@ export class CallerProfile {
     returns: number;
     isTold: boolean;
   } | null = null;
+  lastOperation = '';
   strangeHours = 0;
   strangeDay = -1;
 

@@ -4,6 +4,7 @@ import {
   combineIndependent,
   DistinctCounter,
   type DistinctHash,
+  HeavyHitters,
   negativeBinomialUpper,
   RatioChange,
   SeasonalBaseline,
@@ -26,6 +27,9 @@ const MAX_OPERATIONS = 10_000;
 const FLOOD = 5;
 const SLOW = 2;
 const LEAK = 4;
+/** Pairs of operation and address that are counted in a bin, and addresses that an alert names. */
+const MAX_TALKERS = 2000;
+const MAX_NAMED = 200;
 /** Errors come in clumps. */
 const DISPERSION = 3;
 /** An operation that was asleep for so long, or never used, is new, ms. */
@@ -62,6 +66,9 @@ export class OperationDetectors {
   readonly #reporter: Reporter;
   readonly #hash: DistinctHash;
   #startedMs = 0;
+  /** Who asks most in the current bin, by `operation address`. */
+  readonly #talkers = new HeavyHitters(MAX_TALKERS);
+  #talkersBin = -1;
 
   constructor(settings: DetectSettings, reporter: Reporter, hash: DistinctHash) {
     this.#settings = settings;
@@ -83,6 +90,11 @@ export class OperationDetectors {
     if (bin > state.bin) this.#close(operation, state, bin, atMs);
     state.lastMs = atMs;
     state.count++;
+    if (bin > this.#talkersBin) {
+      this.#talkers.clear();
+      this.#talkersBin = bin;
+    }
+    this.#talkers.add(`${operation.key} ${seen.address}`);
     if (isNewcomer) state.newcomers++;
     if (seen.isError) state.errors++;
     if (record.decision === 'allowed' && record.status < 400) {
@@ -187,8 +199,19 @@ export class OperationDetectors {
         addresses: callers,
         newcomers: state.newcomers,
       },
+      addresses: this.#talkersOf(operation.key),
       operations: [operation.key],
     });
+  }
+
+  /** Addresses that ask an operation for more than a request or two now, most first. */
+  #talkersOf(key: string): readonly string[] {
+    const named: string[] = [];
+    for (const { key: pair, weight, error } of this.#talkers.top()) {
+      if (weight - error < 3 || named.length >= MAX_NAMED) break;
+      if (pair.startsWith(`${key} `)) named.push(pair.slice(key.length + 1));
+    }
+    return named;
   }
 
   #judgeErrors(operation: KnownOperation, state: OperationState, atMs: number, isWhole: boolean): void {

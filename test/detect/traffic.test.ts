@@ -18,10 +18,10 @@ test('attacks of medium strength are found, and calm days bring next to nothing'
     'dead key',
   ];
   const result = evaluate({
-    learnDays: 5,
+    learnDays: 4,
     calmDays: 2,
     seeds: [1],
-    consumers: 300,
+    consumers: 200,
     strengths: [2],
     only: ({ kind }) => !long.includes(kind),
   });
