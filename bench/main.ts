@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createCertificate } from '../test/support/certificate.ts';
+import { benchLimits } from './limits.ts';
 import { type Load, measure, median, type Sample, startPinned, waitForPort } from './measure.ts';
 import {
   orderBody,
@@ -36,9 +37,13 @@ const { values, positionals } = parseArgs({
   },
 });
 const mode = positionals[0];
+if (mode === 'limits') {
+  await benchLimits(Number(values.rounds), Number(values.seconds));
+  process.exit(0);
+}
 if (mode !== 'plain' && mode !== 'secured' && mode !== 'tls' && mode !== 'h2' && mode !== 'waf') {
   process.stderr.write(
-    'usage: npm run bench -- plain | secured | tls | h2 | waf [--post] [--connections 64] [--streams 8] [--rounds 5] [--seconds 5] [--crs folder] [--json]\n',
+    'usage: npm run bench -- plain | secured | tls | h2 | waf | limits [--post] [--connections 64] [--streams 8] [--rounds 5] [--seconds 5] [--crs folder] [--json]\n',
   );
   process.exit(2);
 }

@@ -94,6 +94,7 @@ test('a keeper lets bans end, protects what must not be banned, and knows no lon
     onProblem: () => {},
   });
   keeper.configure({ never: ['192.0.2.0/24', '2001:db8::/32'], longestMs: 60_000 });
+  await keeper.start();
   const add = (block: string, forMs = 1e9) => keeper.add({ block, reason: 'test', by: 'test', forMs });
   assert.equal((await add('198.51.100.7')).untilMs, now + 60_000);
   for (const block of ['192.0.2.9', '192.0.0.0/16', '2001:db8::1', '2001::/16', 'nobody'])

@@ -37,6 +37,8 @@ export class BanKeeper {
   #unsubscribe: () => void = () => {};
   #looking: Promise<void> | null = null;
   #again = false;
+  /** What was there at the start is no news. */
+  #started = false;
   #problem = '';
   #overflow = 0;
 
@@ -59,10 +61,14 @@ export class BanKeeper {
       this.#timers.push(timer);
     };
     every(TIDY_MS, () => this.#tidy());
-    if (store === null) return;
+    if (store === null) {
+      this.#started = true;
+      return;
+    }
     if (store.onChange !== null) this.#unsubscribe = store.onChange(() => void this.look());
     every(ASK_MS, () => void this.look());
     await this.look();
+    this.#started = true;
   }
 
   get size(): number {
@@ -171,7 +177,7 @@ export class BanKeeper {
       return;
     }
     this.#bans.set(ban.block, ban);
-    onChange('added', ban);
+    if (this.#started) onChange('added', ban);
   }
 
   #drop(ban: Ban): void {

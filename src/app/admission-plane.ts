@@ -78,6 +78,7 @@ export class AdmissionPlane {
     });
     this.#keeper.configure(config.bans);
     await this.#keeper.start();
+    if (this.#keeper.size > 0) log.write('info', 'bans-loaded', { bans: this.#keeper.size });
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
     this.#timer.unref();
   }
