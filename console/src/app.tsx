@@ -36,6 +36,13 @@ export const pages: readonly PageEntry[] = [
     Page: lazy(() => import('./pages/requests.tsx')),
   },
   {
+    id: 'incidents',
+    title: 'Incidents',
+    icon: 'incidents',
+    permission: 'incidents:read',
+    Page: lazy(() => import('./pages/incidents.tsx')),
+  },
+  {
     id: 'apis',
     title: 'APIs',
     icon: 'apis',

@@ -5,6 +5,8 @@
 export const permissions = [
   'traffic:read',
   'requests:read',
+  'incidents:read',
+  'incidents:write',
   'apis:read',
   'policies:read',
   'waf:read',
@@ -30,6 +32,7 @@ export type Role = (typeof roles)[number];
 const viewer: readonly Permission[] = [
   'traffic:read',
   'requests:read',
+  'incidents:read',
   'apis:read',
   'policies:read',
   'waf:read',
@@ -37,6 +40,7 @@ const viewer: readonly Permission[] = [
 ];
 const responder: readonly Permission[] = [
   ...viewer,
+  'incidents:write',
   'bans:write',
   'identities:read',
   'keys:read',

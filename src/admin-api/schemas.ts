@@ -541,6 +541,86 @@ export const newBan = name(
   }),
 );
 
+// Incidents.
+
+const entity = z.strictObject({ kind: z.enum(['address', 'consumer', 'operation', 'gate']), id: z.string() });
+const evidence = z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())]));
+export const incidentStatuses = ['open', 'acknowledged', 'closed'] as const;
+export const verdicts = ['true-positive', 'false-positive', 'benign'] as const;
+export const incident = name(
+  'Incident',
+  z.strictObject({
+    id: z.string(),
+    title: z.string(),
+    status: z.enum(incidentStatuses),
+    priority: z.enum(['low', 'medium', 'high', 'critical']),
+    score: z.number(),
+    openedMs: ms(),
+    updatedMs: ms(),
+    entities: z.array(entity),
+    alerts: z.array(
+      z.strictObject({
+        detector: z.string(),
+        atMs: ms(),
+        entity,
+        p: z.number().describe('Probability of something as odd when all is well.'),
+        reason: z.string(),
+        evidence,
+        count: count(),
+        lastMs: ms(),
+      }),
+    ),
+    addresses: z.array(z.string()),
+    consumers: z.array(z.string()),
+    operations: z.array(z.string()),
+    attack: z.array(z.string()).describe('MITRE ATT&CK techniques.'),
+    owasp: z.array(z.string()).describe('OWASP API Security Top 10 (2023).'),
+    context: z.array(z.string()),
+    assignee: z.string(),
+    verdict: z.enum(verdicts).nullable(),
+    notes: z.array(z.strictObject({ atMs: ms(), by: z.string(), text: z.string() })),
+    actions: z.array(
+      z.strictObject({
+        id: z.string(),
+        atMs: ms(),
+        runbook: z.string(),
+        kind: z.enum(['ban-address', 'revoke-sessions', 'webhook']),
+        target: z.string(),
+        untilMs: ms().nullable(),
+        state: z.enum(['done', 'dry-run', 'refused', 'failed', 'undone']),
+        problem: z.string(),
+      }),
+    ),
+  }),
+);
+export const incidentList = name(
+  'IncidentList',
+  z.strictObject({ isOn: z.boolean().describe('Whether the gate detects.'), items: z.array(incident) }),
+);
+export const incidentChange = name(
+  'IncidentChange',
+  z
+    .strictObject({
+      status: z.enum(['open', 'acknowledged']).optional(),
+      assignee: z.string().max(200).optional(),
+      verdict: z.enum(verdicts).optional(),
+    })
+    .describe('What is absent stays as it is; a verdict closes.'),
+);
+export const newNote = name('NewNote', z.strictObject({ text: z.string().min(1).max(2000) }));
+export const incidentBan = name(
+  'IncidentBan',
+  z.strictObject({
+    address: z.string().min(2).max(50),
+    forMs: z
+      .number()
+      .int()
+      .min(1000)
+      .max(366 * 86_400_000),
+  }),
+);
+export const actionUndo = name('ActionUndo', z.strictObject({ action: z.string().min(1).max(64) }));
+
 // Audit.
 
 const party = z.strictObject({ kind: z.string(), id: z.string() });

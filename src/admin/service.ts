@@ -21,6 +21,7 @@ import {
 import { type JsonAnswer, readJson, sendJson } from './http.ts';
 import { Idempotency } from './idempotency.ts';
 import { identityHandlers } from './identity-handlers.ts';
+import { incidentHandlers } from './incident-handlers.ts';
 import { memberHandlers } from './member-handlers.ts';
 import { ConsoleSessions } from './sessions.ts';
 import { settingsHandlers } from './settings-handlers.ts';
@@ -50,6 +51,7 @@ export class AdminService {
       ...identityHandlers(parts),
       ...memberHandlers(parts),
       ...banHandlers(parts),
+      ...incidentHandlers(parts),
       ...wafHandlers(parts, traffic),
       ...auditHandlers(parts),
       ...settingsHandlers(parts),

@@ -10,6 +10,7 @@ import {
   roles,
   statusesOf,
 } from '../../src/admin-api/index.ts';
+import type { Incident } from '../../src/detect/index.ts';
 import { type AdminAnswer, type AdminGate, startAdminGate } from '../support/admin-gate.ts';
 import { until } from '../support/until.ts';
 
@@ -44,6 +45,39 @@ function holdToContract(method: string, template: string, answer: AdminAnswer): 
   );
 }
 
+const anIncident: Incident = {
+  id: 'inc-1',
+  title: 'Somebody guesses keys',
+  status: 'open',
+  priority: 'high',
+  score: 71,
+  openedMs: 1,
+  updatedMs: 2,
+  entities: [{ kind: 'address', id: '203.0.113.66' }],
+  alerts: [
+    {
+      detector: 'brute-force',
+      atMs: 1,
+      lastMs: 2,
+      count: 3,
+      entity: { kind: 'address', id: '203.0.113.66' },
+      p: 1e-9,
+      reason: 'many wrong keys',
+      evidence: { failures: 40, operations: ['things/listThings'] },
+    },
+  ],
+  addresses: ['203.0.113.66'],
+  consumers: [],
+  operations: ['things/listThings'],
+  attack: ['T1110'],
+  owasp: ['API2'],
+  context: [],
+  assignee: '',
+  verdict: null,
+  notes: [],
+  actions: [],
+};
+
 /** Values for path parameters that lead to something. */
 const samples: Readonly<Record<string, string>> = {
   request: '0'.repeat(32),
@@ -51,6 +85,7 @@ const samples: Readonly<Record<string, string>> = {
   identity: 'shop',
   key: 'shop-key',
   index: '0',
+  incident: 'inc-1',
   user: 'nobody',
   credential: 'password-x',
 };
@@ -68,6 +103,10 @@ const bodies: Readonly<Record<string, unknown>> = {
   rotateKey: {},
   addExclusion: { api: 'things', operation: 'createThing', rule: 1, target: 'ARGS:x', reason: 'not there' },
   addBan: { block: '203.0.113.9', reason: 'tries keys', forMs: 60_000 },
+  changeIncident: { status: 'acknowledged' },
+  noteIncident: { text: 'looked at' },
+  banFromIncident: { address: '203.0.113.66', forMs: 60_000 },
+  undoIncidentAction: { action: 'act-1' },
   invite: { user: 'nora', role: 'viewer' },
   changeMember: { disabled: false },
   addPasskey: { response: { id: 'x' }, label: '' },
@@ -297,6 +336,50 @@ test('the administrative API', async (t) => {
       assert.match(proof.json.checkpoint, /^gatewright\n/);
     },
   );
+
+  await t.test('incidents: followed, noted, answered with a ban that is taken back, closed', async () => {
+    const { call } = admin;
+    await admin.state.incidents.put(anIncident);
+    const list = await call('GET', '/incidents?status=open', { as: 'viewer' });
+    holdToContract('GET', '/incidents', list);
+    assert.deepEqual([list.json.isOn, list.json.items.length], [false, 1]);
+    const read = await call('GET', '/incidents/inc-1', { as: 'responder' });
+    const headers = { 'if-match': read.headers.get('etag')! };
+    const acknowledge = { as: 'responder', headers, body: { status: 'acknowledged' } } as const;
+    const taken = await call('PATCH', '/incidents/inc-1', acknowledge);
+    assert.deepEqual([taken.json.status, taken.json.assignee], ['acknowledged', 'responder-program']);
+    assert.equal((await call('PATCH', '/incidents/inc-1', acknowledge)).status, 412);
+    const body = { address: '203.0.113.66', forMs: 60_000 };
+    assert.equal((await call('POST', '/incidents/inc-1/bans', { as: 'viewer', body })).status, 403);
+    const own = await call('POST', '/incidents/inc-1/bans', {
+      as: 'responder',
+      body: { ...body, address: '127.0.0.0/8' },
+    });
+    assert.equal(own.status, 409);
+    const banned = await call('POST', '/incidents/inc-1/bans', { as: 'responder', body });
+    holdToContract('POST', '/incidents/{incident}/bans', banned);
+    assert.equal((await call('GET', '/bans', { as: 'viewer' })).json.items[0].reason, 'incident inc-1');
+    const action = banned.json.actions[0].id as string;
+    const undone = await call('POST', '/incidents/inc-1/undo', { as: 'responder', body: { action } });
+    assert.equal(undone.json.actions[0].state, 'undone');
+    assert.equal((await call('GET', '/bans', { as: 'viewer' })).json.items.length, 0);
+    assert.equal(
+      (await call('POST', '/incidents/inc-1/undo', { as: 'responder', body: { action } })).status,
+      409,
+    );
+    const noted = await call('POST', '/incidents/inc-1/notes', { as: 'responder', body: { text: 'a test' } });
+    assert.deepEqual(
+      noted.json.notes.map(({ text }: { text: string }) => text),
+      ['banned 203.0.113.66', 'undone: ban-address 203.0.113.66', 'a test'],
+    );
+    const now = await call('GET', '/incidents/inc-1', { as: 'responder' });
+    const closed = await call('PATCH', '/incidents/inc-1', {
+      as: 'responder',
+      headers: { 'if-match': now.headers.get('etag')! },
+      body: { verdict: 'true-positive' },
+    });
+    assert.deepEqual([closed.json.status, closed.json.verdict], ['closed', 'true-positive']);
+  });
 
   await t.test('live: buckets and requests as they come', async () => {
     const stop = new AbortController();

@@ -109,7 +109,12 @@ export interface TestGate {
 /** Starts a gate; the test's end closes it and removes its folder. */
 export async function startTestGate(t: TestContext, options: TestGateOptions): Promise<TestGate> {
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-test-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  let gate: RunningGate | null = null;
+  // One hook: what a gate still writes while it closes must have a folder to be in.
+  t.after(async () => {
+    await gate?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
   await writeFile(join(folder, 'openapi.yaml'), options.contract ?? openContract);
   await writeFile(join(folder, 'gatewright.yaml'), options.config);
   for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(folder, name), text);
@@ -117,23 +122,23 @@ export async function startTestGate(t: TestContext, options: TestGateOptions): P
   const log: GateLog = {
     write: (level, event, details = {}) => void entries.push({ level, event, details }),
   };
-  const gate = await startGate({
+  const started = await startGate({
     file: join(folder, 'gatewright.yaml'),
     workers: options.workers ?? 1,
     log,
     env: options.env ?? {},
     watch: options.watch ?? false,
   });
-  t.after(() => gate.close());
+  gate = started;
   const portOf = (name: string): number => {
-    const listener = gate.listeners.find((candidate) => candidate.name === name);
+    const listener = started.listeners.find((candidate) => candidate.name === name);
     if (listener === undefined) throw new Error(`no listener ${name}`);
     return listener.port;
   };
   return {
-    gate,
+    gate: started,
     folder,
-    port: portOf(gate.listeners[0]!.name),
+    port: portOf(started.listeners[0]!.name),
     log: entries,
     portOf,
     write: (name, content) => writeFile(join(folder, name), content),
