@@ -160,7 +160,7 @@ export class Interactions {
     const { accounts } = this.#parts;
     // Before anything is written: in a storm even counting is too much.
     if (accounts.isBusy) return this.#comeAgain(call, interaction);
-    const attempt = await this.#begin(call, interaction, 'password', name);
+    const attempt = await this.#begin(call, interaction, 'password', name, form.get('password') ?? '');
     if (attempt === null) return;
     let user: Awaited<ReturnType<Accounts['byPassword']>>;
     try {
@@ -311,10 +311,11 @@ export class Interactions {
     interaction: Interaction,
     stage: 'password' | 'factor',
     account: string,
+    secret = '',
   ): Promise<LoginAttempt | null> {
     const { throttle, clock } = this.#parts;
     const device = knownBrowser(call.request, call.seal, this.#names.known, account);
-    const verdict = await throttle.begin(stage, account, call.address, device, clock.epochMs());
+    const verdict = await throttle.begin(stage, account, call.address, device, clock.epochMs(), secret);
     if (verdict.kind === 'go') return verdict.attempt;
     const waitS = Math.ceil(verdict.retryMs / 1000);
     call.response.setHeader('retry-after', String(waitS));

@@ -103,4 +103,13 @@ test('stuffing spread over addresses meets the limit of the account, and of the 
     assert.equal(went, 200, name);
   }
   assert.equal(await tryFrom('192.0.2.1', 1), 'go');
+
+  // One password at many accounts from many networks: it is counted too, and binds no browser that the account knows.
+  const spray = async (n: number, device: string, password: string) =>
+    (await throttle.begin('password', `sprayed-${n}`, `10.${n}.0.1`, device, 1_000_000, password)).kind;
+  let sprayed = 0;
+  for (let n = 0; n < 110; n++) if ((await spray(n, '', 'Summer2026!')) === 'go') sprayed++;
+  assert.equal(sprayed, 100);
+  assert.equal(await spray(200, 'known', 'Summer2026!'), 'go');
+  assert.equal(await spray(201, '', 'another password'), 'go');
 });
