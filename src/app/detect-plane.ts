@@ -2,6 +2,7 @@
 // to runbooks. What people do to an incident, on the command line or on another node, comes back through the state.
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import type { BanKeeper } from '../admission/index.ts';
@@ -20,6 +21,7 @@ import {
   type RevokePort,
   SigmaMatcher,
   withAction,
+  withDecisions,
 } from '../detect/index.ts';
 import type { DetectConfig } from '../detect/settings.ts';
 import { IdentityRegistry } from '../identity/index.ts';
@@ -32,6 +34,8 @@ const TICK_MS = 1000;
 const KEEP_MS = 900_000;
 /** Incidents that are taken up again after a start. */
 const MAX_RESUMED = 500;
+/** Incidents that are looked at when the state has changed. */
+const MAX_FOLLOWED = 2000;
 /** Changes of the configuration are context of incidents for so long, ms. */
 const CHANGE_MS = 3_600_000;
 
@@ -141,7 +145,7 @@ export class DetectPlane {
           problem: action.problem,
         });
         const changed = await state.incidents.change(incident.id, (stored) => withAction(stored, action));
-        this.#desk!.replace(changed ?? withAction(incident, action));
+        this.#desk!.adopt(changed ?? withAction(incident, action));
       },
     });
     this.#desk.load(
@@ -222,12 +226,9 @@ export class DetectPlane {
     const incident = this.#desk!.get(id);
     if (incident === null) return;
     const { incidents } = this.#state!;
-    const kept = await incidents.change(id, (stored) => {
-      const { status, assignee, verdict, notes, actions } = stored;
-      return { ...incident, status, assignee, verdict, notes, actions };
-    });
+    const kept = await incidents.change(id, (stored) => withDecisions(incident, stored));
     if (kept === null) await incidents.put(incident);
-    else this.#desk!.replace(kept);
+    else this.#desk!.adopt(kept);
     if (isNew)
       await this.#parts.audit({
         action: 'detect.incident',
@@ -265,10 +266,16 @@ export class DetectPlane {
   async #follow(): Promise<void> {
     const { incidents } = this.#state!;
     this.#desk!.suppressions = await incidents.suppressions(Date.now());
-    for (const { id } of this.#desk!.open) {
-      const stored = await incidents.get(id);
-      if (stored === null) continue;
-      this.#desk!.replace(stored);
+    const { open } = this.#desk!;
+    const [oldest] = open;
+    if (oldest === undefined) return;
+    const all = await incidents.list({
+      sinceMs: open.reduce((least, { openedMs }) => Math.min(least, openedMs), oldest.openedMs),
+      limit: MAX_FOLLOWED,
+    });
+    for (const stored of all) {
+      if (this.#desk!.get(stored.id) === null) continue;
+      this.#desk!.adopt(stored);
       if (stored.status !== 'closed') continue;
       if (stored.verdict === 'false-positive')
         for (const { detector, entity } of stored.alerts)
@@ -301,7 +308,12 @@ export class DetectPlane {
 
   #keepModels(): Promise<void> {
     this.#keeping = this.#keeping.then(async () => {
-      const packed = await compress(JSON.stringify(this.#engine));
+      const pieces: Buffer[] = [];
+      for (const piece of this.#engine!.pieces()) {
+        pieces.push(Buffer.from(piece));
+        await setImmediate();
+      }
+      const packed = await compress(Buffer.concat(pieces));
       await this.#state!.incidents.putModels(this.#node, packed.toString('base64'), Date.now());
     });
     return this.#keeping;

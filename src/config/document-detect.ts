@@ -167,7 +167,7 @@ export const detectSchema = z.strictObject({
     .min(100)
     .max(1_000_000)
     .default(100_000)
-    .describe('Callers, and addresses, that are known at a time.'),
+    .describe('Callers, and addresses, that are known at least; twice as many at most.'),
   off: z.array(z.string()).default([]).describe('Detectors that do not run.'),
   ignore: z
     .strictObject({

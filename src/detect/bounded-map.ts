@@ -5,9 +5,9 @@ export class BoundedMap<V> {
   #young = new Map<string, V>();
   #old = new Map<string, V>();
 
-  /** Keeps the latest `capacity / 2` at least, `capacity` at most. */
+  /** Keeps the latest `capacity` at least, twice as many at most. */
   constructor(capacity: number) {
-    this.#half = Math.max(1, Math.floor(capacity / 2));
+    this.#half = Math.max(1, capacity);
   }
 
   get(key: string): V | undefined {

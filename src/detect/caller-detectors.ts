@@ -296,9 +296,18 @@ export class CallerDetectors {
       });
   }
 
+  /** Callers one by one, with what is known of each. */
+  *callerStates(): Generator<readonly [string, CallerState]> {
+    for (const [consumer, profile] of this.#callers.entries()) yield [consumer, profile.toJSON()];
+  }
+
   toJSON(): CallersState {
+    return { callers: [...this.callerStates()], ...this.common() };
+  }
+
+  /** What is known of all callers together. */
+  common(): Omit<CallersState, 'callers'> {
     return {
-      callers: [...this.#callers.entries()].map(([consumer, profile]) => [consumer, profile.toJSON()]),
       peers: [this.#peers.requests.toJSON(), this.#peers.bytes.toJSON(), this.#peers.objects.toJSON()],
       habits: this.#habits.toJSON(),
       chain: this.#chain.toJSON(),

@@ -143,7 +143,7 @@ export interface DetectSettings {
   readonly learnMs: number;
   /** A credential that was silent for so long is dead, ms. */
   readonly dormantMs: number;
-  /** Most callers and addresses that are known at a time, each. */
+  /** Callers and addresses that are known at least, each; twice as many at most. */
   readonly maxEntities: number;
   /** Detectors that do not run. */
   readonly off: readonly string[];

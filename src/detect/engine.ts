@@ -14,6 +14,8 @@ const MINUTE_MS = 60_000;
 /** An address is a newcomer for so long, ms. */
 const NEWCOMER_MS = 300_000;
 const FORMAT = 1;
+/** Callers of one piece of the models' text: some milliseconds. */
+const PIECE = 500;
 
 export interface EngineOptions {
   readonly settings?: Partial<DetectSettings>;
@@ -129,15 +131,35 @@ export class DetectEngine {
   }
 
   toJSON(): ModelState {
+    return { ...this.#restJSON(), callers: this.#callers.toJSON() };
+  }
+
+  #restJSON(): Omit<ModelState, 'callers'> {
     return {
       format: FORMAT,
       tests: this.#reporter.toJSON(),
-      callers: this.#callers.toJSON(),
       addresses: this.#addresses.toJSON(),
       logins: this.#logins.toJSON(),
       credentials: this.#credentials.toJSON(),
       operations: this.#operations.toJSON(),
     };
+  }
+
+  /** The same as JSON in pieces, so that whoever writes it can let others have a turn between two. */
+  *pieces(): Generator<string> {
+    const rest = this.#restJSON();
+    const common = JSON.stringify(this.#callers.common());
+    yield `${JSON.stringify(rest).slice(0, -1)},"callers":${common.slice(0, -1)},"callers":[`;
+    let piece: string[] = [];
+    let isFirst = true;
+    for (const caller of this.#callers.callerStates()) {
+      piece.push(JSON.stringify(caller));
+      if (piece.length < PIECE) continue;
+      yield `${isFirst ? '' : ','}${piece.join(',')}`;
+      [piece, isFirst] = [[], false];
+    }
+    if (piece.length > 0) yield `${isFirst ? '' : ','}${piece.join(',')}`;
+    yield ']}}';
   }
 
   /** Goes on from what was learned before; false where it was written by another version, and is then learned anew. */

@@ -68,10 +68,11 @@ export class IncidentDesk {
     this.#suppressions = suppressions;
   }
 
-  /** Takes over what people, or another node, did to an incident. */
-  replace(incident: Incident): void {
-    if (incident.status === 'closed') this.#open.delete(incident.id);
-    else this.#open.set(incident.id, incident);
+  /** Takes over what people and runbooks did to an incident; what alerts say of it is newest here. */
+  adopt(stored: Incident): void {
+    const known = this.#open.get(stored.id);
+    if (stored.status === 'closed') this.#open.delete(stored.id);
+    else if (known !== undefined) this.#open.set(stored.id, withDecisions(known, stored));
   }
 
   take(alert: Alert): void {
@@ -246,6 +247,12 @@ function sharesEntity(incident: Incident, alert: Alert): boolean {
     incident.alerts.some(({ detector }) => detector === alert.detector)
   );
 }
+
+/** What alerts say of `incident`, and what people and runbooks said of `stored`. */
+export const withDecisions = (incident: Incident, stored: Incident): Incident => {
+  const { status, assignee, verdict, notes, actions } = stored;
+  return { ...incident, status, assignee, verdict, notes, actions };
+};
 
 // What people do to an incident: pure changes, so that a store can make them in a transaction.
 

@@ -6,6 +6,7 @@ export {
   IncidentDesk,
   incidentText,
   withAction,
+  withDecisions,
   withNote,
   withStatus,
   withVerdict,

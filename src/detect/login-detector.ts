@@ -20,6 +20,10 @@ const BIN_MS = 5 * MINUTE_MS;
 /** Failing addresses that are remembered, and for how long, ms. */
 const MAX_SUSPECTS = 20_000;
 const SUSPECT_MS = 6 * 3_600_000;
+/** A sudden campaign is what failed within so long, ms. */
+const RECENT_MS = 15 * MINUTE_MS;
+/** Failures of an address that has the attack's program or not. */
+const MANY = 5;
 /** Addresses that one alert names. */
 const MAX_NAMED = 500;
 /** Attempts before the usual ratio is believed. */
@@ -141,8 +145,9 @@ export class LoginDetector {
   }
 
   #tell(p: number, atMs: number, how: 'ratio' | 'count' | 'cold start'): void {
+    const withinMs = how === 'ratio' ? SUSPECT_MS : RECENT_MS;
     const suspects = [...this.#suspects.entries()]
-      .filter(([, { lastMs }]) => atMs - lastMs < SUSPECT_MS)
+      .filter(([, { lastMs }]) => atMs - lastMs < withinMs)
       .filter(([address]) => !this.#isKnownGood(address));
     if (suspects.length < 5) return;
     const programs = new Map<string, number>();
@@ -152,7 +157,10 @@ export class LoginDetector {
       failures += suspect.failures;
     }
     const [program, share] = [...programs].sort(([, a], [, b]) => b - a)[0]!;
+    // Who mistyped once while others attack is among the suspects: only who looks like the attack is named.
+    const hasProgram = share > failures / 2;
     const named = suspects
+      .filter(([, suspect]) => (hasProgram && suspect.program === program) || suspect.failures >= MANY)
       .sort(([a, x], [b, y]) => y.failures - x.failures || (a < b ? -1 : 1))
       .slice(0, MAX_NAMED)
       .map(([address]) => address);
@@ -161,7 +169,7 @@ export class LoginDetector {
       atMs,
       entity: { kind: 'operation', id: this.#operation === '' ? 'authentication' : this.#operation },
       p,
-      reason: `${failures} logins failed from ${suspects.length} addresses that never logged in successfully${share / failures > 0.5 ? `, most with ${program}` : ''}; usually ${Math.round(100 * this.#share)} % of attempts fail.`,
+      reason: `${failures} logins failed from ${suspects.length} addresses that never logged in successfully${hasProgram ? `, most with ${program}` : ''}; usually ${Math.round(100 * this.#share)} % of attempts fail.`,
       evidence: {
         failures,
         addresses: suspects.length,

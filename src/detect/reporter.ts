@@ -7,6 +7,9 @@ import { type Alert, type DetectorId, type DetectSettings, detectorIds } from '.
 
 /** The same is told again after so long, ms; the incident counts what comes meanwhile. */
 const REPEAT_MS = 600_000;
+/** Sooner where more take part than were named: they are to be contained, too. */
+const GROWN_MS = 20_000;
+const GROWN = 1.25;
 const MAX_TOLD = 20_000;
 
 export type Finding = Omit<Alert, 'detector' | 'addresses' | 'consumers' | 'operations'> &
@@ -15,7 +18,7 @@ export type Finding = Omit<Alert, 'detector' | 'addresses' | 'consumers' | 'oper
 export class Reporter {
   readonly #settings: DetectSettings;
   readonly #budgets = new Map<DetectorId, AlarmBudget>();
-  readonly #told = new BoundedMap<number>(MAX_TOLD);
+  readonly #told = new BoundedMap<{ readonly atMs: number; readonly addresses: number }>(MAX_TOLD);
   readonly #off: ReadonlySet<string>;
   readonly #emit: (alert: Alert) => void;
   /** False alarms that people have named, by `detector entity`: each makes the next ten times harder to raise. */
@@ -55,8 +58,13 @@ export class Reporter {
     const forgiven = this.#forgiven.peek(key) ?? 0;
     if (forgiven > 0 && finding.p > 10 ** -(8 + 2 * forgiven)) return;
     const told = this.#told.get(key);
-    if (told !== undefined && finding.atMs - told < REPEAT_MS) return;
-    this.#told.set(key, finding.atMs);
+    const addresses = finding.addresses?.length ?? 0;
+    if (told !== undefined) {
+      const passedMs = finding.atMs - told.atMs;
+      const hasGrown = passedMs >= GROWN_MS && addresses > told.addresses * GROWN;
+      if (passedMs < REPEAT_MS && !hasGrown) return;
+    }
+    this.#told.set(key, { atMs: finding.atMs, addresses });
     this.#emit({ addresses: [], consumers: [], operations: [], ...finding, detector });
   }
 

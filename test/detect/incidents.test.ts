@@ -111,9 +111,19 @@ test('what is suppressed is not told, until it ends; what was closed is not adde
   assert.equal(desk.suppressed, 1);
   desk.take(alertOf({ atMs: T0 + 2000 }));
   assert.equal(news.length, 1);
-  desk.replace(withVerdict(desk.get('inc-0')!, 'benign', T0 + 3000));
+  desk.adopt(withVerdict(desk.get('inc-0')!, 'benign', T0 + 3000));
   desk.take(alertOf({ atMs: T0 + 4000 }));
   assert.equal(news.at(-1)!.incident.id, 'inc-1');
+});
+
+test('what people said is taken over without losing an alert that came meanwhile', () => {
+  const { desk } = deskOf();
+  desk.take(alertOf());
+  const stored = withNote(withStatus(desk.get('inc-0')!, 'acknowledged', T0), 'me', 'looking', T0);
+  desk.take(alertOf({ detector: 'scanner', atMs: T0 + 1000 }));
+  desk.adopt(stored);
+  const { status, notes, alerts } = desk.get('inc-0')!;
+  assert.deepEqual([status, notes.length, alerts.length], ['acknowledged', 1, 2]);
 });
 
 test('the text of an incident has no control characters of clients', () => {

@@ -39,17 +39,18 @@ test('memory is bounded, and models go on where they were', () => {
     operations,
     seed: [1, 2],
     onAlert: () => {},
-    settings: { maxEntities: 40 },
+    settings: { maxEntities: 20 },
   });
   for (let minute = 0; minute < 1440; minute++)
     for (const record of simulator.minute(START_MS + minute * 60_000)) engine.take(record);
   assert.ok(engine.sizes.callers <= 40, `${engine.sizes.callers}`);
   const text = JSON.stringify(engine);
+  assert.deepEqual(JSON.parse([...engine.pieces()].join('')), JSON.parse(text));
   const other = new DetectEngine({
     operations,
     seed: [3, 4],
     onAlert: () => {},
-    settings: { maxEntities: 40 },
+    settings: { maxEntities: 20 },
   });
   assert.ok(other.restore(JSON.parse(text)));
   assert.equal(JSON.stringify(other), text);

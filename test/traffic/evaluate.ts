@@ -210,13 +210,25 @@ export function measureSpeed(callers = 100_000, records = 1_000_000): Record<str
     cpuUs += user + system;
     fed += batch.length;
   }
+  globalThis.gc?.();
   const after = process.memoryUsage();
+  let written = 0;
+  let longestMs = 0;
+  for (const pieces = engine.pieces(); ; ) {
+    const begunMs = performance.now();
+    const { done, value } = pieces.next();
+    longestMs = Math.max(longestMs, performance.now() - begunMs);
+    if (done === true) break;
+    written += value.length;
+  }
   return {
     records: fed,
     callers: engine.sizes.callers,
     addresses: engine.sizes.addresses,
     cpuUsPerRecord: Math.round((cpuUs / fed) * 100) / 100,
     recordsPerSecond: Math.round((fed / cpuUs) * 1e6),
+    modelsMiB: Math.round(written / 1_048_576),
+    longestPieceMs: Math.round(longestMs),
     heapMiB: Math.round((after.heapUsed + after.external - before.heapUsed - before.external) / 1_048_576),
   };
 }
