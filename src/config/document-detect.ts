@@ -175,7 +175,7 @@ export const detectSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Callers that are never an incident: tests, scanners of our own.'),
-      addresses: z.array(addressBlock()).default([]).describe('Addresses likewise, one each.'),
+      addresses: z.array(addressBlock()).default([]).describe('Addresses and blocks likewise.'),
     })
     .prefault({})
     .describe('What is not looked at.'),

@@ -37,7 +37,7 @@ export function resolveDetect(document: ConfigDocument, context: ResolveContext)
       maxEntities: entry['max-callers'],
       off: entry.off,
       ignoreConsumers: entry.ignore.consumers,
-      ignoreAddresses: entry.ignore.addresses.map((block) => block.replace(/\/(?:32|128)$/, '')),
+      ignoreAddresses: entry.ignore.addresses,
     },
     loginOperations: entry['login-operations'],
     privilegedOperations: entry['privileged-operations'],

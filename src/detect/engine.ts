@@ -1,12 +1,13 @@
 // Detection over finished exchanges: each record is looked at once, on the main thread, and never holds up a request. Time is that of
 // the records, so that a log can be judged later as it would have been.
 import { DistinctHash } from '../anomaly/index.ts';
+import { AddressSet } from '../net/index.ts';
 import type { ExchangeRecord } from '../telemetry/index.ts';
 import { AddressDetectors, type AddressesState } from './address-detectors.ts';
 import { CallerDetectors, type CallersState } from './caller-detectors.ts';
 import { type Alert, type DetectSettings, defaultSettings, type OperationFacts } from './contract.ts';
 import { LoginDetector, type LoginState } from './login-detector.ts';
-import { compileOperations, type KnownOperation, observe } from './observation.ts';
+import { compileOperations, type KnownOperation, observe, subscriberOf } from './observation.ts';
 import { OperationDetectors, type OperationsState } from './operation-detectors.ts';
 import { Reporter } from './reporter.ts';
 
@@ -46,7 +47,7 @@ export class DetectEngine {
   readonly #operations: OperationDetectors;
   #known: Map<string, KnownOperation>;
   readonly #ignoredConsumers: ReadonlySet<string>;
-  readonly #ignoredAddresses: ReadonlySet<string>;
+  readonly #ignoredAddresses: AddressSet;
   #minute = -1;
   records = 0;
 
@@ -61,7 +62,7 @@ export class DetectEngine {
     this.#operations = new OperationDetectors(this.#settings, this.#reporter, hash);
     this.#known = compileOperations(operations);
     this.#ignoredConsumers = new Set(this.#settings.ignoreConsumers);
-    this.#ignoredAddresses = new Set(this.#settings.ignoreAddresses);
+    this.#ignoredAddresses = new AddressSet(this.#settings.ignoreAddresses);
     for (const detector of [this.#logins, this.#credentials])
       detector.knownGood = (address) => this.isKnownGood(address);
   }
@@ -83,7 +84,8 @@ export class DetectEngine {
     if (minute > this.#minute) this.tick(seen.atMs);
     // What the gate answers to those it has banned says nothing new.
     if (record.code === 'address-denied') return;
-    if (this.#ignoredConsumers.has(seen.consumer) || this.#ignoredAddresses.has(seen.address)) return;
+    if (this.#ignoredConsumers.has(seen.consumer) || this.#ignoredAddresses.has(record.client_address))
+      return;
     const address = this.#addresses.take(seen);
     // Two streams: logins, of which some fail every day, and credentials, which programs present by
     // the thousand and which count once an address and window.
@@ -114,7 +116,7 @@ export class DetectEngine {
 
   /** Callers in good standing come from there. */
   isKnownGood(address: string): boolean {
-    return (this.#addresses.stateOf(address)?.good ?? 0) > 0;
+    return (this.#addresses.stateOf(subscriberOf(address))?.good ?? 0) > 0;
   }
 
   get sizes(): { readonly callers: number; readonly addresses: number } {

@@ -105,8 +105,8 @@ function objectOf(path: string, segments: readonly number[]): string {
   return object;
 }
 
-/** IPv6: the first four groups, as one subscriber has at least a /64. */
-function subscriberOf(address: string): string {
+/** IPv6: the first four groups, as one subscriber has at least a /64. What this has made stays as it is. */
+export function subscriberOf(address: string): string {
   if (!address.includes(':')) return address;
   if (address.startsWith('::ffff:') && address.includes('.')) return address.slice(7);
   return `${groupsOf(address).slice(0, 4).join(':')}::/64`;

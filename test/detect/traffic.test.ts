@@ -2,6 +2,7 @@
 // what was learned survives being written down.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { banBlock } from '../../src/admission/index.ts';
 import { DetectEngine } from '../../src/detect/index.ts';
 import { campaigns } from '../traffic/campaigns.ts';
 import { evaluate, measureSpeed, tableOf } from '../traffic/evaluate.ts';
@@ -55,4 +56,38 @@ test('memory is bounded, and models go on where they were', () => {
   assert.ok(other.restore(JSON.parse(text)));
   assert.equal(JSON.stringify(other), text);
   assert.ok(!other.restore({ ...JSON.parse(text), format: 0 }));
+});
+
+test('IPv6 callers are judged by their /64, which can be banned; what is ignored is no incident', () => {
+  const told: string[] = [];
+  const guess = (address: string, engine: DetectEngine): void => {
+    for (let i = 0; i < 60; i++)
+      engine.take({
+        time: new Date(START_MS + i * 1000).toISOString(),
+        id: String(i),
+        listener: 'public',
+        client_address: address.replace('X', i.toString(16)),
+        api: 'shop',
+        operation: 'op0',
+        method: 'POST',
+        path: '/login',
+        decision: 'allowed',
+        status: 401,
+        request_bytes: 1,
+        response_bytes: 1,
+        duration_us: 1,
+      });
+  };
+  const engineWith = (ignoreAddresses: readonly string[]): DetectEngine =>
+    new DetectEngine({
+      operations,
+      seed: [1, 2],
+      settings: { ignoreAddresses },
+      onAlert: ({ detector, entity }) => told.push(`${detector} ${entity.id}`),
+    });
+  guess('2001:db8::X', engineWith([]));
+  assert.deepEqual(told, ['brute-force 2001:db8:0:0::/64']);
+  assert.equal(banBlock('2001:db8:0:0::/64'), '2001:db8::/64');
+  guess('2001:db8::X', engineWith(['2001:db8::/32']));
+  assert.equal(told.length, 1);
 });
