@@ -9,6 +9,8 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { chromium, type Page } from 'playwright-core';
 import { runDemo } from '../../src/demo/index.ts';
+import type { Incident } from '../../src/detect/index.ts';
+import { openState } from '../../src/stores/index.ts';
 import { buildConsole } from '../../tools/build-console.ts';
 import { root } from '../support/command.ts';
 
@@ -22,6 +24,39 @@ const skip =
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PASSWORD = 'fjords are deep and cold';
 const folder = process.env['SCREENSHOTS'];
+
+const anIncident: Incident = {
+  id: 'inc-browser',
+  title: 'Somebody tries ids of others',
+  status: 'open',
+  priority: 'high',
+  score: 64,
+  openedMs: Date.now() - 60_000,
+  updatedMs: Date.now(),
+  entities: [{ kind: 'address', id: '198.51.100.7' }],
+  alerts: [
+    {
+      detector: 'object-enumeration',
+      atMs: Date.now() - 60_000,
+      lastMs: Date.now(),
+      count: 2,
+      entity: { kind: 'address', id: '198.51.100.7' },
+      p: 1e-8,
+      reason: '40 accounts of others in a minute',
+      evidence: { objects: 40 },
+    },
+  ],
+  addresses: ['198.51.100.7'],
+  consumers: ['fjordbank|mateus'],
+  operations: ['bank getAccount'],
+  attack: ['T1087'],
+  owasp: ['API1:2023'],
+  context: [],
+  assignee: '',
+  verdict: null,
+  notes: [],
+  actions: [],
+};
 
 async function picture(page: Page, name: string): Promise<void> {
   if (folder === undefined) return;
@@ -129,6 +164,25 @@ test('the console on the demo', { skip }, async (t) => {
     await page.getByRole('button', { name: `Lift the ban of ${address}/32` }).click();
     await page.getByText('Nobody is banned').waitFor();
     assert.equal(await ask(), 200);
+  });
+
+  await t.test('an incident is answered by hand, the answer is taken back, and it is closed', async () => {
+    const state = await openState({ kind: 'sqlite', file: join(demo.folder, 'state.db'), sealKey: null });
+    await state.incidents.put(anIncident);
+    await state.close();
+    await open('incidents');
+    await page.getByRole('link', { name: anIncident.title }).click();
+    await heading('Incident').waitFor();
+    await page.getByRole('button', { name: 'Acknowledge' }).click();
+    await page.getByText('acknowledged', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Ban 198.51.100.7' }).click();
+    await page.getByRole('button', { name: 'Ban', exact: true }).click();
+    await page.getByRole('button', { name: 'Undo ban address 198.51.100.7' }).click();
+    await page.getByText('undone', { exact: true }).waitFor();
+    faults.push(...(await judge(page, 'incident')));
+    await page.getByRole('button', { name: 'Close…' }).click();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+    await page.getByText('true-positive', { exact: true }).waitFor();
   });
 
   await t.test('a key is issued, shown once, works, and is revoked', async () => {
@@ -248,6 +302,7 @@ test('the console on the demo', { skip }, async (t) => {
     const pages = [
       ['now', 'Now'],
       ['requests', 'Requests'],
+      ['incidents', 'Incidents'],
       ['apis', 'APIs'],
       ['apis/bank', 'Fjordbank payments'],
       ['identities', 'Identities'],

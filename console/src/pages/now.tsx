@@ -117,7 +117,7 @@ function change(nowValue: number, before: number): string {
   const share = (100 * (nowValue - before)) / before;
   return Math.abs(share) < 1
     ? 'as before'
-    : `${share > 0 ? '+' : '−'}${Math.abs(share).toFixed(0)} % to the window before`;
+    : `${share > 0 ? '+' : '−'}${Math.abs(share).toFixed(0)} % on before`;
 }
 
 function Traffic({ data }: { readonly data: Now }) {
