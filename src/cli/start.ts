@@ -3,6 +3,9 @@ import { ConfigError, startGate } from '../app/index.ts';
 import { stderrLog } from '../telemetry/index.ts';
 import { CommandError, Exit, printDiagnostics } from './output.ts';
 
+/** Time to say why before the process is ended, ms. */
+const LEFTOVERS_MS = 2000;
+
 export async function runStart(options: Readonly<Record<string, unknown>>): Promise<number> {
   const log = stderrLog(process.stderr.isTTY === true && options['json'] !== true);
   const workers = options['workers'] as number | undefined;
@@ -34,6 +37,8 @@ export async function runStart(options: Readonly<Record<string, unknown>>): Prom
         Exit.configuration,
         error.diagnostics,
       );
+    // Whatever half a start has left behind must not keep the process: who supervises it waits for its end.
+    setTimeout(() => process.exit(Exit.failed), LEFTOVERS_MS).unref();
     throw new CommandError(`the gate could not start: ${(error as Error).message}`);
   }
   printDiagnostics(gate.warnings);
