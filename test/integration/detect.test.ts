@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { startGate } from '../../src/app/index.ts';
+import { createApiKey } from '../../src/credentials/index.ts';
 import { runDemo } from '../../src/demo/index.ts';
 import type { Incident } from '../../src/detect/index.ts';
 import { openState } from '../../src/stores/index.ts';
@@ -184,4 +185,45 @@ detection:
   const { ok, diagnostics } = await again.reload();
   assert.ok(!ok);
   assert.match(diagnostics[0]!.message, /keys\.yml can not be run: there is no field "no-such-field"/);
+});
+
+test('quarantine: a caller is refused whatever it presents, until it is undone', async (t) => {
+  const { key, sha256 } = createApiKey('acme-1');
+  const config = `listeners:
+  public: { port: 0, host: 127.0.0.1 }
+upstreams: { things: { targets: [ http://127.0.0.1:9 ] } }
+identity: { consumers: { acme: { keys: [ { id: acme-1, sha256: ${sha256} } ] } } }
+state: { sqlite: ./state.db }
+detect:
+  sigma: [ ./secrets.yml ]
+  runbooks:
+    thieves:
+      when: { detectors: [ "sigma:grabs-secrets" ], min-priority: low }
+      do: [ { quarantine: { for: 10m } } ]
+apis:
+  things: { contract: ./openapi.yaml, upstream: things, limits: [], authenticate: [ { api-key: {} } ] }
+telemetry: { listen: false, access-log: { to: none } }
+`;
+  const rule = `title: Someone grabs secrets
+id: grabs-secrets
+level: critical
+logsource: { category: application }
+detection: { s: { consumer: acme, path: /things/secret }, condition: s }
+`;
+  const { port, folder } = await startTestGate(t, { config, files: { 'secrets.yml': rule }, workers: 2 });
+  const ask = async (path: string): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'x-api-key': key, connection: 'close' } }))
+      .status;
+  // Nothing serves behind the gate: what it lets through is 502 or 503.
+  assert.ok((await ask('/things/secret')) >= 502);
+  await until(async () => ((await ask('/things')) === 401 ? true : null), 'the quarantine');
+  const file = join(folder, 'gatewright.yaml');
+  const { out } = await run(['incidents', 'list', '-c', file, '--json']);
+  const [incident] = JSON.parse(out) as Incident[];
+  assert.deepEqual(
+    incident!.actions.map(({ kind, target, state }) => [kind, target, state]),
+    [['quarantine', 'acme', 'done']],
+  );
+  assert.equal((await run(['incidents', 'undo', incident!.id, '-c', file])).code, 0);
+  await until(async () => ((await ask('/things')) >= 502 ? true : null), 'the undo');
 });
