@@ -14,7 +14,8 @@ import { ports, writeUpstream } from './setup.ts';
 const GATE_CPU = 0;
 const LOAD_CPU = 1;
 const CONNECTIONS = 64;
-const WARM_UP_SECONDS = 3;
+/** Long enough for every key to have been used once: the first use of each is written down. */
+const WARM_UP_SECONDS = 8;
 
 interface Size {
   readonly name: string;
