@@ -11,7 +11,7 @@ const marker = join(target, '.sources');
 
 function digestOfSources(): string {
   const hash = createHash('sha256');
-  const files = globSync(['console/**/*.{ts,tsx,css,html,svg,json}', 'src/admin-api/schemas.ts'], {
+  const files = globSync(['console/**/*.{ts,tsx,css,html,svg,json}', 'src/admin-api/*.ts'], {
     cwd: root,
   }).sort();
   for (const file of files) hash.update(`${file}\n`).update(readFileSync(join(root, file)));
