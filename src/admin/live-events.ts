@@ -8,6 +8,8 @@ import { matchesRequest, type RequestFilter } from './request-filter.ts';
 import type { Traffic } from './traffic.ts';
 
 const TICK_MS = 1000;
+/** A stream ends after so long, and whoever still may begins another: a role that was taken away does not go on looking, ms. */
+const STREAM_MS = 300_000;
 /** Requests told in one tick; more than people can read. */
 const MAX_A_TICK = 200;
 /** Streams at once. */
@@ -44,7 +46,9 @@ export function sendEvents({ request, response, query }: AdminRequest, traffic: 
   };
   const timer = setInterval(tick, TICK_MS);
   tick();
+  const last = setTimeout(() => response.end(), STREAM_MS);
   const end = (): void => {
+    clearTimeout(last);
     clearInterval(timer);
     forget();
   };

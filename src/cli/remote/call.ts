@@ -148,17 +148,19 @@ export async function runRemoteOperations(options: Options): Promise<number> {
 
 export async function runRemoteFollow(options: Options): Promise<number> {
   const { query = {} } = inputOf(operations.live, options);
-  const response = await openRemote(loginOf(options), operations.live, { query });
-  let rest = '';
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + chunk).split('\n\n');
-    rest = parts.pop()!;
-    for (const part of parts) {
-      const [event, data] = part.split('\n');
-      if (event !== 'event: requests' || data === undefined) continue;
-      for (const item of (JSON.parse(data.slice('data: '.length)) as { items: unknown[] }).items)
-        print(JSON.stringify(item));
+  // A stream ends now and then, so that its caller is looked at again.
+  for (;;) {
+    const response = await openRemote(loginOf(options), operations.live, { query });
+    let rest = '';
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + chunk).split('\n\n');
+      rest = parts.pop()!;
+      for (const part of parts) {
+        const [event, data] = part.split('\n');
+        if (event !== 'event: requests' || data === undefined) continue;
+        for (const item of (JSON.parse(data.slice('data: '.length)) as { items: unknown[] }).items)
+          print(JSON.stringify(item));
+      }
     }
   }
-  return Exit.ok;
 }
