@@ -28,15 +28,26 @@ if (files.length === 0) {
 }
 
 const TEST_TIMEOUT_MS = 120_000;
+/** Files whose tests took longer are named at the end, the slowest of them. */
+const SLOW_MS = 10_000;
+const SLOWEST_SHOWN = 15;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const skipped: string[] = [];
 const perFile = new Map<string, number>();
+/** Time that the tests of each file took, ms. */
+const perFileMs = new Map<string, number>();
 const startMs = performance.now();
 
 const isLeaf = (event: TestEvent): boolean => event.details.type !== 'suite';
 
+/** What a test took counts once, with all tests within it. */
+const addTime = ({ nesting, file = '', details }: TestEvent): void => {
+  if (nesting === 0) perFileMs.set(file, (perFileMs.get(file) ?? 0) + details.duration_ms);
+};
+
 const stream = run({ files, concurrency: Math.min(2, availableParallelism()), timeout: TEST_TIMEOUT_MS });
 stream.on('test:pass', (event: TestEvent) => {
+  addTime(event);
   if (!isLeaf(event)) return;
   if (event.skip !== undefined && event.skip !== false) {
     counts.skipped++;
@@ -47,6 +58,7 @@ stream.on('test:pass', (event: TestEvent) => {
   perFile.set(event.file ?? '', (perFile.get(event.file ?? '') ?? 0) + 1);
 });
 stream.on('test:fail', (event: TestEvent) => {
+  addTime(event);
   if (!isLeaf(event)) return;
   counts.failed++;
   const error = event.details.error;
@@ -62,8 +74,15 @@ await new Promise<void>((resolve, reject) => {
   stream.resume();
 });
 
+const nameOf = (file: string): string => file.replace(`${process.cwd()}/`, '');
 for (const [file, count] of [...perFile].sort())
-  process.stdout.write(`${String(count).padStart(5)} ${file.replace(`${process.cwd()}/`, '')}\n`);
+  process.stdout.write(`${String(count).padStart(5)} ${nameOf(file)}\n`);
+const slowest = [...perFileMs]
+  .filter(([, ms]) => ms >= SLOW_MS)
+  .sort(([, a], [, b]) => b - a)
+  .slice(0, SLOWEST_SHOWN);
+for (const [file, ms] of slowest)
+  process.stdout.write(`${(ms / 1000).toFixed(0).padStart(5)} s ${nameOf(file)}\n`);
 if (skipped.length > 0) process.stdout.write(`\nSKIPPED\n${skipped.map((line) => `  ${line}`).join('\n')}\n`);
 process.stdout.write(`\n${((performance.now() - startMs) / 1000).toFixed(1)} s\n`);
 process.stdout.write(

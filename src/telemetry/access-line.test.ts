@@ -56,6 +56,8 @@ const exchanges = fc
     operation: fc.option(fc.constantFrom(...operations)),
     consumer: fc.option(fc.record({ id: text, credentialId: text })),
     risk: fc.constantFrom(0, 7),
+    riskSigns: fc.subarray(['new-device', 'token-age'], { minLength: 1 }),
+    journey: fc.option(fc.constant({ from: 'NO', km: 5000, seconds: 60 })),
     policy: text,
     refusal: fc.option(
       fc.record({ guard: fc.constantFrom('upstream' as const, 'limit' as const), reason: text }),
@@ -112,6 +114,8 @@ function plainly(e: Exchange): Record<string, unknown> {
     ['method_of_authentication', e.consumer?.method, e.consumer !== null],
     ['credential', e.consumer?.credentialId.slice(0, 256), (e.consumer?.credentialId ?? '') !== ''],
     ['risk', e.risk, e.risk > 0],
+    ['risk_signs', e.riskSigns, e.risk > 0],
+    ['journey', e.journey, e.risk > 0 && e.journey !== null],
     ['policy', e.policy, e.policy !== ''],
     [
       'decision',

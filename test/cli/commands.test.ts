@@ -28,7 +28,9 @@ describe('help and usage', () => {
     'audit witness',
     'ca export',
     'ca sign',
+    'completion',
     'logs follow',
+    'remote follow',
     'secrets run',
   ]);
   for (const command of commands) {
