@@ -326,7 +326,7 @@ test('the console on the demo', { skip }, async (t) => {
         for (const [path, title] of pages) {
           await open(path);
           await heading(title).waitFor();
-          await page.waitForFunction('document.querySelector("[role=status][aria-label=Loading]") === null');
+          await page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' });
           // On a phone the layouts differ in these; colours do in none.
           const isDeep = isJudged && (width === 1440 || ['now', 'keys'].includes(path));
           faults.push(...(await judge(page, `${path} ${theme} ${width}`, isDeep)));
