@@ -370,3 +370,59 @@ test('schema is what the reference reads', async () => {
   assert.equal(schemaToJson(out).type, 'success');
   assert.match(out, /action "deleteNote" in \["writes"\] appliesTo/);
 });
+
+test('the scopes of callers that the state knows count, and what claims decided is not judged without them', async (t) => {
+  const own = mkdtempSync(join(tmpdir(), 'gatewright-policy-'));
+  t.after(() => rmSync(own, { recursive: true, force: true }));
+  cpSync(join(root, 'examples/policies'), own, { recursive: true });
+  const edit = (name: string, from: string, by: (text: string) => string): void =>
+    writeFileSync(join(own, name), by(readFileSync(join(own, from), 'utf8')));
+  edit('openapi.yaml', 'openapi.yaml', (text) =>
+    text
+      .replace(
+        'operationId: listNotes\n',
+        'operationId: listNotes\n      security: [ { login: [ notes:read ] } ]\n',
+      )
+      .concat(
+        'components: { securitySchemes: { login: { type: oauth2, flows: { clientCredentials: { tokenUrl: https://login.example.com/token, scopes: { notes:read: Read } } } } } }\n',
+      ),
+  );
+  edit('gatewright.yaml', 'gatewright.yaml', (text) => `${text}state: { sqlite: ./state.db }\n`);
+  edit(
+    'proposed.cedar',
+    'notes.cedar',
+    (text) => `${text}\n@id("closed") forbid (principal, action, resource);\n`,
+  );
+  edit('proposed.yaml', 'gatewright.yaml', (text) => text.replace('notes.cedar', 'proposed.cedar'));
+  const gatewright = (...args: string[]) => run(args, { cwd: own });
+  for (const [name, ...scope] of [['may', '-s', 'notes:read'], ['may-not']]) {
+    const added = await gatewright('clients', 'add', name!, ...scope);
+    assert.equal(added.code, 0, added.err);
+  }
+  const seen = { operation: 'listNotes', path: '/notes' };
+  const log = [
+    line({ ...seen, consumer: 'may', method_of_authentication: 'api-key' }),
+    // Allowed by scopes that only its token told.
+    line({ ...seen, consumer: 'corp|tom' }),
+  ];
+  writeFileSync(join(own, 'access.log'), `${log.join('\n')}\n`);
+  const reviewed = await gatewright('policy', 'review', '--log', 'access.log', '--json');
+  const { access } = JSON.parse(reviewed.out) as { readonly access: readonly Record<string, unknown>[] };
+  const accessOf = (who: string) =>
+    access.find((row) => row['who'] === who && row['operation'] === 'listNotes')?.['access'];
+  assert.deepEqual([accessOf('may'), accessOf('may-not')], ['yes', 'no']);
+  const simulated = await gatewright(
+    'policy',
+    'simulate',
+    'access.log',
+    '--against',
+    'proposed.yaml',
+    '--json',
+  );
+  const report = JSON.parse(simulated.out) as Record<string, unknown>;
+  assert.deepEqual(
+    ['requests', 'judged', 'flipped', 'unknownClaims', 'unlikeRecorded'].map((name) => report[name]),
+    [2, 1, 1, 1, 0],
+    simulated.err,
+  );
+});

@@ -1,14 +1,12 @@
 // `gatewright policy review`: who can call what, and with recorded traffic when they last did. For people, for programs, and
 // as a table for those who sign access reviews.
-import type { GateConfig } from '../../config/load.ts';
 import { callerMethod } from '../../guards/authenticate/contract.ts';
 import { type ReviewRow, reviewAccess } from '../../guards/authorize/index.ts';
-import { BUILT_IN_ISSUER } from '../../oauth/contract.ts';
-import { CommandError, Exit, print, printable, printJson } from '../output.ts';
-import { type StateAccess, withState } from '../state.ts';
+import { Exit, print, printable, printJson } from '../output.ts';
 import { lintedApis } from './check.ts';
 import { loadForPolicies } from './load.ts';
 import { readPrincipals } from './recorded.ts';
+import { type StoredCaller, storedCallers, withStored } from './stored-callers.ts';
 import { type Caller, CallerRoles, readUsage, type Usage, useKey } from './usage.ts';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -25,8 +23,6 @@ interface ReviewedRow extends Omit<ReviewRow, 'access'> {
 
 export async function runPolicyReview(options: Options): Promise<number> {
   const { config } = await loadForPolicies(options);
-  const known = readPrincipals(options['principals']);
-  const roles = new CallerRoles(config, known);
   const log = options['log'];
   const usage =
     log === undefined
@@ -35,6 +31,7 @@ export async function runPolicyReview(options: Options): Promise<number> {
           fromMs: options['since'] as number,
         });
   const stored = usage === null ? [] : await storedCallers(options, config);
+  const roles = new CallerRoles(config, withStored(readPrincipals(options['principals']), stored));
   const callers = usage === null ? [] : callersOf(usage, config.consumers, stored);
   const named = callers.map((caller) => roles.subjectOf(caller));
   const rows = lintedApis(config)
@@ -53,30 +50,6 @@ export async function runPolicyReview(options: Options): Promise<number> {
   return Exit.ok;
 }
 
-/** Clients, services and users of the state that are not disabled; a state that can not be read is told of. */
-async function storedCallers(options: Options, config: GateConfig): Promise<StoredCaller[]> {
-  if (config.state === null) return [];
-  const found: StoredCaller[] = [];
-  const read = async ({ registry }: StateAccess): Promise<number> => {
-    for (const { id, kind, disabledMs } of await registry.principals()) {
-      if (disabledMs !== null) continue;
-      if (kind !== 'user') found.push({ id, method: kind === 'service' ? 'mtls' : 'api-key' });
-      else if (config.authorizationServer !== null)
-        found.push({ id: `${BUILT_IN_ISSUER}|${id}`, method: 'jwt' });
-    }
-    return Exit.ok;
-  };
-  try {
-    await withState(options, read, false);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    process.stderr.write(`Callers of the state are missing here: ${error.message}\n`);
-  }
-  return found;
-}
-
-type StoredCaller = Pick<Caller, 'id' | 'method'>;
-
 /** Those that were seen, and those that the configuration and the state know. */
 function callersOf(
   usage: Usage,
@@ -91,7 +64,7 @@ function callersOf(
       const method = callerMethod(identities.length > 0 ? 'mtls' : 'api-key');
       return { id, method, uses: new Map() };
     }),
-    ...stored.filter(({ id }) => !known.has(id)).map((caller) => ({ ...caller, uses: new Map() })),
+    ...stored.filter(({ id }) => !known.has(id)).map(({ id, method }) => ({ id, method, uses: new Map() })),
   ].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

@@ -5,6 +5,7 @@ import type { ExchangeRecord } from '../../telemetry/index.ts';
 import { Exit, print, printJson } from '../output.ts';
 import { loadForPolicies } from './load.ts';
 import { type Known, readBodies, readPrincipals, recordedLines } from './recorded.ts';
+import { storedCallers, withStored } from './stored-callers.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -40,6 +41,8 @@ interface Counts {
   withoutOwner: number;
   /** The present configuration decides differently from the gate at the time. */
   unlikeRecorded: number;
+  /** Not judged: the gate decided by claims of a token that nobody has told of. */
+  unknownClaims: number;
 }
 
 export async function runPolicySimulate(options: Options, log: string | undefined): Promise<number> {
@@ -47,7 +50,8 @@ export async function runPolicySimulate(options: Options, log: string | undefine
     await loadForPolicies(options),
     await loadForPolicies(options, options['against'] as string),
   ];
-  const known = readPrincipals(options['principals']);
+  const stored = await storedCallers(options, now.config);
+  const known = withStored(readPrincipals(options['principals']), stored);
   const bodies = readBodies(options['bodies']);
   const judges = [
     new CaseJudge(now.config, now.places),
@@ -63,6 +67,7 @@ export async function runPolicySimulate(options: Options, log: string | undefine
     withoutQuery: 0,
     withoutOwner: 0,
     unlikeRecorded: 0,
+    unknownClaims: 0,
   };
   const window = { fromMs: options['since'] as number, untilMs: options['until'] as number };
   for await (const line of recordedLines(log, now.config, window)) {
@@ -72,9 +77,15 @@ export async function runPolicySimulate(options: Options, log: string | undefine
       counts.skipped++;
       continue;
     }
-    counts.judged++;
     const [before, after] = outcomes;
-    if (isUnlike(line, before)) counts.unlikeRecorded++;
+    const isUnlike = differs(line, before);
+    // Without its claims a caller would seem to be refused by both configurations, and nothing to change.
+    if (isUnlike && line.method_of_authentication === 'jwt' && !Object.hasOwn(known, line.consumer!)) {
+      counts.unknownClaims++;
+      continue;
+    }
+    counts.judged++;
+    if (isUnlike) counts.unlikeRecorded++;
     if (before.allowed === after.allowed) continue;
     counts.flipped++;
     count(flips, line, before, after);
@@ -111,14 +122,16 @@ function report(options: Options, counts: Counts, flips: readonly Flip[]): void 
     );
   if (counts.withoutOwner > 0)
     print(`${counts.withoutOwner} without rules that ask a service whose an object is.`);
-  if (counts.unlikeRecorded > 0)
+  if (counts.unknownClaims > 0)
     print(
-      `${counts.unlikeRecorded} are judged by the present configuration differently from the log: --principals brings claims.`,
+      `${counts.unknownClaims} not judged: they were decided by claims that the log does not hold; --principals brings them.`,
     );
+  if (counts.unlikeRecorded > 0)
+    print(`${counts.unlikeRecorded} are judged by the present configuration differently from the log.`);
 }
 
 /** What authorization said at the time; other guards refuse for other reasons. */
-function isUnlike({ decision, guard }: ExchangeRecord, before: CaseVerdict): boolean {
+function differs({ decision, guard }: ExchangeRecord, before: CaseVerdict): boolean {
   if (decision === 'refused') return guard === 'authorize' && before.allowed;
   return !before.allowed;
 }
