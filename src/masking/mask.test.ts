@@ -209,6 +209,7 @@ test('data of classes is masked wherever it stands, and nothing around it', () =
   };
   assert.equal(run('{"a":["card 4111 1111 1111 1111, ann@example.com",1]}'), '{"a":["card ***1111, ***",1]}');
   assert.equal(run('{"pan":4111111111111111,"at":1764061234567}'), '{"pan":"***1111","at":1764061234567}');
+  assert.equal(run('{"a":4.111111111111111e15,"b":4111111111111111.0}'), '{"a":"***1e15","b":"***11.0"}');
   assert.equal(run('{"ann@example.com":{"x":1}}'), '{"***":{"x":1}}');
   assert.equal(
     run('{"ann@example.com":1,"gone":"ann@example.com","x":["bob@example.com"]}'),

@@ -235,7 +235,9 @@ export class Mask {
     const end = this.#number(start);
     const classes = this.#classes;
     if (classes === null || end - start < MIN_NUMBER) return end;
-    const [found] = classes.spans(textOf(this.#bytes, start, end, 'latin1'));
+    const text = textOf(this.#bytes, start, end, 'latin1');
+    // The same number can be written with a fraction or an exponent.
+    const [found] = classes.spans(/[.eE]/.test(text) ? digitsOf(Number(text)) : text);
     if (found !== undefined) this.#cut(start, end, this.#maskOf(found.action, start, end));
     return end;
   }
@@ -436,6 +438,10 @@ export class Mask {
 
 /** Shorter numbers identify nobody. */
 const MIN_NUMBER = 11;
+
+/** The digits of a whole number; those of any other as JavaScript writes them. */
+const digitsOf = (value: number): string =>
+  Number.isSafeInteger(value) ? BigInt(value).toString() : String(value);
 
 const textOf = (bytes: Uint8Array, start: number, end: number, encoding: 'latin1' | 'utf8'): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString(encoding);

@@ -7,7 +7,7 @@
 import type { Phase } from '../contract.ts';
 import type { Profile } from '../rules/profile.ts';
 import type { Rule } from '../rules/rule.ts';
-import { decide } from './decide.ts';
+import { type Decision, decide } from './decide.ts';
 import { isIndependentOf, isSilent, readsEarlierMatch } from './rule-traits.ts';
 import { TxKnowledge } from './tx-knowledge.ts';
 
@@ -26,6 +26,8 @@ class Walk {
   /** Rules that `ctl` may have removed by now, and the sets in which it removes them. */
   readonly #removable: Uint8Array;
   readonly #removals: Uint8Array[] = [];
+  /** No rule reads what an earlier one matched. */
+  readonly #forgetsMatches: boolean;
   /** Where control may arrive, by rule index. */
   #arrivals = new Map<number, TxKnowledge>();
   /** What may hold when a later phase begins although this one did not end. */
@@ -34,6 +36,7 @@ class Walk {
   constructor(profile: Profile) {
     const count = profile.ruleSet.rules.length;
     this.profile = profile;
+    this.#forgetsMatches = !profile.ruleSet.rules.some(readsEarlierMatch);
     this.known = new Array<TxKnowledge | null>(count).fill(null);
     this.#vague = new Uint8Array(count);
     this.#removable = new Uint8Array(count);
@@ -96,10 +99,16 @@ class Walk {
     else there.join(knowledge);
   }
 
+  /** Whether all that the rule does is in TX. A chain that does not hold to its end has matched and bound what it could. */
+  #isInert(rule: Rule, { matches, begins }: Decision): boolean {
+    return !matches && (!begins || (this.#forgetsMatches && bindsNothing(rule)));
+  }
+
   /** What holds behind the rule; null when control never gets there directly. */
   #step(rule: Rule, rules: readonly Rule[], position: number, before: TxKnowledge): TxKnowledge | null {
     let decision = decide(this.profile, rule, before);
-    if (decision !== null && !decision.matches && isUnchanged(before, decision.after)) return before;
+    if (decision !== null && this.#isInert(rule, decision) && isUnchanged(before, decision.after))
+      return before;
     if (this.#vague[rule.index] === 1) decision = null;
     const isRemovable = this.#removable[rule.index] === 1;
     this.known[rule.index] = before.copy();
@@ -187,7 +196,8 @@ export function foldPrefix(profile: Profile): Folded {
     }
     if (profile.removedRules?.[rule.index] === 1) continue;
     const decision = decide(profile, rule, new TxKnowledge(initialTx));
-    if (decision?.after != null && (!decision.matches || isFoldable(rule))) {
+    const isFolded = decision?.matches ? isFoldable(rule) : !decision?.begins || bindsNothing(rule);
+    if (decision?.after != null && isFolded) {
       initialTx = decision.after;
       rules[rule.index] = 1;
       if (decision.matches && rule.skipTo !== -1) ({ skipTo } = rule);
@@ -198,8 +208,10 @@ export function foldPrefix(profile: Profile): Folded {
   return { initialTx, rules };
 }
 
+const bindsNothing = (rule: Rule): boolean => rule.links.every((link) => link.bindings.length === 0);
+
 function isFoldable(rule: Rule): boolean {
   if (!isSilent(rule) || rule.severity !== null || rule.disruption !== null || rule.skipCount > 0)
     return false;
-  return rule.links.every((link) => link.effects.length === 0 && link.bindings.length === 0);
+  return bindsNothing(rule) && rule.links.every((link) => link.effects.length === 0);
 }

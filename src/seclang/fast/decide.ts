@@ -9,6 +9,8 @@ import { areWritesKnown, isLinkDecided, type TxKnowledge } from './tx-knowledge.
 
 export interface Decision {
   readonly matches: boolean;
+  /** The first link matches: what it leaves behind stays, even where a later one does not. */
+  readonly begins: boolean;
   /** TX after the rule; null when the rule writes what is not known. */
   readonly after: readonly (string | null)[] | null;
 }
@@ -21,11 +23,12 @@ export function decide(profile: Profile, rule: Rule, known: TxKnowledge): Decisi
   const state = new TransactionState({ ...profile, initialTx: slots, otherTx: [] }, null, 0, '');
   // Where the first link does not match, nothing else of the rule matters.
   if (!runRule(state, trialOf(rule, [{ ...first, assignments: [] }])))
-    return { matches: false, after: slots };
-  if (rule.links.length === 1 && !areWritesKnown(rule, known)) return { matches: true, after: null };
+    return { matches: false, begins: false, after: slots };
+  if (rule.links.length === 1 && !areWritesKnown(rule, known))
+    return { matches: true, begins: true, after: null };
   if (!areWritesKnown(rule, known) || !rule.links.every((link) => isLinkDecided(link, known))) return null;
   const matches = runRule(state, trialOf(rule, rule.links));
-  return { matches, after: state.tx.slots() };
+  return { matches, begins: true, after: state.tx.slots() };
 }
 
 const trialOf = (rule: Rule, links: readonly Link[]): Rule => ({

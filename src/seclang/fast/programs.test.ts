@@ -57,8 +57,7 @@ function written(made: RuleShape, id: number): string {
   const jump = made.flow === '' ? [] : [made.flow];
   const head = [`id:${id}`, `phase:${phase}`, end, ...jump, ...own];
   if (made.isAction && links.length > 1)
-    // Known difference: what a chain that did not hold to its end leaves in MATCHED_VAR is not kept for a SecAction behind it.
-    return `SecAction "${[...head].filter((x) => x !== 'multiMatch' && !x.includes('MATCHED_VAR')).join(',')}"`;
+    return `SecAction "${[...head].filter((x) => x !== 'multiMatch').join(',')}"`;
   return links
     .map(([[target, operator], chain], i) => {
       const actions = [...(i === 0 ? head : []), ...chain.map((name) => `t:${name}`)];

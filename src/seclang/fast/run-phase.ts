@@ -87,13 +87,10 @@ function runInOrder(
   }
 }
 
-/** `skip:n` counts the rules of the phase that are not removed, whether they would run or not. */
+/** `skip:n` counts the rules of the phase, whether they would run or not. */
 function indexBehind(state: TransactionState, rule: Rule): number {
   const rules = state.profile.ruleSet.ofPhase(rule.phase);
-  let left = rule.skipCount;
-  for (let i = rules.findIndex(({ index }) => index > rule.index); i !== -1 && i < rules.length; i++) {
-    if (isRemoved(state, rules[i]!)) continue;
-    if (left-- === 0) return rules[i]!.index;
-  }
-  return Number.POSITIVE_INFINITY;
+  // The plan holds rules of its own: they have the same index.
+  const at = rules.findIndex(({ index }) => index === rule.index);
+  return rules[at + rule.skipCount + 1]?.index ?? Number.POSITIVE_INFINITY;
 }

@@ -11,11 +11,13 @@ export function runPhasePlain(state: TransactionState, phase: Phase): void {
   let skipTo = 0;
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i]!;
-    if (rule.index < skipTo || isRemoved(state, rule)) continue;
+    if (rule.index < skipTo) continue;
+    // Rules that were removed count as well (ModSecurity v3, RulesSet::evaluate).
     if (skipCount > 0) {
       skipCount--;
       continue;
     }
+    if (isRemoved(state, rule)) continue;
     if (!runRule(state, rule)) {
       if (isCutShort(state, phase)) return;
       continue;

@@ -162,6 +162,11 @@ describe('a chain', () => {
 describe('the order of rules', () => {
   const flows: [string, string, number[]][] = [
     ['skip', 'SecAction "id:1,pass,skip:2"', [1, 12, 13, 15]],
+    [
+      'skip counts what was removed',
+      'SecAction "id:1,pass,skip:1,ctl:ruleRemoveById=10"',
+      [1, 11, 12, 13, 15],
+    ],
     ['skipAfter a marker', 'SecAction "id:1,pass,skipAfter:M"', [1, 12, 13, 15]],
     ['skipAfter a rule', 'SecAction "id:1,pass,skipAfter:10"', [1, 11, 12, 13, 15]],
     ['allow', 'SecAction "id:1,allow"', [1, 15]],
